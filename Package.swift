@@ -1,0 +1,153 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+/// One strict array for every Swift target; `git grep -w unsafe` is then the list to audit.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+]
+
+let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let asyncHTTPClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdTLS: Target.Dependency = .product(name: "HummingbirdTLS", package: "hummingbird")
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+let certificates: Target.Dependency = .product(name: "X509", package: "swift-certificates")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+
+/// A module of Sources/Shared.
+func shared(_ name: String, folder: String? = nil, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/Shared/\(folder ?? name)", swiftSettings: strict)
+}
+
+/// A process: a library that tests can import, and a short `main` beside it.
+func process(_ name: String, executable: String, _ dependencies: [Target.Dependency]) -> [Target] {
+    [
+        .target(
+            name: name, dependencies: dependencies, path: "Sources/\(name)", exclude: ["Main"], swiftSettings: strict),
+        .executableTarget(
+            name: executable,
+            dependencies: [.target(name: name), "ProcessRuntime", argumentParser],
+            path: "Sources/\(name)/Main", swiftSettings: strict),
+    ]
+}
+
+/// Tests of one module, in the folder that mirrors the module's.
+func tests(_ name: String, path: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies + ["TestSupport"], path: "Tests/\(path)", swiftSettings: strict)
+}
+
+let package = Package(
+    name: "mizzen",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "mizzen-watcher", targets: ["mizzen-watcher"]),
+        .executable(name: "mizzen-frontend", targets: ["mizzen-frontend"]),
+        .executable(name: "mizzen-collector", targets: ["mizzen-collector"]),
+        .executable(name: "mizzen-exporter", targets: ["mizzen-exporter"]),
+        .executable(name: "cluster-simulator", targets: ["cluster-simulator"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-certificates.git", from: "1.21.0"),
+        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.0"),
+        .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.0"),
+        .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+    ],
+    targets: [
+        // Shared, in the order in which they may import one another.
+        .systemLibrary(
+            name: "CZeroMQ", path: "Sources/Shared/CZeroMQ", pkgConfig: "libzmq",
+            providers: [.apt(["libzmq3-dev"])]),
+        .systemLibrary(
+            name: "CProtobufC", path: "Sources/Shared/CProtobufC", pkgConfig: "libprotobuf-c",
+            providers: [.apt(["libprotobuf-c-dev"])]),
+        .target(name: "CMizzenSystem", path: "Sources/Shared/CSystem"),
+        .target(
+            name: "CSchemas", dependencies: ["CProtobufC"], path: "Sources/Shared/CSchemas", exclude: ["proto"]),
+        shared("Names", []),
+        shared(
+            "ProcessRuntime", folder: "Process",
+            ["CMizzenSystem", "Names", argumentParser, logging, lifecycle, hummingbird, hummingbirdTLS, nio]),
+        shared("RecordTable", ["CMizzenSystem", "Names"]),
+        shared(
+            "Kubernetes",
+            [
+                "CProtobufC", "CSchemas", "Names", asyncHTTPClient, nio, nioPosix, nioSSL, logging, yams,
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]),
+        shared("DeltaStream", ["CZeroMQ", "CProtobufC", "CSchemas", "Kubernetes", "Names", logging]),
+    ]
+        + process(
+            "Watcher", executable: "mizzen-watcher",
+            [
+                "RecordTable", "DeltaStream", "Kubernetes", "Names", "ProcessRuntime", argumentParser, lifecycle,
+                logging, nio,
+            ])
+        + process(
+            "Frontend", executable: "mizzen-frontend",
+            [
+                "CMizzenSystem", "RecordTable", "Names", "ProcessRuntime", argumentParser, lifecycle, logging, nio, nioPosix,
+            ])
+        + process(
+            "Collector", executable: "mizzen-collector",
+            [
+                "DeltaStream", "Kubernetes", "Names", "ProcessRuntime", "CSchemas", "CProtobufC", argumentParser,
+                lifecycle, logging, nio, nioPosix, nioSSL, asyncHTTPClient, hummingbird, hummingbirdTLS, certificates,
+                crypto,
+            ])
+        + process(
+            "Exporter", executable: "mizzen-exporter",
+            [
+                "DeltaStream", "Kubernetes", "Names", "ProcessRuntime", argumentParser, lifecycle, logging, nio,
+                hummingbird,
+            ])
+        + [
+            .target(
+                name: "ClusterSimulator",
+                dependencies: [
+                    "Kubernetes", "Names", "CSchemas", "CProtobufC", "ProcessRuntime", hummingbird, hummingbirdTLS,
+                    nio, nioPosix, nioSSL, logging, lifecycle, yams, certificates, crypto,
+                ],
+                path: "Tests/ClusterSimulator", exclude: ["Main"], swiftSettings: strict),
+            .executableTarget(
+                name: "cluster-simulator",
+                dependencies: ["ClusterSimulator", "ProcessRuntime", argumentParser],
+                path: "Tests/ClusterSimulator/Main", swiftSettings: strict),
+            .target(name: "TestSupport", dependencies: ["Names"], path: "Tests/Support", swiftSettings: strict),
+            tests("NamesTests", path: "Shared/Names", ["Names"]),
+            tests("ProcessRuntimeTests", path: "Shared/Process", ["ProcessRuntime", argumentParser, logging]),
+            tests("RecordTableTests", path: "Shared/RecordTable", ["RecordTable", "Names", "CMizzenSystem"]),
+            tests(
+                "KubernetesTests", path: "Shared/Kubernetes",
+                ["Kubernetes", "ClusterSimulator", "CSchemas", "CProtobufC", nio, logging]),
+            tests("DeltaStreamTests", path: "Shared/DeltaStream", ["DeltaStream", "Kubernetes", "CZeroMQ", logging]),
+            tests(
+                "WatcherTests", path: "Watcher",
+                ["Watcher", "ClusterSimulator", "RecordTable", "DeltaStream", "Kubernetes", logging]),
+            tests("FrontendTests", path: "Frontend", ["Frontend", "RecordTable", "Names", "ProcessRuntime", logging]),
+            tests(
+                "CollectorTests", path: "Collector",
+                ["Collector", "ClusterSimulator", "DeltaStream", "Kubernetes", logging, nio, asyncHTTPClient]),
+            tests("ExporterTests", path: "Exporter", ["Exporter", "DeltaStream", "Kubernetes", logging]),
+            tests(
+                "ClusterSimulatorTests", path: "ClusterSimulatorTests",
+                ["ClusterSimulator", "Kubernetes", asyncHTTPClient, nio, logging]),
+            tests("SystemTests", path: "System", ["Names", "ClusterSimulator", "Kubernetes", "RecordTable"]),
+        ]
+)

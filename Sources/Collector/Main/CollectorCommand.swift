@@ -1,0 +1,6 @@
+import ArgumentParser
+import Collector
+
+@main
+struct Command: ParsableCommand {
+}

@@ -1,0 +1,6 @@
+import ArgumentParser
+import Exporter
+
+@main
+struct Command: ParsableCommand {
+}

@@ -1,0 +1,6 @@
+import ArgumentParser
+import Frontend
+
+@main
+struct Command: ParsableCommand {
+}

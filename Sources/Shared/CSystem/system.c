@@ -1,0 +1,1 @@
+int mz_placeholder(void); int mz_placeholder(void) { return 0; }

@@ -1,0 +1,6 @@
+import ArgumentParser
+import Watcher
+
+@main
+struct Command: ParsableCommand {
+}

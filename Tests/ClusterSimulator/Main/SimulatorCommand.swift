@@ -1,0 +1,6 @@
+import ArgumentParser
+import ClusterSimulator
+
+@main
+struct Command: ParsableCommand {
+}
