@@ -113,7 +113,8 @@ let package = Package(
             [
                 "DeltaStream", "Kubernetes", "Names", "ProcessRuntime", "CSchemas", "CProtobufC", argumentParser,
                 lifecycle, logging, nio, nioPosix, nioSSL, asyncHTTPClient, hummingbird, hummingbirdTLS, certificates,
-                crypto,
+                crypto, .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
             ])
         + process(
             "Exporter", executable: "mizzen-exporter",
