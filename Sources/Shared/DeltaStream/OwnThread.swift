@@ -25,6 +25,17 @@ final class WakeSignal: Sendable {
         close(writeEnd)
     }
 
+    /// Waits until raised, or until the other descriptor can be read, at most `milliseconds`.
+    /// - Returns: whether it is raised.
+    func wait(or other: Int32, milliseconds: Int32) -> Bool {
+        var items = [
+            pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0), pollfd(fd: other, events: Int16(POLLIN), revents: 0),
+        ]
+        // Safe: two items.
+        _ = unsafe poll(&items, 2, milliseconds)
+        return items[0].revents != 0
+    }
+
     /// From any thread, also when nobody waits yet. It stays raised.
     func raise() {
         var byte: UInt8 = 1
@@ -36,11 +47,11 @@ final class WakeSignal: Sendable {
 /// Runs a body on a thread of its own: bodies here wait in `poll`, which must not occupy a thread of Swift's pool.
 enum OwnThread {
     /// Returns when the body has ended, and raises `signal` when the task is cancelled; the body then has to end.
-    static func run(
-        signal: WakeSignal, _ body: @escaping @Sendable () throws -> Void
-    ) async throws {
+    static func run<Value: Sendable>(
+        signal: WakeSignal, _ body: @escaping @Sendable () throws -> Value
+    ) async throws -> Value {
         try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Value, any Error>) in
                 start { continuation.resume(with: Result { try body() }) }
             }
         } onCancel: {

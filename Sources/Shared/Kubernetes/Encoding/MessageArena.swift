@@ -80,3 +80,17 @@ func withMessage<Result>(
     defer { withExtendedLifetime(arena) {} }
     return try body(unsafe MessageReader(message, schema))
 }
+
+extension EncodedObject {
+    /// Calls `body` with the object as a message of `schema`; JSON becomes protobuf first, so that both give the same.
+    func withMessage<Result>(
+        _ schema: MessageSchema, _ body: (MessageReader) throws(ObjectDecodingError) -> Result
+    ) throws(ObjectDecodingError) -> Result {
+        let message: [UInt8]
+        switch encoding {
+        case .protobuf: message = bytes
+        case .json: message = try JSONToProtobuf.convert(bytes, schema)
+        }
+        return try Kubernetes.withMessage(message, schema, body)
+    }
+}
