@@ -166,7 +166,7 @@ struct OptionRow<Settings: Sendable>: Sendable {
     }
 
     /// `fallthrough [ZONES...]`; without zones it holds for every name.
-    static func fallthrough(_ path: any WritableKeyPath<Settings, Fallthrough> & Sendable, _ summary: String) -> Self {
+    static func fallsThrough(_ path: any WritableKeyPath<Settings, Fallthrough> & Sendable, _ summary: String) -> Self {
         Self(name: "fallthrough", usage: "[ZONES...]", summary: summary) { settings, line throws(CorefileError) in
             let zones = try line.zones(line.words)
             settings[keyPath: path] = Fallthrough(zones: zones.isEmpty ? [.root] : zones)

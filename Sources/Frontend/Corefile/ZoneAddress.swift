@@ -87,7 +87,7 @@ extension ZoneName {
             var digits: [Int] = (0..<labels).map { label in
                 step == 8 ? Int(bytes[label]) : Int(bytes[label / 2] >> (label % 2 == 0 ? 4 : 0)) & 0xf
             }
-            if free > 0 { digits[labels - 1] = (digits[labels - 1] >> free << free) | choice }
+            if free > 0 { digits[labels - 1] = ((digits[labels - 1] >> free) << free) | choice }
             let name = digits.reversed().map { String($0, radix: step == 8 ? 10 : 16) + "." }.joined()
             return ZoneName(normalised: name + (step == 8 ? "in-addr.arpa." : "ip6.arpa."))
         }

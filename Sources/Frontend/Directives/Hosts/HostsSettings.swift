@@ -31,7 +31,7 @@ struct HostsSettings: DirectiveSettings {
             .flag("no_reverse", \.answersReverse, sets: false, "Makes no PTR records of the entries."),
             .duration(
                 "reload", .zero ... .seconds(86_400), \.reload, "How often the file is looked at for a change, 0s for never; default 5s."),
-            .fallthrough(\.fallsThrough, "Passes queries for names without an entry on instead of answering SERVFAIL."),
+            .fallsThrough(\.fallsThrough, "Passes queries for names without an entry on instead of answering SERVFAIL."),
         ],
         otherLines: .custom("ADDRESS", usage: "NAMES...", "An entry in the Corefile itself; entries come before fallthrough.") { settings, line throws(CorefileError) in
             try read(line, into: &settings)
