@@ -2,10 +2,13 @@
 #include "udp.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+
+_Static_assert(sizeof ((struct mz_udp_peer *)0)->control.bytes >= CMSG_SPACE(sizeof(struct in6_pktinfo)), "packet info fits");
 
 struct mz_udp_batch {
     unsigned slots;

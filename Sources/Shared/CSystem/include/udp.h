@@ -1,7 +1,6 @@
 #ifndef MIZZEN_UDP_H
 #define MIZZEN_UDP_H
 
-#include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -13,8 +12,8 @@ struct mz_udp_peer {
     uint32_t control_length;
     /* The ancillary data of the answer, ready to send. */
     union {
-        char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
-        struct cmsghdr align;
+        char bytes[64];
+        size_t align;
     } control;
 };
 
