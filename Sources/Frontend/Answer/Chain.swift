@@ -1,3 +1,5 @@
+import RecordTable
+
 /// What a handler did with a query.
 ///
 /// The chain of a server block is its handlers in a fixed order (an array in the server); the worker asks one after another until
@@ -36,10 +38,30 @@ struct Lookup: Sendable {
 
 /// What handlers may use besides query and response. One for each worker thread; nothing in it is shared.
 struct AnswerContext: ~Copyable {
+    /// The cluster, or nil while there is no table: then names in the cluster's zones get SERVFAIL.
+    var table: TableReader?
+    /// Whether the table has every service, slice, namespace and pod. Until then a name that is not found may exist all the same.
+    private(set) var isSynced = false
+    /// The serial of the cluster's zones: when the table last followed the cluster, in seconds since 1970.
+    private(set) var serial: UInt32 = 0
     /// The look-up of the query at hand. The worker sets it to `Lookup()` before a query's first run.
     var lookup = Lookup()
     /// Room for the records that an answer is made of, kept from query to query.
     var scratch = AnswerScratch()
 
-    init() {}
+    init(table: TableReader? = nil) {
+        self.table = table
+        refresh()
+    }
+
+    /// Reads the table's own statements, which a query must not: it allocates. Call it about once a second and after setting `table`.
+    mutating func refresh() {
+        guard let status = table?.status else {
+            isSynced = false
+            return
+        }
+        isSynced = status.isSynced(["namespaces", "services", "endpointslices"])
+        let latest = status.resources.map(\.wallTime).max() ?? 0
+        serial = UInt32(truncatingIfNeeded: latest / 1_000_000_000)
+    }
 }

@@ -88,7 +88,7 @@ struct DNSName: Sendable {
     }
 
     /// Appends a label given as text, for constants. Same contract as `append(label:)`.
-    mutating func append(text: StaticString) -> Bool {
+    mutating func append(label text: StaticString) -> Bool {
         guard text.hasPointerRepresentation else { return false }
         // Safe: a StaticString with a pointer representation lives as long as the process and has utf8CodeUnitCount octets.
         return append(label: unsafe Span(_unsafeStart: text.utf8Start, count: text.utf8CodeUnitCount))
@@ -136,6 +136,10 @@ struct DNSName: Sendable {
         let start = Int(labelOffsets[index])
         return (start + 1)..<(start + 1 + Int(storage[start]))
     }
+
+    /// The text of label `index`, which must be below `labelCount`.
+    @_lifetime(borrow self)
+    func label(_ index: Int) -> Span<UInt8> { storage.span.extracting(range(ofLabel: index)) }
 
     /// Whether label `index` is exactly `text`.
     func label(_ index: Int, equals text: StaticString) -> Bool {

@@ -65,12 +65,10 @@ extension ResponseWriter {
         close()
     }
 
-    /// TXT owned by the question, with one string of at most 255 octets.
-    mutating func text(_ text: Span<UInt8>, ttl: UInt32, of query: borrowing Query) {
+    /// TXT owned by the question, with one constant string of at most 255 octets.
+    mutating func text(_ text: StaticString, ttl: UInt32, of query: borrowing Query) {
         guard open(.answer, .question, .txt, ttl: ttl, of: query) else { return }
-        let size = min(text.count, 255)
-        append(octet: UInt8(truncatingIfNeeded: size))
-        append(octets: text.extracting(0..<size))
+        append(label: text)
         close()
     }
 

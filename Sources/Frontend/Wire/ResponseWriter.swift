@@ -181,3 +181,18 @@ struct ResponseWriter: ~Copyable {
         compressor.write(name, inFull: inFull, to: &buffer)
     }
 }
+
+extension ResponseWriter {
+    /// Appends one label of a name's beginning, length octet first; for constants.
+    mutating func append(label text: StaticString) {
+        append(octet: UInt8(truncatingIfNeeded: text.utf8CodeUnitCount))
+        append(text: text)
+    }
+
+    /// Appends a constant's octets.
+    mutating func append(text: StaticString) {
+        precondition(text.hasPointerRepresentation, "constants of one scalar have no octets to point to")
+        // Safe: a StaticString with a pointer representation lives as long as the process and has utf8CodeUnitCount octets.
+        append(octets: unsafe Span(_unsafeStart: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+}

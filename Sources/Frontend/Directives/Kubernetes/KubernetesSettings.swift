@@ -36,17 +36,10 @@ struct KubernetesSettings: DirectiveSettings {
             settings.zones = zones.isEmpty ? line.zones : zones
         },
         options: [
-            .custom("namespaces", usage: "NAMESPACE...", "Only these namespaces exist.") { settings, line throws(CorefileError) in
-                try line.expectWords(1...Int.max)
-                settings.namespaces += line.words.map(\.text)
-            },
+            .words("namespaces", 1...Int.max, \.namespaces, usage: "NAMESPACE...", "Only these namespaces exist."),
             selector("namespace_labels", \.namespaceLabels, "Only namespaces with such labels exist."),
             selector("labels", \.labels, "Only services, slices and pods with such labels exist."),
-            .custom("pods", usage: "disabled|insecure|verified", "Whether pods' addresses are names; default disabled.") {
-                settings, line throws(CorefileError) in
-                try line.expectWords(1...1)
-                settings.pods = try line.choice(line.words[0])
-            },
+            .choice("pods", \.pods, "Whether pods' addresses are names; default disabled."),
             .flag(
                 "endpoint_pod_names", \.namesEndpointsAfterPods,
                 "Names an endpoint without a hostname after its pod rather than its address."),
