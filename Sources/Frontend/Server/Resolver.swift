@@ -160,8 +160,7 @@ final class Resolver {
             let code = message.count > 3 ? UInt16(message[3] & 0xf) : 0
             if !isLast, handler.source.settings.next.contains(code) { return nil }
             // Safe: the caller's memory, alive for the call.
-            unsafe frame.response.begin(frame.query, in: memory)
-            if let count = frame.response.passOn(message.span, for: frame.query) { return .answer(count) }
+            if let count = unsafe relay(message.span, frame, into: memory) { return .answer(count) }
             failure = "an upstream's answer cannot be parsed"
         case .failed(let reason): failure = reason
         case .limited:
@@ -169,6 +168,29 @@ final class Resolver {
             return .answer(unsafe frame.response.refuse(frame.query, .refused, in: memory))
         }
         return .answer(unsafe frame.response.refuse(frame.query, .serverFailure, in: memory))
+    }
+
+    /// Writes an upstream's answer for the client: its id, its EDNS and its size, all else as the upstream said it. Nil when it does not parse.
+    private func relay(_ message: Span<UInt8>, _ frame: Frame, into memory: UnsafeMutableRawBufferPointer) -> Int? {
+        // Safe: the caller's memory, alive for the call.
+        unsafe frame.response.begin(frame.query, in: memory)
+        var flags: UInt16
+        do throws(WireError) {
+            var reader = try MessageReader(message)
+            flags = reader.flags
+            while let record = try reader.next(in: message) {
+                // The hop to the upstream has its own OPT record, the hop to the client gets another.
+                if record.type == .opt { continue }
+                try frame.response.copy(record, of: message, to: record.section, scratch: &frame.context.scratch.owner, of: frame.query)
+            }
+        } catch {
+            return nil
+        }
+        if frame.response.isFull { flags |= 0x0200 }
+        let count = frame.response.finish(frame.query, .answered)
+        // Safe: a finished message has a header.
+        unsafe memory.storeBytes(of: (flags & 0x87FF).bigEndian, toByteOffset: 2, as: UInt16.self)
+        return count
     }
 
     /// Resolves what the chain at `depth` wants through the whole server. Nil once the chain can run again.

@@ -18,9 +18,8 @@ struct KubernetesPlan: Sendable {
     var settings: KubernetesSettings
     var localAddresses: [IPAddress]
 
-    func makeHandler() -> KubernetesHandler {
-        KubernetesHandler(
-            settings: settings, zones: settings.zones.compactMap { try? DNSName($0.text) }, localAddresses: localAddresses)
+    func makeHandler() throws(WireError) -> KubernetesHandler {
+        try KubernetesHandler(settings: settings, localAddresses: localAddresses)
     }
 }
 
@@ -118,6 +117,13 @@ struct ServingPlan: Sendable {
         _ block: BlockConfiguration, localAddresses: [IPAddress], metrics: FrontendMetrics, logger: Logger
     ) throws(ProcessError) -> BlockPlan {
         let kubernetes = block.kubernetes.map { KubernetesPlan(settings: $0, localAddresses: localAddresses) }
+        for plan in kubernetes {
+            do throws(WireError) {
+                _ = try plan.makeHandler()
+            } catch {
+                throw fault(block, "kubernetes: a zone is not a domain name")
+            }
+        }
         var forward: [ForwardSource] = []
         for settings in block.forward {
             do {

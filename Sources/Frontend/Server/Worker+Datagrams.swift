@@ -105,8 +105,9 @@ extension Worker {
         // A stream's answer has its length in front.
         // Safe: `spare` has two octets more than the largest answer.
         let memory = unsafe UnsafeMutableRawBufferPointer(rebasing: spare.buffer[2...])
+        let packet = waiting.packet
         // Safe: as above.
-        switch unsafe resolver.run(waiting.packet.span, transport: waiting.transport, on: waiting.server, into: memory) {
+        switch unsafe resolver.run(packet.span, transport: waiting.transport, on: waiting.server, into: memory) {
         case .answer(let size):
             // Safe: the resolver wrote at least a header.
             let code = unsafe UInt16(memory[3] & 0xf)
@@ -114,7 +115,9 @@ extension Worker {
                 waiting.server, requestSize: waiting.packet.count, responseSize: size, code: code, isV6: waiting.isV6, began: waiting.began)
             waitingCount -= 1
             switch waiting.path {
-            case .datagram(let peer, let listener): peer.send(spare.bytes(2 + size)[2...].span, on: listener.datagrams)
+            case .datagram(let peer, let listener):
+                let answer = Array(spare.bytes(2 + size)[2...])
+                peer.send(answer.span, on: listener.datagrams)
             case .stream(let connection): answerOnStream(connection, count: size, wasWaiting: true)
             }
         case .silence:

@@ -126,7 +126,8 @@ extension Worker {
     private func flush(_ connection: Connection) {
         guard let descriptor = connection.descriptor, !connection.unsent.isEmpty else { return }
         do throws(SystemError) {
-            let sent = try Socket.send(connection.unsent.span, on: descriptor)
+            let unsent = connection.unsent
+            let sent = try Socket.send(unsent.span, on: descriptor)
             connection.unsent.removeFirst(sent)
             if sent > 0 { connection.lastUse = monotonicNow() }
         } catch {

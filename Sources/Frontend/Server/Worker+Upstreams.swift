@@ -124,7 +124,8 @@ extension Worker {
     }
 
     private func flush(_ socket: UpstreamSocket, _ descriptor: Descriptor) throws(SystemError) {
-        let sent = try Socket.send(socket.unsent.span, on: descriptor)
+        let unsent = socket.unsent
+        let sent = try Socket.send(unsent.span, on: descriptor)
         socket.unsent.removeFirst(sent)
         try poller.change(descriptor, socket.unsent.isEmpty ? .readable : [.readable, .writable], token: socket.token)
     }

@@ -23,7 +23,8 @@ final class WorkerBlock {
     init(_ plan: BlockPlan) {
         handlers =
             plan.hosts.map { .hosts(HostsHandler(source: $0)) }
-            + plan.kubernetes.map { .kubernetes($0.makeHandler()) }
+            // The plan has checked that they can be made.
+            + plan.kubernetes.compactMap { try? .kubernetes($0.makeHandler()) }
             + plan.forward.map { .forward(ForwardHandler(source: $0)) }
         errors = plan.errors
     }

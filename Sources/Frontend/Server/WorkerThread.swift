@@ -18,7 +18,8 @@ enum WorkerThread {
                 // Safe: the set is this frame's own.
                 unsafe sigfillset(&all)
                 unsafe pthread_sigmask(SIG_BLOCK, &all, nil)
-                mz_name_thread(name)
+                // Safe: the name lives through the call.
+                _ = unsafe mz_name_thread(name)
                 body()
             })
         var thread = pthread_t()
