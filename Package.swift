@@ -137,7 +137,9 @@ let package = Package(
                 path: "Tests/ClusterSimulator/Main", swiftSettings: strict),
             .target(name: "TestSupport", dependencies: ["Names"], path: "Tests/Support", swiftSettings: strict),
             tests("NamesTests", path: "Shared/Names", ["Names"]),
-            tests("ProcessRuntimeTests", path: "Shared/Process", ["ProcessRuntime", argumentParser, logging]),
+            tests(
+                "ProcessRuntimeTests", path: "Shared/Process",
+                ["ProcessRuntime", argumentParser, logging, lifecycle, nio, nioPosix]),
             tests("RecordTableTests", path: "Shared/RecordTable", ["RecordTable", "Names", "CMizzenSystem"]),
             tests(
                 "KubernetesTests", path: "Shared/Kubernetes",

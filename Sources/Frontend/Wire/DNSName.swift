@@ -95,7 +95,7 @@ struct DNSName: Sendable {
     }
 
     /// Appends the labels of `other` from its label `first` on. Returns false, and changes nothing, when the name would be too long.
-    mutating func append(_ other: borrowing DNSName, fromLabel first: Int = 0) -> Bool {
+    mutating func append(_ other: DNSName, fromLabel first: Int = 0) -> Bool {
         guard first < other.labelCount else { return first == other.labelCount }
         let from = Int(other.labelOffsets[first])
         let size = other.length - 1 - from
@@ -152,7 +152,7 @@ struct DNSName: Sendable {
     }
 
     /// Whether the name is `suffix` or below it, octet by octet: lower-case both first.
-    func hasSuffix(_ suffix: borrowing DNSName) -> Bool {
+    func hasSuffix(_ suffix: DNSName) -> Bool {
         guard labelCount >= suffix.labelCount, length >= suffix.length else { return false }
         let shift = length - suffix.length
         if suffix.labelCount == 0 { return true }

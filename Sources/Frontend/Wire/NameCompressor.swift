@@ -26,7 +26,7 @@ struct NameCompressor: ~Copyable {
     /// Writes `name`, with a pointer for as much of its end as is there already, and remembers the rest for later names.
     ///
     /// With `inFull` it writes every label, as the target of an SRV record must be (RFC 2782), but remembers it all the same.
-    mutating func write(_ name: borrowing DNSName, inFull: Bool = false, to buffer: inout PacketBuffer) {
+    mutating func write(_ name: DNSName, inFull: Bool = false, to buffer: inout PacketBuffer) {
         hash(name)
         var first = 0
         var pointer = -1
@@ -51,13 +51,13 @@ struct NameCompressor: ~Copyable {
     }
 
     /// Remembers a name that stands uncompressed at `offset`, as the question's does.
-    mutating func remember(_ name: borrowing DNSName, at offset: Int) {
+    mutating func remember(_ name: DNSName, at offset: Int) {
         hash(name)
         for index in 0..<name.labelCount { remember(hashes[index], at: offset + Int(name.labelOffsets[index])) }
     }
 
     /// FNV-1a from the last label to the first, so that equal ends have equal hashes.
-    private mutating func hash(_ name: borrowing DNSName) {
+    private mutating func hash(_ name: DNSName) {
         var value: UInt32 = 2_166_136_261
         var index = name.labelCount - 1
         while index >= 0 {
@@ -77,7 +77,7 @@ struct NameCompressor: ~Copyable {
         entries += 1
     }
 
-    private func find(_ name: borrowing DNSName, fromLabel first: Int, in buffer: borrowing PacketBuffer) -> Int {
+    private func find(_ name: DNSName, fromLabel first: Int, in buffer: borrowing PacketBuffer) -> Int {
         var slot = Int(hashes[first] % UInt32(Self.slots))
         while table[slot] >> 16 == stamp {
             let offset = Int(table[slot] & 0xFFFF)
@@ -90,7 +90,7 @@ struct NameCompressor: ~Copyable {
     /// Whether the message at `offset` says exactly the labels of `name` from `first` on. Pointers there were written here and
     /// lead backwards, so the walk ends.
     private static func stands(
-        _ name: borrowing DNSName, fromLabel first: Int, at offset: Int, in buffer: borrowing PacketBuffer
+        _ name: DNSName, fromLabel first: Int, at offset: Int, in buffer: borrowing PacketBuffer
     ) -> Bool {
         var at = offset
         var i = Int(name.labelOffsets[first])

@@ -129,7 +129,7 @@ struct Query: ~Copyable {
 
     /// Makes this the question that `other`'s client would ask about `target`: same class, EDNS and transport.
     /// It is how an ExternalName's target goes through the chain.
-    mutating func ask(_ target: borrowing DNSName, _ type: RecordType, onBehalfOf other: borrowing Query) {
+    mutating func ask(_ target: DNSName, _ type: RecordType, onBehalfOf other: borrowing Query) {
         id = other.id
         flags = other.flags
         original = copy target

@@ -13,7 +13,7 @@ extension ResponseWriter {
 
     /// A or AAAA owned by `name`.
     mutating func address(
-        _ section: MessageReader.Section, name: borrowing DNSName, _ address: IPAddress, ttl: UInt32,
+        _ section: MessageReader.Section, name: DNSName, _ address: IPAddress, ttl: UInt32,
         of query: borrowing Query
     ) {
         guard open(section, name: name, address.recordType, ttl: ttl, of: query) else { return }
@@ -35,7 +35,7 @@ extension ResponseWriter {
 
     /// A record whose data is one name: CNAME, NS or PTR.
     mutating func pointing(
-        _ section: MessageReader.Section, _ owner: Owner, _ type: RecordType, to target: borrowing DNSName, ttl: UInt32,
+        _ section: MessageReader.Section, _ owner: Owner, _ type: RecordType, to target: DNSName, ttl: UInt32,
         of query: borrowing Query
     ) {
         guard open(section, owner, type, ttl: ttl, of: query) else { return }
@@ -45,7 +45,7 @@ extension ResponseWriter {
 
     /// CNAME, NS or PTR owned by `name`.
     mutating func pointing(
-        _ section: MessageReader.Section, name: borrowing DNSName, _ type: RecordType, to target: borrowing DNSName,
+        _ section: MessageReader.Section, name: DNSName, _ type: RecordType, to target: DNSName,
         ttl: UInt32, of query: borrowing Query
     ) {
         guard open(section, name: name, type, ttl: ttl, of: query) else { return }
@@ -55,7 +55,7 @@ extension ResponseWriter {
 
     /// SRV owned by the question; its target is written in full (RFC 2782).
     mutating func service(
-        target: borrowing DNSName, port: UInt16, priority: UInt16, weight: UInt16, ttl: UInt32, of query: borrowing Query
+        target: DNSName, port: UInt16, priority: UInt16, weight: UInt16, ttl: UInt32, of query: borrowing Query
     ) {
         guard open(.answer, .question, .srv, ttl: ttl, of: query) else { return }
         append(word: priority)

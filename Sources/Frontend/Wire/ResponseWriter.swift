@@ -120,7 +120,7 @@ struct ResponseWriter: ~Copyable {
 
     /// Begins a record owned by `name`. False when the message is full: then write no data.
     mutating func open(
-        _ section: MessageReader.Section, name: borrowing DNSName, _ type: RecordType, ttl: UInt32,
+        _ section: MessageReader.Section, name: DNSName, _ type: RecordType, ttl: UInt32,
         recordClass: UInt16 = internetClass, of query: borrowing Query
     ) -> Bool {
         guard enter(section) else { return false }
@@ -173,7 +173,7 @@ struct ResponseWriter: ~Copyable {
     }
 
     /// Appends a name, compressed unless `inFull`.
-    mutating func append(_ name: borrowing DNSName, inFull: Bool = false, of query: borrowing Query) {
+    mutating func append(_ name: DNSName, inFull: Bool = false, of query: borrowing Query) {
         if !knowsQuestion {
             knowsQuestion = true
             if query.hasQuestion { compressor.remember(query.original, at: Query.headerSize) }

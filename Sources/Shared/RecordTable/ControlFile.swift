@@ -166,10 +166,13 @@ struct StatusArea {
     var counts: TableStatus.Counts {
         get {
             let place = Layout.Control.counts
-            return TableStatus.Counts(
-                namespaces: Int(clamping: word(place)), services: Int(clamping: word(place + 8)),
-                slices: Int(clamping: word(place + 16)), endpoints: Int(clamping: word(place + 24)),
-                pods: Int(clamping: word(place + 32)))
+            var counts = TableStatus.Counts()
+            counts.namespaces = Int(clamping: word(place))
+            counts.services = Int(clamping: word(place + 8))
+            counts.slices = Int(clamping: word(place + 16))
+            counts.endpoints = Int(clamping: word(place + 24))
+            counts.pods = Int(clamping: word(place + 32))
+            return counts
         }
         set {
             let values = [newValue.namespaces, newValue.services, newValue.slices, newValue.endpoints, newValue.pods]

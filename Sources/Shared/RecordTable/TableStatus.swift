@@ -19,6 +19,8 @@ public struct TableStatus: Sendable, Equatable {
         public var slices = 0
         public var endpoints = 0
         public var pods = 0
+
+        public init() {}
     }
 
     public var generation: UInt64

@@ -114,14 +114,14 @@ enum AddressText {
     // MARK: Reverse names
 
     /// The address that a name below in-addr.arpa or ip6.arpa spells whole (RFC 1035 3.5, RFC 3596 2.5); nil for other names.
-    static func readReverse(_ name: borrowing DNSName) -> IPAddress? {
+    static func readReverse(_ name: DNSName) -> IPAddress? {
         guard name.labelCount >= 2, name.label(name.labelCount - 1, equals: "arpa") else { return nil }
         if name.labelCount == 6, name.label(4, equals: "in-addr") { return reverseV4(name) }
         if name.labelCount == 34, name.label(32, equals: "ip6") { return reverseV6(name) }
         return nil
     }
 
-    private static func reverseV4(_ name: borrowing DNSName) -> IPAddress? {
+    private static func reverseV4(_ name: DNSName) -> IPAddress? {
         var value: UInt32 = 0
         var label = 3
         while label >= 0 {
@@ -140,7 +140,7 @@ enum AddressText {
         return .v4(value)
     }
 
-    private static func reverseV6(_ name: borrowing DNSName) -> IPAddress? {
+    private static func reverseV6(_ name: DNSName) -> IPAddress? {
         var high: UInt64 = 0
         var low: UInt64 = 0
         for position in 0..<32 {

@@ -20,7 +20,7 @@ extension KubernetesHandler {
     ///   - name: lower case, in the zone.
     ///   - labels: whether endpoints' labels and every port are wanted (for SRV), or just addresses.
     func collect(
-        _ name: borrowing DNSName, _ zoneLabels: Int, _ table: TableReader, labels: Bool, _ scratch: inout AnswerScratch
+        _ name: DNSName, _ zoneLabels: Int, _ table: TableReader, labels: Bool, _ scratch: inout AnswerScratch
     ) -> Collected {
         let request = KubernetesRequest(name, zoneLabels: zoneLabels, isZonal: settings.isZonal)
         switch request.kind {
@@ -56,7 +56,7 @@ extension KubernetesHandler {
         let topology: Span<UInt8>
         let labels: Bool
 
-        @_lifetime(copy namespace)
+        @_lifetime(copy namespace, copy service, copy endpoint, copy port, copy transport, copy topology)
         init(
             namespace: Span<UInt8>, service: Span<UInt8>, endpoint: Span<UInt8>, port: Span<UInt8>, transport: Span<UInt8>,
             topology: Span<UInt8>, labels: Bool
@@ -81,26 +81,30 @@ extension KubernetesHandler {
         return isShown
     }
 
-    private func isReverse(_ name: borrowing DNSName) -> Bool {
+    private func isReverse(_ name: DNSName) -> Bool {
         let count = name.labelCount
         guard count > 2, name.label(count - 1, equals: "arpa") else { return false }
         return name.label(count - 2, equals: "in-addr") || name.label(count - 2, equals: "ip6")
     }
 
     @_lifetime(borrow name)
-    private func pattern(_ name: borrowing DNSName, _ label: Int?, strip: Bool) -> Span<UInt8> {
-        guard let label else { return name.storage.span.extracting(0..<0) }
-        let text = name.label(label)
-        return strip && text[0] == 0x5F ? text.extracting(1..<text.count) : text
+    private func pattern(_ name: DNSName, _ label: Int?, strip: Bool) -> Span<UInt8> {
+        var range = 0..<0
+        if let label {
+            range = name.range(ofLabel: label)
+            if strip, name.storage[range.lowerBound] == 0x5F { range = (range.lowerBound + 1)..<range.upperBound }
+        }
+        return name.storage.span.extracting(range)
     }
 
     @_lifetime(borrow name)
-    private func topologyOctets(_ name: borrowing DNSName, _ request: KubernetesRequest) -> Span<UInt8> {
+    private func topologyOctets(_ name: DNSName, _ request: KubernetesRequest) -> Span<UInt8> {
+        var end = 0
         switch request.topology {
-        case .any: name.storage.span.extracting(0..<0)
-        case .pinned(let labels), .preferred(let labels):
-            name.storage.span.extracting(0..<Int(name.labelOffsets[labels]))
+        case .any: break
+        case .pinned(let labels), .preferred(let labels): end = Int(name.labelOffsets[labels])
         }
+        return name.storage.span.extracting(0..<end)
     }
 
     // MARK: Pods

@@ -53,12 +53,16 @@ extension KubernetesHandler {
             scratch.labels.append(0x2E)
             append(slice.service, slice.namespace, &scratch)
             let whole = range.lowerBound..<scratch.labels.count
-            let text = scratch.labels.span.extracting(whole)
-            for item in scratch.items where scratch.labels.span.extracting(item.label).equals(text) {
-                scratch.labels.removeSubrange(whole)
-                return
+            var isNew = true
+            for index in scratch.items.indices {
+                let text = scratch.labels.span.extracting(whole)
+                if scratch.labels.span.extracting(scratch.items[index].label).equals(text) { isNew = false }
             }
-            scratch.items.append(AnswerItem(address: address, port: nil, label: whole))
+            if isNew {
+                scratch.items.append(AnswerItem(address: address, port: nil, label: whole))
+            } else {
+                scratch.labels.removeSubrange(whole)
+            }
         }
     }
 

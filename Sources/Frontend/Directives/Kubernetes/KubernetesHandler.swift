@@ -149,14 +149,14 @@ final class KubernetesHandler: Sendable {
     }
 
     /// `ns.dns.ZONE`.
-    func isServersName(_ name: borrowing DNSName, _ zoneLabels: Int) -> Bool {
+    func isServersName(_ name: DNSName, _ zoneLabels: Int) -> Bool {
         name.labelCount == zoneLabels + 2 && name.label(0, equals: "ns") && name.label(1, equals: "dns")
     }
 
     // MARK: Zones
 
     /// How many labels the longest zone has that the name is in; nil if it is in none.
-    private func matchZone(_ name: borrowing DNSName) -> Int? {
+    private func matchZone(_ name: DNSName) -> Int? {
         var best = -1
         for index in zones.indices where zones[index].name.labelCount > best && name.hasSuffix(zones[index].name) {
             best = zones[index].name.labelCount
@@ -164,7 +164,7 @@ final class KubernetesHandler: Sendable {
         return best < 0 ? nil : best
     }
 
-    private func passesOn(_ name: borrowing DNSName) -> Bool {
+    private func passesOn(_ name: DNSName) -> Bool {
         for index in fallsThrough.indices where name.hasSuffix(fallsThrough[index]) { return true }
         return false
     }

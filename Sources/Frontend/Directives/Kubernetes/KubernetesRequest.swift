@@ -34,7 +34,7 @@ struct KubernetesRequest {
     /// - Parameters:
     ///   - name: in lower case and inside the zone.
     ///   - zoneLabels: how many labels the zone has.
-    init(_ name: borrowing DNSName, zoneLabels: Int, isZonal: Bool) {
+    init(_ name: DNSName, zoneLabels: Int, isZonal: Bool) {
         let last = name.labelCount - zoneLabels - 1
         guard last >= 0 else {
             kind = .apex
@@ -57,7 +57,7 @@ struct KubernetesRequest {
         readBelowService(name, left: last - 2, isZonal: isZonal)
     }
 
-    private mutating func readBelowService(_ name: borrowing DNSName, left: Int, isZonal: Bool) {
+    private mutating func readBelowService(_ name: DNSName, left: Int, isZonal: Bool) {
         switch left {
         case 0: break
         case 1: endpoint = 0
