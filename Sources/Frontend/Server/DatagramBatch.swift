@@ -4,7 +4,7 @@ import CMizzenSystem
 ///
 /// Memory contract: the C side owns the memory from `init` to `deinit`; a packet's span and an answer's memory are valid until the next
 /// `receive`.
-final class DatagramBatch {
+@safe final class DatagramBatch {
     static let slots = 64
     /// Larger queries are dropped; real ones have some hundred octets.
     static let largestPacket = 4096
@@ -67,7 +67,7 @@ final class DatagramBatch {
 }
 
 /// Where a datagram came from, and to which of our addresses.
-struct DatagramPeer {
+@safe struct DatagramPeer {
     fileprivate var raw: mz_udp_peer
 
     /// Answers it. A failure is the network's business, as with any datagram.

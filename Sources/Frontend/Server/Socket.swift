@@ -116,8 +116,8 @@ enum Socket {
         }
     }
 
-    /// The addresses of an interface, nil when there is none of that name.
-    static func addresses(ofInterface name: String) throws(SystemError) -> [SocketAddress]? {
+    /// The addresses of an interface, nil when there is none of that name; those of all interfaces for a nil name.
+    static func addresses(ofInterface name: String?) throws(SystemError) -> [SocketAddress]? {
         // Safe: a struct of numbers, all zero.
         var found = [mz_interface_address](repeating: mz_interface_address(), count: 256)
         let count = Int(
@@ -127,7 +127,7 @@ enum Socket {
             })
         if count == 0 { return nil }
         return found.prefix(min(count, found.count)).compactMap { entry in
-            let bytes = withUnsafeBytes(of: entry.bytes) { unsafe Array($0.prefix(Int(entry.length))) }
+            let bytes = unsafe withUnsafeBytes(of: entry.bytes) { unsafe Array($0.prefix(Int(entry.length))) }
             return IPAddress(bytes: bytes).map { SocketAddress(address: $0, port: 0, scope: entry.scope) }
         }
     }

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <pthread.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -203,7 +204,7 @@ int mz_interface_addresses(const char *name, struct mz_interface_address *out, i
     if (getifaddrs(&all) < 0)
         return -1;
     for (struct ifaddrs *one = all; one; one = one->ifa_next) {
-        if (!one->ifa_addr || strcmp(one->ifa_name, name) != 0)
+        if (!one->ifa_addr || (name && strcmp(one->ifa_name, name) != 0))
             continue;
         struct mz_interface_address address = {{0}, 0, 0};
         if (one->ifa_addr->sa_family == AF_INET) {
@@ -238,4 +239,9 @@ int mz_raise_file_limit(void)
         return -1;
     limit.rlim_cur = limit.rlim_max;
     return setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int mz_name_thread(const char *name)
+{
+    return pthread_setname_np(pthread_self(), name);
 }

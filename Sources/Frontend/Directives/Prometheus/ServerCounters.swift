@@ -5,7 +5,7 @@ import Synchronization
 /// Memory contract: the cells are made once and never given back, so a scrape can never hold a dangling pointer. Only the owning thread
 /// stores; load and store are relaxed atomics, so an increment is three plain instructions and takes no lock. A scrape may see a
 /// request counted whose duration is not yet, never a torn number.
-struct ServerCounters: @unchecked Sendable {
+@safe struct ServerCounters: @unchecked Sendable {
     // @unchecked: see the memory contract above.
 
     /// Question types that have a label of their own; all others are `other`.

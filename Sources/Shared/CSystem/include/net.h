@@ -50,12 +50,14 @@ struct mz_interface_address {
     uint32_t length;
     uint32_t scope;
 };
-/* The addresses of the interface called `name`: how many there are, at most `capacity` written; 0 for an unknown name. */
+/* The addresses of the interface called `name`, of all interfaces for NULL: how many there are, at most `capacity` written; 0 for an unknown name. */
 int mz_interface_addresses(const char *name, struct mz_interface_address *out, int capacity);
 
 /* Nanoseconds of the monotonic clock. */
 uint64_t mz_now(void);
 /* Raises the limit of open files to what is allowed. */
 int mz_raise_file_limit(void);
+/* Names the calling thread, for `ps` and debuggers: 15 characters at most. */
+int mz_name_thread(const char *name);
 
 #endif
