@@ -1,0 +1,208 @@
+/// An amount as Kubernetes writes them (`100m`, `1.5Gi`, `2e3`), exact to a billionth.
+///
+/// Finer amounts are rounded away from zero and amounts beyond ±(2⁶³ − 1) become that bound,
+/// as in apimachinery's `resource.Quantity`.
+public struct Quantity: Hashable, Sendable, Comparable {
+    /// The amount in billionths.
+    public let nanos: Int128
+
+    private static let nanosPerUnit: Int128 = 1_000_000_000
+    private static let largest: Int128 = Int128(Int64.max) * nanosPerUnit
+
+    public init(nanos: Int128) {
+        self.nanos = min(max(nanos, -Self.largest), Self.largest)
+    }
+
+    /// Reads Kubernetes' notation; nil for anything else.
+    public init?(_ text: some StringProtocol) {
+        var parser = QuantityParser(text.utf8)
+        guard let amount = parser.parse() else { return nil }
+        self.init(nanos: amount)
+    }
+
+    public static func < (left: Quantity, right: Quantity) -> Bool { left.nanos < right.nanos }
+
+    /// Whole units, rounded away from zero (`Quantity.Value` in Go).
+    public var value: Int64 { rounded(to: Self.nanosPerUnit) }
+
+    /// Thousandths, rounded away from zero and held within Int64 (`Quantity.MilliValue` in Go).
+    public var milliValue: Int64 { rounded(to: Self.nanosPerUnit / 1000) }
+
+    /// The amount as the nearest floating point number.
+    public var doubleValue: Double {
+        let (whole, rest) = nanos.quotientAndRemainder(dividingBy: Self.nanosPerUnit)
+        return rest == 0 ? Double(whole) : Double(nanos) / Double(Self.nanosPerUnit)
+    }
+
+    private func rounded(to unit: Int128) -> Int64 {
+        let (quotient, rest) = nanos.quotientAndRemainder(dividingBy: unit)
+        return Int64(clamping: quotient + rest.signum())
+    }
+}
+
+/// Reads one quantity: sign, digits with an optional point, and a suffix.
+private struct QuantityParser<Bytes: Sequence> where Bytes.Element == UInt8 {
+    private var iterator: Bytes.Iterator
+    private var current: UInt8?
+
+    /// Significant digits kept: enough for the whole range in billionths (28), and the product with 2⁶⁰·10⁹ still fits.
+    private static var digitLimit: Int { 36 }
+    /// 10 to this is more than any amount in range.
+    private static var scaleLimit: Int { 36 }
+
+    private var isNegative = false
+    private var mantissa: UInt128 = 0
+    private var digits = 0
+    private var fractionDigits = 0
+    /// Whether a digit other than 0 was dropped: the amount is a little more than the mantissa says.
+    private var isInexact = false
+    private var isOutOfRange = false
+
+    init(_ bytes: Bytes) {
+        iterator = bytes.makeIterator()
+        current = iterator.next()
+    }
+
+    mutating func parse() -> Int128? {
+        if current == UInt8(ascii: "-") {
+            isNegative = true
+            advance()
+        } else if current == UInt8(ascii: "+") {
+            advance()
+        }
+        guard readNumber(), let scale = readSuffix() else { return nil }
+        let magnitude = self.magnitude(scale)
+        return isNegative ? -magnitude : magnitude
+    }
+
+    private mutating func advance() { current = iterator.next() }
+
+    private mutating func readNumber() -> Bool {
+        var seen = false
+        var inFraction = false
+        while let byte = current {
+            if byte == UInt8(ascii: "."), !inFraction {
+                inFraction = true
+            } else if byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") {
+                seen = true
+                take(byte - UInt8(ascii: "0"), inFraction: inFraction)
+            } else {
+                break
+            }
+            advance()
+        }
+        return seen
+    }
+
+    private mutating func take(_ digit: UInt8, inFraction: Bool) {
+        if digits < Self.digitLimit {
+            mantissa = mantissa * 10 + UInt128(digit)
+            if mantissa > 0 { digits += 1 }
+            if inFraction {
+                // Zeros right of the point count as places, not as digits; so many that nothing else matters end here.
+                fractionDigits += 1
+                if fractionDigits > 2 * Self.scaleLimit { fractionDigits -= 1 }
+            }
+        } else if inFraction {
+            isInexact = isInexact || digit != 0
+        } else {
+            isOutOfRange = true
+        }
+    }
+
+    private enum Scale {
+        case binary(bits: Int)
+        case decimal(exponent: Int)
+    }
+
+    private mutating func readSuffix() -> Scale? {
+        guard let first = current else { return .decimal(exponent: 0) }
+        advance()
+        if first == UInt8(ascii: "e") || first == UInt8(ascii: "E"), current != nil, current != UInt8(ascii: "i") {
+            return readExponent().map { .decimal(exponent: $0) }
+        }
+        if current == nil {
+            switch first {
+            case UInt8(ascii: "n"): return .decimal(exponent: -9)
+            case UInt8(ascii: "u"): return .decimal(exponent: -6)
+            case UInt8(ascii: "m"): return .decimal(exponent: -3)
+            case UInt8(ascii: "k"): return .decimal(exponent: 3)
+            case UInt8(ascii: "M"): return .decimal(exponent: 6)
+            case UInt8(ascii: "G"): return .decimal(exponent: 9)
+            case UInt8(ascii: "T"): return .decimal(exponent: 12)
+            case UInt8(ascii: "P"): return .decimal(exponent: 15)
+            case UInt8(ascii: "E"): return .decimal(exponent: 18)
+            default: return nil
+            }
+        }
+        guard current == UInt8(ascii: "i"), iterator.next() == nil else { return nil }
+        switch first {
+        case UInt8(ascii: "K"): return .binary(bits: 10)
+        case UInt8(ascii: "M"): return .binary(bits: 20)
+        case UInt8(ascii: "G"): return .binary(bits: 30)
+        case UInt8(ascii: "T"): return .binary(bits: 40)
+        case UInt8(ascii: "P"): return .binary(bits: 50)
+        case UInt8(ascii: "E"): return .binary(bits: 60)
+        default: return nil
+        }
+    }
+
+    private mutating func readExponent() -> Int? {
+        var isNegative = false
+        if current == UInt8(ascii: "-") {
+            isNegative = true
+            advance()
+        } else if current == UInt8(ascii: "+") {
+            advance()
+        }
+        guard current != nil else { return nil }
+        var exponent = 0
+        while let byte = current {
+            guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
+            exponent = min(exponent * 10 + Int(byte - UInt8(ascii: "0")), 1000)
+            advance()
+        }
+        return isNegative ? -exponent : exponent
+    }
+
+    /// The amount in billionths, without its sign.
+    private func magnitude(_ scale: Scale) -> Int128 {
+        let largest = Int128(Int64.max) * 1_000_000_000
+        if isOutOfRange { return largest }
+        guard mantissa > 0 else { return isInexact ? 1 : 0 }
+        var factor: UInt128
+        var exponent = 9 - fractionDigits
+        switch scale {
+        case .binary(let bits): factor = UInt128(1) << UInt128(bits)
+        case .decimal(let decimal):
+            factor = 1
+            exponent += decimal
+        }
+        if exponent > Self.scaleLimit { return largest }
+        if exponent < -2 * Self.scaleLimit { return 1 }
+        var divisor: UInt128 = 1
+        var rest = mantissa
+        var dropped = isInexact
+        if exponent >= 0 {
+            let (power, overflow) = Self.power(exponent).multipliedReportingOverflow(by: factor)
+            if overflow { return largest }
+            factor = power
+        } else if exponent >= -Self.scaleLimit {
+            divisor = Self.power(-exponent)
+        } else {
+            let (quotient, remainder) = rest.quotientAndRemainder(dividingBy: Self.power(-exponent - Self.scaleLimit))
+            rest = quotient
+            dropped = dropped || remainder > 0
+            divisor = Self.power(Self.scaleLimit)
+        }
+        let product = rest.multipliedFullWidth(by: factor)
+        guard product.high < divisor else { return largest }
+        let (quotient, remainder) = divisor.dividingFullWidth(product)
+        guard quotient < UInt128(largest) else { return largest }
+        return Int128(quotient) + (remainder > 0 || dropped ? 1 : 0)
+    }
+
+    private static func power(_ exponent: Int) -> UInt128 {
+        (0..<exponent).reduce(UInt128(1)) { power, _ in power * 10 }
+    }
+}
