@@ -1,1 +1,0 @@
-int mz_placeholder2(void); int mz_placeholder2(void) { return 0; }
