@@ -1,4 +1,4 @@
-public import Kubernetes
+import Kubernetes
 
 /// What a subscriber asks of a publisher.
 struct SnapshotRequest: Hashable, Sendable {
@@ -37,10 +37,4 @@ struct SnapshotAnswer: Hashable, Sendable {
     /// A prefix of the buckets that were asked for.
     var buckets: [Bucket] = []
     var catalog: [CatalogEntry] = []
-}
-
-/// A resource that a stream carries.
-public struct CatalogEntry: Hashable, Sendable {
-    public var resource: Resource
-    public var synced: Bool
 }

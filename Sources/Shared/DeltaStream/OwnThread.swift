@@ -36,11 +36,11 @@ final class WakeSignal: Sendable {
 /// Runs a body on a thread of its own: bodies here wait in `poll`, which must not occupy a thread of Swift's pool.
 enum OwnThread {
     /// Returns when the body has ended, and raises `signal` when the task is cancelled; the body then has to end.
-    static func run(
-        signal: WakeSignal, _ body: @escaping @Sendable () throws -> Void
-    ) async throws {
+    static func run<Value: Sendable>(
+        signal: WakeSignal, _ body: @escaping @Sendable () throws -> Value
+    ) async throws -> Value {
         try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Value, any Error>) in
                 start { continuation.resume(with: Result { try body() }) }
             }
         } onCancel: {

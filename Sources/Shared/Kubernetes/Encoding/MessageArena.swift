@@ -14,7 +14,7 @@ final class MessageArena {
     /// - Parameter messageSize: bytes of the message on the wire. Memory is limited to 256 times that and 1 MiB more,
     ///   so that bytes made to waste memory (two bytes can announce a whole structure) end in an error.
     init(messageSize: Int) {
-        limit = messageSize * 256 + 1 << 20
+        limit = messageSize * 256 + (1 << 20)
         addChunk(max(4096, messageSize * 5))
     }
 
@@ -33,7 +33,7 @@ final class MessageArena {
     /// NULL beyond the limit, which protobuf-c reports as a failed decode.
     private func allocate(_ size: Int) -> UnsafeMutableRawPointer? {
         guard size <= limit else { return nil }
-        let rounded = max(size, 1) + (Self.alignment - 1) & ~(Self.alignment - 1)
+        let rounded = (max(size, 1) + Self.alignment - 1) & ~(Self.alignment - 1)
         if unsafe used + rounded > chunks[chunks.count - 1].count {
             let next = unsafe max(rounded, chunks[chunks.count - 1].count)
             guard total + next <= limit else { return nil }
@@ -79,4 +79,18 @@ func withMessage<Result>(
     // Safe: the message was made by `unpack` for this schema and lives in the arena until after `body`.
     defer { withExtendedLifetime(arena) {} }
     return try body(unsafe MessageReader(message, schema))
+}
+
+extension EncodedObject {
+    /// Calls `body` with the object as a message of `schema`; JSON becomes protobuf first, so that both give the same.
+    func withMessage<Result>(
+        _ schema: MessageSchema, _ body: (MessageReader) throws(ObjectDecodingError) -> Result
+    ) throws(ObjectDecodingError) -> Result {
+        let message: [UInt8]
+        switch encoding {
+        case .protobuf: message = bytes
+        case .json: message = try JSONToProtobuf.convert(bytes, schema)
+        }
+        return try Kubernetes.withMessage(message, schema, body)
+    }
 }
