@@ -1,5 +1,5 @@
 /// A refusal, in the form in which API servers give them: `kind: Status`.
-struct APIStatus: Error, Hashable, Sendable {
+struct Refusal: Error, Hashable, Sendable {
     struct Details: Hashable, Sendable {
         var name = ""
         var group = ""
@@ -48,37 +48,37 @@ struct APIStatus: Error, Hashable, Sendable {
     }
 }
 
-extension APIStatus {
-    static func badRequest(_ message: String) -> APIStatus {
-        APIStatus(code: 400, reason: "BadRequest", message: message)
+extension Refusal {
+    static func badRequest(_ message: String) -> Refusal {
+        Refusal(code: 400, reason: "BadRequest", message: message)
     }
 
-    static let unauthorized = APIStatus(code: 401, reason: "Unauthorized", message: "Unauthorized")
+    static let unauthorized = Refusal(code: 401, reason: "Unauthorized", message: "Unauthorized")
 
     /// - Parameter kind: as `kubectl` names it: `node`, `pods`, `nodemetrics`; with its group if it has one.
-    static func notFound(kind: String, group: String = "", name: String) -> APIStatus {
+    static func notFound(kind: String, group: String = "", name: String) -> Refusal {
         let qualified = group.isEmpty ? kind : "\(kind).\(group)"
-        return APIStatus(
+        return Refusal(
             code: 404, reason: "NotFound", message: "\(qualified) \"\(name)\" not found",
             details: Details(name: name, group: group, kind: kind))
     }
 
-    static let unknownPath = APIStatus(
+    static let unknownPath = Refusal(
         code: 404, reason: "NotFound", message: "the server could not find the requested resource",
         details: Details())
 
-    static let methodNotAllowed = APIStatus(
+    static let methodNotAllowed = Refusal(
         code: 405, reason: "MethodNotAllowed",
         message: "the server does not allow this method on the requested resource", details: Details())
 
-    static func watchUnsupported(_ resource: String) -> APIStatus {
-        APIStatus(
+    static func watchUnsupported(_ resource: String) -> Refusal {
+        Refusal(
             code: 405, reason: "MethodNotAllowed",
             message: "watch is not supported on resources of kind \"\(resource).metrics.k8s.io\"",
             details: Details(group: "metrics.k8s.io", kind: resource))
     }
 
-    static let notAcceptable = APIStatus(
+    static let notAcceptable = Refusal(
         code: 406, reason: "NotAcceptable",
         message: "only the following media types are accepted: application/json, application/yaml, "
             + "application/vnd.kubernetes.protobuf")
