@@ -7,6 +7,8 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("InternalImportsByDefault"),
+    // Views of the record table's bytes are types that cannot outlive them.
+    .enableExperimentalFeature("Lifetimes"),
     .strictMemorySafety(),
     .treatAllWarnings(as: .error),
 ]
@@ -20,6 +22,7 @@ let hummingbirdTLS: Target.Dependency = .product(name: "HummingbirdTLS", package
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let certificates: Target.Dependency = .product(name: "X509", package: "swift-certificates")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
@@ -59,6 +62,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-asn1.git", from: "1.7.0"),
         .package(url: "https://github.com/apple/swift-certificates.git", from: "1.21.0"),
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
@@ -83,7 +87,10 @@ let package = Package(
         shared("Names", []),
         shared(
             "ProcessRuntime", folder: "Process",
-            ["CMizzenSystem", "Names", argumentParser, logging, lifecycle, hummingbird, hummingbirdTLS, nio]),
+            [
+                "CMizzenSystem", "Names", argumentParser, logging, lifecycle, unixSignals, hummingbird, hummingbirdTLS,
+                nio, nioSSL,
+            ]),
         shared("RecordTable", ["CMizzenSystem", "Names"]),
         shared(
             "Kubernetes",
@@ -109,7 +116,8 @@ let package = Package(
             [
                 "DeltaStream", "Kubernetes", "Names", "ProcessRuntime", "CSchemas", "CProtobufC", argumentParser,
                 lifecycle, logging, nio, nioPosix, nioSSL, asyncHTTPClient, hummingbird, hummingbirdTLS, certificates,
-                crypto,
+                crypto, .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
             ])
         + process(
             "Exporter", executable: "mizzen-exporter",
@@ -131,7 +139,9 @@ let package = Package(
                 path: "Tests/ClusterSimulator/Main", swiftSettings: strict),
             .target(name: "TestSupport", dependencies: ["Names"], path: "Tests/Support", swiftSettings: strict),
             tests("NamesTests", path: "Shared/Names", ["Names"]),
-            tests("ProcessRuntimeTests", path: "Shared/Process", ["ProcessRuntime", argumentParser, logging]),
+            tests(
+                "ProcessRuntimeTests", path: "Shared/Process",
+                ["ProcessRuntime", argumentParser, logging, lifecycle, nio, nioPosix]),
             tests("RecordTableTests", path: "Shared/RecordTable", ["RecordTable", "Names", "CMizzenSystem"]),
             tests(
                 "KubernetesTests", path: "Shared/Kubernetes",

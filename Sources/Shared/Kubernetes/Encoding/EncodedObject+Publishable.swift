@@ -1,15 +1,184 @@
-extension EncodedObject {
-    /// The object as it may leave the watcher: without `managedFields`; of secrets and config maps only what metrics
-    /// report (name, namespace, uid, resourceVersion, type, labels, annotations without the last applied configuration,
-    /// owners, times). Everything else is kept byte for byte, fields without a schema too.
-    public func publishable(as resource: Resource) throws(ObjectDecodingError) -> EncodedObject {
-        throw ObjectDecodingError(.unknownResource, at: 0, resource: resource.plural)
+/// What of an object may leave the watcher.
+private enum Disclosure {
+    /// Everything but `managedFields`.
+    case whole
+    /// Of a secret: the metadata that metrics report, and the type. A list of what is allowed, so that a field which
+    /// Kubernetes adds some day does not leak.
+    case secret
+    /// Of a config map: the metadata, without the copy of its data that kubectl keeps in an annotation.
+    case metadataOnly
+
+    init(_ resource: Resource) {
+        switch (resource.group, resource.plural) {
+        case ("", "secrets"): self = .secret
+        case ("", "configmaps"): self = .metadataOnly
+        default: self = .whole
+        }
+    }
+
+    /// The annotation in which `kubectl apply` keeps the whole object, data included.
+    static let lastApplied = Array("kubectl.kubernetes.io/last-applied-configuration".utf8)
+
+    var hidesLastApplied: Bool {
+        switch self {
+        case .whole: false
+        case .secret, .metadataOnly: true
+        }
+    }
+
+    func keeps(objectField number: UInt32) -> Bool {
+        switch self {
+        case .whole: true
+        case .secret: number == MetadataField.inObject || number == 3
+        case .metadataOnly: number == MetadataField.inObject
+        }
+    }
+
+    func keeps(objectKey key: [UInt8]) -> Bool {
+        switch self {
+        case .whole: true
+        case .secret: ["kind", "apiVersion", "metadata", "type"].contains(String(decoding: key, as: UTF8.self))
+        case .metadataOnly: ["kind", "apiVersion", "metadata"].contains(String(decoding: key, as: UTF8.self))
+        }
+    }
+
+    func keeps(metadataField number: UInt32) -> Bool {
+        switch self {
+        case .whole, .metadataOnly: number != MetadataField.managedFields
+        case .secret:
+            [
+                MetadataField.name, MetadataField.namespace, MetadataField.uid, MetadataField.resourceVersion,
+                MetadataField.creationTimestamp, MetadataField.deletionTimestamp, MetadataField.labels,
+                MetadataField.annotations, MetadataField.ownerReferences,
+            ].contains(number)
+        }
+    }
+
+    func keeps(metadataKey key: [UInt8]) -> Bool {
+        let key = String(decoding: key, as: UTF8.self)
+        return switch self {
+        case .whole, .metadataOnly: key != "managedFields"
+        case .secret:
+            [
+                "name", "namespace", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "labels",
+                "annotations", "ownerReferences",
+            ].contains(key)
+        }
     }
 }
 
-extension ObjectIdentity {
-    /// Reads only the identity; the rest of the object is skipped, not decoded.
-    public init(_ encoded: EncodedObject) throws(ObjectDecodingError) {
-        throw ObjectDecodingError(.truncated, at: 0)
+extension EncodedObject {
+    /// The object as it may leave the watcher: without `managedFields`; of secrets and config maps only what metrics
+    /// report. Of a secret that is name, namespace, uid, resourceVersion, type, labels, annotations without the last
+    /// applied configuration, owners and times; of a config map its metadata without that annotation.
+    ///
+    /// Everything else is kept byte for byte, fields without a schema too.
+    public func publishable(as resource: Resource) throws(ObjectDecodingError) -> EncodedObject {
+        let disclosure = Disclosure(resource)
+        do {
+            return EncodedObject(
+                encoding: encoding,
+                bytes: try encoding == .protobuf ? protobuf(disclosure) : json(disclosure))
+        } catch {
+            throw error.named(resource)
+        }
+    }
+
+    // MARK: protobuf
+
+    private func protobuf(_ disclosure: Disclosure) throws(ObjectDecodingError) -> [UInt8] {
+        var kept: [UInt8] = []
+        kept.reserveCapacity(bytes.count)
+        var object = WireCursor(bytes)
+        while let field = try object.next() {
+            guard disclosure.keeps(objectField: field.number) else { continue }
+            if field.number == MetadataField.inObject {
+                guard field.type == .lengthDelimited else {
+                    throw ObjectDecodingError(
+                        .malformed("metadata is not a message"), at: field.start, field: "metadata")
+                }
+                kept.appendField(field.number, try protobufMetadata(field.payload, disclosure))
+            } else {
+                kept.append(contentsOf: bytes[field.whole])
+            }
+        }
+        return kept
+    }
+
+    private func protobufMetadata(
+        _ range: Range<Int>, _ disclosure: Disclosure
+    ) throws(ObjectDecodingError) -> [UInt8] {
+        var kept: [UInt8] = []
+        kept.reserveCapacity(range.count)
+        var metadata = WireCursor(bytes, range)
+        while let field = try metadata.next() {
+            guard disclosure.keeps(metadataField: field.number) else { continue }
+            if disclosure.hidesLastApplied, field.number == MetadataField.annotations,
+                try isLastApplied(field)
+            {
+                continue
+            }
+            kept.append(contentsOf: bytes[field.whole])
+        }
+        return kept
+    }
+
+    /// Whether a pair of the annotations map has that key. Any of several keys counts: decoders take the last.
+    private func isLastApplied(_ field: WireCursor.Field) throws(ObjectDecodingError) -> Bool {
+        guard field.type == .lengthDelimited else { return true }
+        var pair = WireCursor(bytes, field.payload)
+        while let member = try pair.next() {
+            if member.number == 1, member.type == .lengthDelimited,
+                bytes[member.payload].elementsEqual(Disclosure.lastApplied)
+            {
+                return true
+            }
+        }
+        return false
+    }
+
+    // MARK: JSON
+
+    private func json(_ disclosure: Disclosure) throws(ObjectDecodingError) -> [UInt8] {
+        var cursor = JSONCursor(bytes)
+        let kept = try filtered(&cursor) { key, cursor throws(ObjectDecodingError) in
+            guard disclosure.keeps(objectKey: key) else { return nil }
+            guard key == Array("metadata".utf8), cursor.peek() != UInt8(ascii: "n") else { return [] }
+            return try self.jsonMetadata(&cursor, disclosure)
+        }
+        try cursor.expectEnd()
+        return kept
+    }
+
+    private func jsonMetadata(
+        _ cursor: inout JSONCursor, _ disclosure: Disclosure
+    ) throws(ObjectDecodingError) -> [UInt8] {
+        try filtered(&cursor) { key, cursor throws(ObjectDecodingError) in
+            guard disclosure.keeps(metadataKey: key) else { return nil }
+            guard disclosure.hidesLastApplied, key == Array("annotations".utf8), cursor.peek() != UInt8(ascii: "n")
+            else { return [] }
+            return try self.filtered(&cursor) { key, _ in key == Disclosure.lastApplied ? nil : [] }
+        }
+    }
+
+    /// Copies an object's members as `decide` says for each: nil drops it, an empty array keeps its text, anything
+    /// else takes the value's place (and `decide` has then read the value).
+    private func filtered(
+        _ cursor: inout JSONCursor,
+        _ decide: (_ key: [UInt8], _ cursor: inout JSONCursor) throws(ObjectDecodingError) -> [UInt8]?
+    ) throws(ObjectDecodingError) -> [UInt8] {
+        var kept: [UInt8] = [UInt8(ascii: "{")]
+        var isFirst = true
+        try cursor.readObject { key, cursor throws(ObjectDecodingError) in
+            guard let replacement = try decide(key, &cursor) else {
+                try cursor.skip()
+                return
+            }
+            let value = replacement.isEmpty ? bytes[try cursor.skip()] : replacement[...]
+            kept.appendJSONKey(key, isFirst: &isFirst)
+            kept.append(contentsOf: value)
+        }
+        kept.append(UInt8(ascii: "}"))
+        return kept
     }
 }

@@ -13,20 +13,85 @@ public struct ListMetadata: Hashable, Sendable {
     }
 }
 
+extension ListMetadata: MessageMapped {
+    init(_ message: MessageReader) throws(ObjectDecodingError) {
+        self.init(
+            resourceVersion: message.string("resourceVersion"), continueToken: message.string("continue"),
+            remainingItemCount: message.optionalInt64("remainingItemCount"))
+    }
+}
+
 /// Splits the body of a list answer into its items while it arrives; the body is never held whole.
 ///
 /// `append` bytes as they come, call `next` until it returns nil, and `finish` at the body's end.
 /// After an error the decoder is of no further use.
 public struct ListDecoder: Sendable {
-    public init(encoding: ObjectEncoding, resource: Resource) {}
+    /// The largest item, in bytes; etcd's own limit is 1.5 MiB by default.
+    public static let maximumItemSize = 32 << 20
 
-    public mutating func append(_ bytes: [UInt8]) {}
+    private enum Splitter: Sendable {
+        case protobuf(ProtobufListSplitter)
+        case json(JSONListSplitter)
+    }
+
+    private let resource: Resource
+    private var splitter: Splitter
+
+    public init(encoding: ObjectEncoding, resource: Resource) {
+        self.resource = resource
+        switch encoding {
+        case .protobuf: splitter = .protobuf(ProtobufListSplitter(resource: resource))
+        case .json: splitter = .json(JSONListSplitter(resource: resource))
+        }
+    }
+
+    public mutating func append(_ bytes: [UInt8]) {
+        switch splitter {
+        case .protobuf(var list):
+            // The old value must not share the queue's storage while it grows.
+            splitter = .json(JSONListSplitter(resource: resource))
+            list.queue.append(bytes)
+            splitter = .protobuf(list)
+        case .json(var list):
+            splitter = .json(JSONListSplitter(resource: resource))
+            list.queue.append(bytes)
+            splitter = .json(list)
+        }
+    }
 
     /// The next whole item, or nil when more bytes are needed.
-    public mutating func next() throws(ObjectDecodingError) -> EncodedObject? { nil }
+    public mutating func next() throws(ObjectDecodingError) -> EncodedObject? {
+        do {
+            switch splitter {
+            case .protobuf(var list):
+                defer { splitter = .protobuf(list) }
+                return try list.next().map { EncodedObject(encoding: .protobuf, bytes: $0) }
+            case .json(var list):
+                defer { splitter = .json(list) }
+                return try list.next().map { EncodedObject(encoding: .json, bytes: $0) }
+            }
+        } catch {
+            throw error.named(resource)
+        }
+    }
 
-    /// Checks that the list ended where the body did, and returns its metadata.
+    /// Checks that the list ended where the body did, and returns its metadata. Call it when `next` has returned nil.
     public mutating func finish() throws(ObjectDecodingError) -> ListMetadata {
-        throw ObjectDecodingError(.truncated, at: 0)
+        do {
+            switch splitter {
+            case .protobuf(let list): return try list.finish()
+            case .json(let list): return try list.finish()
+            }
+        } catch {
+            throw error.named(resource)
+        }
+    }
+}
+
+/// Whether a list of this kind is the list that was asked for; metadata-only lists are lists of anything.
+func expectListKind(_ kind: String, of resource: Resource, at offset: Int) throws(ObjectDecodingError) {
+    guard kind.isEmpty || kind == resource.kind + "List" || kind == "PartialObjectMetadataList" || kind == "List" else {
+        throw ObjectDecodingError(
+            .unexpectedValue("a \(kind) in place of a \(resource.kind)List"), at: offset, field: "kind")
     }
 }

@@ -1,10 +1,10 @@
-/// Turns objects of ``Resource/all`` from one encoding into the other.
+/// Turns objects of ``Resource/all`` and ``Resource/reviewsAndMetrics`` from one encoding into the other.
 ///
 /// Only fields of our schemas come through: the target holds what metrics and DNS need, not the whole object.
 public enum ObjectTranscoder {
     /// - Returns: the bare protobuf message.
     public static func protobuf(fromJSON json: [UInt8], resource: Resource) throws(ObjectDecodingError) -> [UInt8] {
-        throw ObjectDecodingError(.unknownResource, at: 0, resource: resource.plural)
+        do { return try JSONToProtobuf.convert(json, .of(resource)) } catch { throw error.named(resource) }
     }
 
     /// - Parameter protobuf: the bare message.
@@ -12,6 +12,11 @@ public enum ObjectTranscoder {
     public static func json(
         fromProtobuf protobuf: [UInt8], resource: Resource
     ) throws(ObjectDecodingError) -> [UInt8] {
-        throw ObjectDecodingError(.unknownResource, at: 0, resource: resource.plural)
+        do {
+            return try ProtobufToJSON.convert(
+                protobuf, .of(resource), kind: resource.kind, apiVersion: resource.apiVersion)
+        } catch {
+            throw error.named(resource)
+        }
     }
 }

@@ -12,8 +12,44 @@ public struct StatusObject: Hashable, Sendable {
 
     public init() {}
 
-    /// Decodes the body of an error answer: JSON text, or protobuf with the `k8s\0` envelope.
+    /// Decodes the body of an error answer: JSON text, or protobuf in its envelope.
     public init(body: [UInt8], encoding: ObjectEncoding) throws(ObjectDecodingError) {
-        throw ObjectDecodingError(.truncated, at: 0)
+        let message: [UInt8]
+        switch encoding {
+        case .protobuf:
+            let contents = try ProtobufEnvelope.unwrap(body)
+            guard contents.kind == "Status" else {
+                throw ObjectDecodingError(.unexpectedValue("a \(contents.kind) in place of a Status"), at: 0)
+            }
+            message = contents.message
+        case .json: message = try JSONToProtobuf.convert(body, .status)
+        }
+        self = try withMessage(message, .status) { message throws(ObjectDecodingError) in try StatusObject(message) }
+    }
+
+    /// The bare protobuf message.
+    public var protobuf: [UInt8] {
+        var details: [UInt8] = []
+        if let retryAfterSeconds { details.appendField(5, varint: UInt64(bitPattern: Int64(retryAfterSeconds))) }
+        var bytes: [UInt8] = []
+        bytes.appendField(1, [])
+        bytes.appendField(2, Array(status.utf8))
+        bytes.appendField(3, Array(message.utf8))
+        bytes.appendField(4, Array(reason.utf8))
+        if !details.isEmpty { bytes.appendField(5, details) }
+        bytes.appendField(6, varint: UInt64(bitPattern: Int64(code)))
+        return bytes
+    }
+}
+
+extension StatusObject: MessageMapped {
+    init(_ message: MessageReader) throws(ObjectDecodingError) {
+        self.init()
+        status = message.string("status")
+        self.message = message.string("message")
+        reason = message.string("reason")
+        code = message.int32("code")
+        let seconds = message.message("details")?.int32("retryAfterSeconds") ?? 0
+        retryAfterSeconds = seconds > 0 ? seconds : nil
     }
 }

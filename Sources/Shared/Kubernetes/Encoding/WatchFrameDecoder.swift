@@ -10,17 +10,146 @@ public enum WatchFrame: Hashable, Sendable {
 
 /// Splits the body of a watch answer into events while it arrives.
 ///
-/// JSON: one event a line. protobuf: 4 bytes big-endian length, then `metav1.WatchEvent`.
-/// After an error the decoder is of no further use.
+/// JSON: one event after the other, by custom one a line. protobuf: 4 bytes big-endian length, then `metav1.WatchEvent`.
+/// Offsets in errors count from the body's beginning. After an error about one event's content (not `tooLarge`, not
+/// broken framing) the decoder stands behind that event: see ``canContinue``.
 public struct WatchFrameDecoder: Sendable {
-    /// - Parameter maximumFrameSize: bytes; a longer event throws `tooLarge` before it is buffered.
-    public init(encoding: ObjectEncoding, maximumFrameSize: Int) {}
+    private let encoding: ObjectEncoding
+    private let maximumFrameSize: Int
+    private var queue = ByteQueue()
+    private var boundary = JSONBoundary()
 
-    public mutating func append(_ bytes: [UInt8]) {}
+    /// Whether the last error left the framing intact, so that `next` can go on with the following event.
+    public private(set) var canContinue = true
+
+    /// - Parameter maximumFrameSize: bytes; a longer event throws `tooLarge` before it is buffered whole.
+    public init(encoding: ObjectEncoding, maximumFrameSize: Int) {
+        self.encoding = encoding
+        self.maximumFrameSize = maximumFrameSize
+    }
+
+    public mutating func append(_ bytes: [UInt8]) { queue.append(bytes) }
 
     /// The next whole event, or nil when more bytes are needed.
-    public mutating func next() throws(ObjectDecodingError) -> WatchFrame? { nil }
+    public mutating func next() throws(ObjectDecodingError) -> WatchFrame? {
+        canContinue = false
+        let frame: (start: Int, bytes: [UInt8])?
+        switch encoding {
+        case .json: frame = try takeJSON()
+        case .protobuf: frame = try takeProtobuf()
+        }
+        canContinue = true
+        guard let frame else { return nil }
+        do {
+            switch encoding {
+            case .json: return try WatchFrame(json: frame.bytes)
+            case .protobuf: return try WatchFrame(protobuf: frame.bytes)
+            }
+        } catch {
+            throw error.shifted(by: frame.start)
+        }
+    }
 
     /// Whether bytes of an unfinished event are held; at the end of a watch this means that the body was cut.
-    public var isInsideFrame: Bool { false }
+    public var isInsideFrame: Bool { !queue.isEmpty }
+
+    private mutating func takeJSON() throws(ObjectDecodingError) -> (start: Int, bytes: [UInt8])? {
+        if boundary.scanned == 0 {
+            guard let first = queue.skipWhiteSpace() else { return nil }
+            guard first == UInt8(ascii: "{") else {
+                throw ObjectDecodingError(.malformed("'{' was expected"), at: queue.consumed)
+            }
+        }
+        let end = boundary.find(in: queue)
+        try checkSize(end ?? queue.count)
+        guard let end else { return nil }
+        boundary = JSONBoundary()
+        return (queue.consumed, queue.take(end))
+    }
+
+    private mutating func takeProtobuf() throws(ObjectDecodingError) -> (start: Int, bytes: [UInt8])? {
+        guard queue.count >= 4 else { return nil }
+        let length = (0..<4).reduce(0) { $0 << 8 | Int(queue[$1]) }
+        try checkSize(length)
+        guard queue.count >= 4 + length else { return nil }
+        queue.drop(4)
+        return (queue.consumed, queue.take(length))
+    }
+
+    private func checkSize(_ size: Int) throws(ObjectDecodingError) {
+        if size > maximumFrameSize {
+            throw ObjectDecodingError(.tooLarge(size: size, limit: maximumFrameSize), at: queue.consumed)
+        }
+    }
+}
+
+extension WatchFrame {
+    /// The annotation of the bookmark that ends a WatchList's initial events; its value is then `true`.
+    static let initialEventsEndAnnotation = "k8s.io/initial-events-end"
+
+    init(json bytes: [UInt8]) throws(ObjectDecodingError) {
+        var type = ""
+        var object: Range<Int>?
+        var cursor = JSONCursor(bytes)
+        try cursor.readObject { key, cursor throws(ObjectDecodingError) in
+            switch String(decoding: key, as: UTF8.self) {
+            case "type": type = try cursor.readString()
+            case "object": object = try cursor.skip()
+            default: try cursor.skip()
+            }
+        }
+        try cursor.expectEnd()
+        guard let object else { throw ObjectDecodingError(.malformed("an event without an object"), at: bytes.count) }
+        do {
+            try self.init(type, EncodedObject(encoding: .json, bytes: Array(bytes[object])))
+        } catch {
+            throw error.shifted(by: object.lowerBound)
+        }
+    }
+
+    init(protobuf bytes: [UInt8]) throws(ObjectDecodingError) {
+        var type = ""
+        var object: Range<Int>?
+        var event = WireCursor(bytes)
+        while let field = try event.next() {
+            guard field.type == .lengthDelimited else { continue }
+            if field.number == 1 { type = String(decoding: bytes[field.payload], as: UTF8.self) }
+            guard field.number == 2 else { continue }
+            var raw = WireCursor(bytes, field.payload)
+            while let member = try raw.next() {
+                if member.number == 1, member.type == .lengthDelimited { object = member.payload }
+            }
+        }
+        guard let object else { throw ObjectDecodingError(.malformed("an event without an object"), at: bytes.count) }
+        let contents: ProtobufEnvelope.Contents
+        do { contents = try ProtobufEnvelope.unwrap(Array(bytes[object])) } catch {
+            throw error.shifted(by: object.lowerBound)
+        }
+        do { try self.init(type, EncodedObject(encoding: .protobuf, bytes: contents.message)) } catch {
+            throw error.shifted(by: object.lowerBound + contents.messageOffset)
+        }
+    }
+
+    private init(_ type: String, _ object: EncodedObject) throws(ObjectDecodingError) {
+        switch type {
+        case "ADDED": self = .added(object)
+        case "MODIFIED": self = .modified(object)
+        case "DELETED": self = .deleted(object)
+        case "BOOKMARK":
+            let metadata: ObjectMetadata? = try object.withMessage(.partialObjectMetadata) {
+                message throws(ObjectDecodingError) in
+                try message.value("metadata")
+            }
+            guard let metadata, !metadata.resourceVersion.isEmpty else {
+                throw ObjectDecodingError(.malformed("a bookmark without a resourceVersion"), at: 0)
+            }
+            self = .bookmark(
+                resourceVersion: metadata.resourceVersion,
+                initialEventsEnd: metadata.annotations[Self.initialEventsEndAnnotation] == "true")
+        case "ERROR":
+            self = .error(
+                try object.withMessage(.status) { message throws(ObjectDecodingError) in try StatusObject(message) })
+        default: throw ObjectDecodingError(.unexpectedValue("an event of type \"\(type)\""), at: 0, field: "type")
+        }
+    }
 }

@@ -12,6 +12,8 @@ public struct EndpointSlice: KubernetesObject {
 
     public init() {}
 
+    public init(_ encoded: EncodedObject) throws(ObjectDecodingError) { self = try Self.decode(encoded) }
+
     public struct Endpoint: Hashable, Sendable {
         public var addresses: [String] = []
         public var conditions = Conditions()
@@ -58,4 +60,63 @@ public struct ObjectReference: Hashable, Sendable {
     public var fieldPath = ""
 
     public init() {}
+}
+
+extension EndpointSlice: MessageMapped {
+    init(_ message: MessageReader) throws(ObjectDecodingError) {
+        self.init()
+        metadata = try message.value("metadata") ?? ObjectMetadata()
+        addressType = message.string("addressType")
+        endpoints = try message.list("endpoints")
+        ports = try message.list("ports")
+    }
+}
+
+extension EndpointSlice.Endpoint: MessageMapped {
+    init(_ message: MessageReader) throws(ObjectDecodingError) {
+        self.init()
+        addresses = message.strings("addresses")
+        conditions = try message.value("conditions") ?? EndpointSlice.Conditions()
+        hostname = message.optionalString("hostname")
+        targetRef = try message.value("targetRef")
+        deprecatedTopology = message.stringMap("deprecatedTopology")
+        nodeName = message.optionalString("nodeName")
+        zone = message.optionalString("zone")
+        if let hints = message.message("hints") {
+            hintedZones = try hints.list("forZones") { $0.string("name") }
+            hintedNodes = try hints.list("forNodes") { $0.string("name") }
+        }
+    }
+}
+
+extension EndpointSlice.Conditions: MessageMapped {
+    init(_ message: MessageReader) throws(ObjectDecodingError) {
+        self.init()
+        ready = message.optionalBool("ready")
+        serving = message.optionalBool("serving")
+        terminating = message.optionalBool("terminating")
+    }
+}
+
+extension EndpointSlice.Port: MessageMapped {
+    init(_ message: MessageReader) throws(ObjectDecodingError) {
+        self.init()
+        name = message.optionalString("name")
+        `protocol` = message.optionalString("protocol")
+        port = message.optionalInt32("port")
+        appProtocol = message.optionalString("appProtocol")
+    }
+}
+
+extension ObjectReference: MessageMapped {
+    init(_ message: MessageReader) throws(ObjectDecodingError) {
+        self.init()
+        kind = message.string("kind")
+        namespace = message.string("namespace")
+        name = message.string("name")
+        uid = message.string("uid")
+        apiVersion = message.string("apiVersion")
+        resourceVersion = message.string("resourceVersion")
+        fieldPath = message.string("fieldPath")
+    }
 }

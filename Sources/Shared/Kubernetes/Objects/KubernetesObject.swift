@@ -32,3 +32,31 @@ public struct LabelSelector: Hashable, Sendable {
 
     public init() {}
 }
+
+extension Condition: MessageMapped {
+    init(_ message: MessageReader) throws(ObjectDecodingError) {
+        self.init()
+        type = message.string("type")
+        status = message.string("status")
+        reason = message.string("reason")
+        self.message = message.string("message")
+        lastTransitionTime = try message.time("lastTransitionTime")
+    }
+}
+
+extension LabelSelector: MessageMapped {
+    init(_ message: MessageReader) throws(ObjectDecodingError) {
+        self.init()
+        matchLabels = message.stringMap("matchLabels")
+        matchExpressions = try message.list("matchExpressions")
+    }
+}
+
+extension LabelSelector.Requirement: MessageMapped {
+    init(_ message: MessageReader) throws(ObjectDecodingError) {
+        self.init()
+        key = message.string("key")
+        `operator` = message.string("operator")
+        values = message.strings("values")
+    }
+}

@@ -46,3 +46,34 @@ public struct ObjectIdentity: Hashable, Sendable {
         self.resourceVersion = resourceVersion
     }
 }
+
+extension ObjectMetadata: MessageMapped {
+    init(_ message: MessageReader) throws(ObjectDecodingError) {
+        self.init()
+        name = message.string("name")
+        generateName = message.string("generateName")
+        namespace = message.string("namespace")
+        uid = message.string("uid")
+        resourceVersion = message.string("resourceVersion")
+        generation = message.int64("generation")
+        creationTimestamp = try message.time("creationTimestamp")
+        deletionTimestamp = try message.time("deletionTimestamp")
+        deletionGracePeriodSeconds = message.optionalInt64("deletionGracePeriodSeconds")
+        labels = message.stringMap("labels")
+        annotations = message.stringMap("annotations")
+        ownerReferences = try message.list("ownerReferences")
+        finalizers = message.strings("finalizers")
+    }
+}
+
+extension OwnerReference: MessageMapped {
+    init(_ message: MessageReader) throws(ObjectDecodingError) {
+        self.init()
+        apiVersion = message.string("apiVersion")
+        kind = message.string("kind")
+        name = message.string("name")
+        uid = message.string("uid")
+        controller = message.optionalBool("controller")
+        blockOwnerDeletion = message.optionalBool("blockOwnerDeletion")
+    }
+}

@@ -75,3 +75,84 @@ extension Pod {
         public init() {}
     }
 }
+
+extension Pod.Status: MessageMapped {
+    init(_ message: MessageReader) throws(ObjectDecodingError) {
+        self.init()
+        phase = message.string("phase")
+        conditions = try message.list("conditions")
+        self.message = message.string("message")
+        reason = message.string("reason")
+        nominatedNodeName = message.string("nominatedNodeName")
+        hostIP = message.string("hostIP")
+        hostIPs = try message.list("hostIPs") { $0.string("ip") }
+        podIP = message.string("podIP")
+        podIPs = try message.list("podIPs") { $0.string("ip") }
+        startTime = try message.time("startTime")
+        qosClass = message.string("qosClass")
+        initContainerStatuses = try message.list("initContainerStatuses")
+        containerStatuses = try message.list("containerStatuses")
+        ephemeralContainerStatuses = try message.list("ephemeralContainerStatuses")
+        resourceClaimStatuses = try message.list("resourceClaimStatuses")
+    }
+}
+
+extension Pod.ContainerStatus: MessageMapped {
+    init(_ message: MessageReader) throws(ObjectDecodingError) {
+        self.init()
+        name = message.string("name")
+        state = try message.value("state") ?? Pod.ContainerState()
+        lastState = try message.value("lastState") ?? Pod.ContainerState()
+        ready = message.bool("ready")
+        restartCount = message.int32("restartCount")
+        image = message.string("image")
+        imageID = message.string("imageID")
+        containerID = message.string("containerID")
+        started = message.optionalBool("started")
+    }
+}
+
+extension Pod.ContainerState: MessageMapped {
+    init(_ message: MessageReader) throws(ObjectDecodingError) {
+        self.init()
+        waiting = try message.value("waiting")
+        running = try message.value("running")
+        terminated = try message.value("terminated")
+    }
+}
+
+extension Pod.ContainerState.Waiting: MessageMapped {
+    init(_ message: MessageReader) throws(ObjectDecodingError) {
+        self.init()
+        reason = message.string("reason")
+        self.message = message.string("message")
+    }
+}
+
+extension Pod.ContainerState.Running: MessageMapped {
+    init(_ message: MessageReader) throws(ObjectDecodingError) {
+        self.init()
+        startedAt = try message.time("startedAt")
+    }
+}
+
+extension Pod.ContainerState.Terminated: MessageMapped {
+    init(_ message: MessageReader) throws(ObjectDecodingError) {
+        self.init()
+        exitCode = message.int32("exitCode")
+        signal = message.int32("signal")
+        reason = message.string("reason")
+        self.message = message.string("message")
+        startedAt = try message.time("startedAt")
+        finishedAt = try message.time("finishedAt")
+        containerID = message.string("containerID")
+    }
+}
+
+extension Pod.ResourceClaimStatus: MessageMapped {
+    init(_ message: MessageReader) throws(ObjectDecodingError) {
+        self.init()
+        name = message.string("name")
+        resourceClaimName = message.optionalString("resourceClaimName")
+    }
+}

@@ -6,6 +6,8 @@ public struct Pod: KubernetesObject {
 
     public init() {}
 
+    public init(_ encoded: EncodedObject) throws(ObjectDecodingError) { self = try Self.decode(encoded) }
+
     public struct Spec: Hashable, Sendable {
         public var volumes: [Volume] = []
         public var initContainers: [Container] = []
@@ -84,5 +86,99 @@ public struct Pod: KubernetesObject {
         public var resourceClaimTemplateName: String?
 
         public init() {}
+    }
+}
+
+extension Pod: MessageMapped {
+    init(_ message: MessageReader) throws(ObjectDecodingError) {
+        self.init()
+        metadata = try message.value("metadata") ?? ObjectMetadata()
+        spec = try message.value("spec") ?? Spec()
+        status = try message.value("status") ?? Status()
+    }
+}
+
+extension Pod.Spec: MessageMapped {
+    init(_ message: MessageReader) throws(ObjectDecodingError) {
+        self.init()
+        volumes = try message.list("volumes")
+        initContainers = try message.list("initContainers")
+        containers = try message.list("containers")
+        restartPolicy = message.string("restartPolicy")
+        nodeSelector = message.stringMap("nodeSelector")
+        serviceAccountName = message.string("serviceAccountName")
+        nodeName = message.string("nodeName")
+        hostNetwork = message.bool("hostNetwork")
+        hostname = message.string("hostname")
+        subdomain = message.string("subdomain")
+        schedulerName = message.string("schedulerName")
+        tolerations = try message.list("tolerations")
+        priorityClassName = message.string("priorityClassName")
+        priority = message.optionalInt32("priority")
+        runtimeClassName = message.optionalString("runtimeClassName")
+        overhead = try message.quantityMap("overhead")
+        resourceClaims = try message.list("resourceClaims")
+    }
+}
+
+extension Pod.Container: MessageMapped {
+    init(_ message: MessageReader) throws(ObjectDecodingError) {
+        self.init()
+        name = message.string("name")
+        image = message.string("image")
+        ports = try message.list("ports")
+        restartPolicy = message.optionalString("restartPolicy")
+        if let resources = message.message("resources") {
+            limits = try resources.quantityMap("limits")
+            requests = try resources.quantityMap("requests")
+        }
+    }
+}
+
+extension Pod.ContainerPort: MessageMapped {
+    init(_ message: MessageReader) throws(ObjectDecodingError) {
+        self.init()
+        name = message.string("name")
+        hostPort = message.int32("hostPort")
+        containerPort = message.int32("containerPort")
+        `protocol` = message.string("protocol")
+    }
+}
+
+extension Pod.Volume: MessageMapped {
+    init(_ message: MessageReader) throws(ObjectDecodingError) {
+        self.init()
+        name = message.string("name")
+        let source = message.message("volumeSource")
+        persistentVolumeClaim = try source?.value("persistentVolumeClaim")
+        isEphemeral = source?.message("ephemeral") != nil
+    }
+}
+
+extension Pod.ClaimSource: MessageMapped {
+    init(_ message: MessageReader) throws(ObjectDecodingError) {
+        self.init()
+        claimName = message.string("claimName")
+        readOnly = message.bool("readOnly")
+    }
+}
+
+extension Pod.Toleration: MessageMapped {
+    init(_ message: MessageReader) throws(ObjectDecodingError) {
+        self.init()
+        key = message.string("key")
+        `operator` = message.string("operator")
+        value = message.string("value")
+        effect = message.string("effect")
+        tolerationSeconds = message.optionalInt64("tolerationSeconds")
+    }
+}
+
+extension Pod.ResourceClaim: MessageMapped {
+    init(_ message: MessageReader) throws(ObjectDecodingError) {
+        self.init()
+        name = message.string("name")
+        resourceClaimName = message.optionalString("resourceClaimName")
+        resourceClaimTemplateName = message.optionalString("resourceClaimTemplateName")
     }
 }

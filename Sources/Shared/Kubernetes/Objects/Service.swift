@@ -6,6 +6,8 @@ public struct Service: KubernetesObject {
 
     public init() {}
 
+    public init(_ encoded: EncodedObject) throws(ObjectDecodingError) { self = try Self.decode(encoded) }
+
     public struct Spec: Hashable, Sendable {
         /// `ClusterIP`, `NodePort`, `LoadBalancer` or `ExternalName`.
         public var type = ""
@@ -51,5 +53,61 @@ public struct Service: KubernetesObject {
         public var hostname = ""
 
         public init() {}
+    }
+}
+
+extension Service: MessageMapped {
+    init(_ message: MessageReader) throws(ObjectDecodingError) {
+        self.init()
+        metadata = try message.value("metadata") ?? ObjectMetadata()
+        spec = try message.value("spec") ?? Spec()
+        status = try message.value("status") ?? Status()
+    }
+}
+
+extension Service.Spec: MessageMapped {
+    init(_ message: MessageReader) throws(ObjectDecodingError) {
+        self.init()
+        type = message.string("type")
+        clusterIP = message.string("clusterIP")
+        clusterIPs = message.strings("clusterIPs")
+        externalIPs = message.strings("externalIPs")
+        externalName = message.string("externalName")
+        externalTrafficPolicy = message.string("externalTrafficPolicy")
+        internalTrafficPolicy = message.optionalString("internalTrafficPolicy")
+        ipFamilies = message.strings("ipFamilies")
+        loadBalancerIP = message.string("loadBalancerIP")
+        ports = try message.list("ports")
+        publishNotReadyAddresses = message.bool("publishNotReadyAddresses")
+        selector = message.stringMap("selector")
+        sessionAffinity = message.string("sessionAffinity")
+        trafficDistribution = message.optionalString("trafficDistribution")
+    }
+}
+
+extension Service.Port: MessageMapped {
+    init(_ message: MessageReader) throws(ObjectDecodingError) {
+        self.init()
+        name = message.string("name")
+        `protocol` = message.string("protocol")
+        appProtocol = message.optionalString("appProtocol")
+        port = message.int32("port")
+        targetPort = message.intOrString("targetPort")
+        nodePort = message.int32("nodePort")
+    }
+}
+
+extension Service.Status: MessageMapped {
+    init(_ message: MessageReader) throws(ObjectDecodingError) {
+        self.init()
+        loadBalancerIngress = try message.message("loadBalancer")?.list("ingress") ?? []
+    }
+}
+
+extension Service.LoadBalancerIngress: MessageMapped {
+    init(_ message: MessageReader) throws(ObjectDecodingError) {
+        self.init()
+        ip = message.string("ip")
+        hostname = message.string("hostname")
     }
 }

@@ -1,0 +1,43 @@
+public import Kubernetes
+
+/// A resource that a stream carries.
+public struct CatalogEntry: Hashable, Sendable {
+    public var resource: Resource
+    /// The watcher has seen a whole list of it.
+    public var synced: Bool
+}
+
+/// Asks a watcher which resources its stream carries.
+public enum Catalog {
+    /// - Parameter timeout: how long to wait for the answer, also while nobody listens yet.
+    public static func fetch(
+        snapshots: String, transport: Transport = Transport(), timeout: Duration
+    ) async throws -> [CatalogEntry] {
+        let endpoint = try Endpoint(snapshots, transport: transport)
+        let signal = try WakeSignal()
+        return try await OwnThread.run(signal: signal) {
+            try fetch(endpoint, signal: signal, timeout: timeout.nanoseconds)
+        }
+    }
+
+    private static func fetch(
+        _ endpoint: Endpoint, signal: WakeSignal, timeout: Int64
+    ) throws(DeltaStreamError) -> [CatalogEntry] {
+        var link = try SnapshotLink(endpoint, in: try ZeroMQContext(), resources: [])
+        let request = SnapshotRequest(id: UInt64.random(in: .min ... .max), subject: .catalog)
+        link.send(request)
+        let deadline = MonotonicClock.nanoseconds() + timeout
+        while true {
+            while let received = link.receive() {
+                if case .success(let answer) = received, answer.requestID == request.id { return answer.catalog }
+            }
+            let left = deadline - MonotonicClock.nanoseconds()
+            guard left > 0 else {
+                throw DeltaStreamError("no watcher answers; is one running?", place: endpoint.text)
+            }
+            if link.socket.wait(signal: signal, milliseconds: Int(left / 1_000_000) + 1).wake {
+                throw DeltaStreamError("stopped before a watcher answered", place: endpoint.text)
+            }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+import Kubernetes
+
+/// One resource in a ``StreamStore``.
+struct StoredResource: Sendable {
+    /// For how many heartbeats a changed namespace is named in tails. A subscriber that misses three heartbeats in a row
+    /// counts as cut off, so whoever misses all of these knows it by other means.
+    static let tailRounds = 5
+
+    let resource: Resource
+    var synced = false
+    var resourceVersion = ""
+    private(set) var count = 0
+    private(set) var byteCount = 0
+    private var buckets = [Bucket](repeating: Bucket(), count: Topic.bucketCount)
+    /// Counts lists; an object belongs to the list whose number it bears.
+    private var list: UInt32 = 0
+    private var isReplacing = false
+    private var round: UInt32 = 1
+    /// What changed in the current round and in those before it, newest last.
+    private var changed: [[FullTopic]] = [[]]
+
+    private struct Bucket: Sendable {
+        var sequence: UInt64 = 0
+        var objects: [String: StoredObject] = [:]
+        var tails: [String: Tail] = [:]
+        /// The highest sequence among tails that were forgotten.
+        var forgotten: UInt64 = 0
+    }
+
+    private struct StoredObject: Sendable {
+        var identity: ObjectIdentity
+        var object: EncodedObject
+        var sequence: UInt64
+        var commitTime: Int64
+        var list: UInt32
+    }
+
+    private struct Tail: Sendable {
+        var sequence: UInt64
+        /// Objects that exist on the topic.
+        var objects: Int
+        var round: UInt32
+    }
+
+    private struct FullTopic: Hashable, Sendable {
+        var bucket: UInt8
+        var namespace: String
+    }
+
+    init(resource: Resource) {
+        self.resource = resource
+    }
+
+    var sequences: [UInt64] { buckets.map(\.sequence) }
+
+    mutating func upsert(_ watched: WatchedObject, streamID: UInt64, commitTime: Int64) -> Delta? {
+        let identity = watched.identity
+        let bucket = Topic.bucket(ofUID: identity.uid)
+        let at = Int(bucket)
+        guard let found = buckets[at].objects.index(forKey: identity.uid) else {
+            let stamp = stamp(bucket, identity.namespace, objects: 1)
+            buckets[at].objects[identity.uid] = StoredObject(
+                identity: identity, object: watched.object, sequence: stamp.sequence, commitTime: commitTime,
+                list: list)
+            count += 1
+            byteCount += watched.object.bytes.count
+            return delta(.added, watched, stamp, streamID, commitTime)
+        }
+        buckets[at].objects.values[found].list = list
+        let held = buckets[at].objects.values[found]
+        if held.identity.resourceVersion == identity.resourceVersion && held.object == watched.object { return nil }
+        byteCount += watched.object.bytes.count - held.object.bytes.count
+        let stamp = stamp(bucket, identity.namespace, objects: 0)
+        buckets[at].objects.values[found] = StoredObject(
+            identity: identity, object: watched.object, sequence: stamp.sequence, commitTime: commitTime, list: list)
+        return delta(.modified, watched, stamp, streamID, commitTime)
+    }
+
+    mutating func delete(_ watched: WatchedObject, streamID: UInt64, commitTime: Int64) -> Delta? {
+        let bucket = Topic.bucket(ofUID: watched.identity.uid)
+        guard let held = buckets[Int(bucket)].objects.removeValue(forKey: watched.identity.uid) else { return nil }
+        count -= 1
+        byteCount -= held.object.bytes.count
+        let stamp = stamp(bucket, watched.identity.namespace, objects: -1)
+        return delta(.deleted, watched, stamp, streamID, commitTime)
+    }
+
+    mutating func beginReplace() {
+        list &+= 1
+        isReplacing = true
+    }
+
+    mutating func endReplace(streamID: UInt64, commitTime: Int64) -> [Delta] {
+        guard isReplacing else { return [] }
+        isReplacing = false
+        var deltas: [Delta] = []
+        for at in buckets.indices {
+            let gone = buckets[at].objects.values.filter { $0.list != list }
+            for object in gone {
+                let watched = WatchedObject(resource: resource, identity: object.identity, object: object.object)
+                if let delta = delete(watched, streamID: streamID, commitTime: commitTime) { deltas.append(delta) }
+            }
+        }
+        return deltas
+    }
+
+    func snapshot(bucket: UInt8, streamID: UInt64) -> (sequence: UInt64, objects: [Delta]) {
+        let held = buckets[Int(bucket)]
+        let objects = held.objects.values.map { object in
+            Delta(
+                streamID: streamID, sequence: object.sequence, change: .added, resource: resource,
+                identity: object.identity, commitTime: object.commitTime, object: object.object)
+        }
+        return (held.sequence, objects)
+    }
+
+    /// Ends a round, and names what changed in the last rounds.
+    mutating func nextTails(streamID: UInt64) -> [NamespaceTail] {
+        var entries: [String: [NamespaceTail.Entry]] = [:]
+        var seen: Set<FullTopic> = []
+        for topic in changed.joined() where seen.insert(topic).inserted {
+            guard let tail = buckets[Int(topic.bucket)].tails[topic.namespace] else { continue }
+            entries[topic.namespace, default: []].append(.init(bucket: topic.bucket, sequence: tail.sequence))
+        }
+        round &+= 1
+        changed.append([])
+        if changed.count > Self.tailRounds { changed.removeFirst() }
+        return entries.map {
+            NamespaceTail(streamID: streamID, resource: resource, namespace: $0.key, entries: $0.value)
+        }
+    }
+
+    private func delta(
+        _ change: Change, _ watched: WatchedObject, _ stamp: Stamp, _ streamID: UInt64, _ commitTime: Int64
+    ) -> Delta {
+        Delta(
+            streamID: streamID, sequence: stamp.sequence, previous: stamp.previous, change: change,
+            resource: resource, identity: watched.identity, commitTime: commitTime, object: watched.object)
+    }
+
+    private struct Stamp {
+        var sequence: UInt64
+        var previous: UInt64
+    }
+
+    private mutating func stamp(_ bucket: UInt8, _ namespace: String, objects: Int) -> Stamp {
+        let at = Int(bucket)
+        buckets[at].sequence += 1
+        let sequence = buckets[at].sequence
+        let previous: UInt64
+        let isFirstOfRound: Bool
+        if let found = buckets[at].tails.index(forKey: namespace) {
+            let tail = buckets[at].tails.values[found]
+            previous = tail.sequence
+            isFirstOfRound = tail.round != round
+            buckets[at].tails.values[found] = Tail(
+                sequence: sequence, objects: tail.objects + objects, round: round)
+        } else {
+            previous = buckets[at].forgotten
+            isFirstOfRound = true
+            forgetTails(at)
+            buckets[at].tails[namespace] = Tail(sequence: sequence, objects: max(objects, 0), round: round)
+        }
+        if isFirstOfRound && resource.isNamespaced {
+            changed[changed.count - 1].append(FullTopic(bucket: bucket, namespace: namespace))
+        }
+        return Stamp(sequence: sequence, previous: previous)
+    }
+
+    /// Namespaces come and go; without this each would leave an entry for good. `previous` of a topic that was forgotten
+    /// is the highest forgotten sequence: too high at worst, so that a subscriber fetches once too often, never too seldom.
+    private mutating func forgetTails(_ at: Int) {
+        guard buckets[at].tails.count >= 64, buckets[at].tails.count >= 2 * buckets[at].objects.count else { return }
+        let idle = buckets[at].tails.filter { $0.value.objects == 0 && round &- $0.value.round > UInt32(Self.tailRounds) }
+        for (namespace, tail) in idle {
+            buckets[at].forgotten = max(buckets[at].forgotten, tail.sequence)
+            buckets[at].tails[namespace] = nil
+        }
+    }
+}
