@@ -95,7 +95,7 @@ import Testing
         let object = try #require(try ClusterFixtures.items(.services, .protobuf).items.first)
         let envelope = ProtobufEnvelope.wrap(object.bytes, kind: "Service", apiVersion: "v1")
         var decoder = WatchFrameDecoder(encoding: .protobuf, maximumFrameSize: 1 << 20)
-        decoder.append(ProtobufEnvelope.watchFrame(type: "MODIFIED", object: envelope))
+        decoder.append(watchFrame(type: "MODIFIED", object: envelope))
         #expect(try decoder.next() == .modified(object))
         var status = StatusObject()
         status.code = 429
@@ -103,7 +103,7 @@ import Testing
         status.message = "wait"
         status.retryAfterSeconds = 3
         let failure = ProtobufEnvelope.wrap(status.protobuf, kind: "Status", apiVersion: "v1")
-        decoder.append(ProtobufEnvelope.watchFrame(type: "ERROR", object: failure))
+        decoder.append(watchFrame(type: "ERROR", object: failure))
         #expect(try decoder.next() == .error(status))
         #expect(try StatusObject(body: failure, encoding: .protobuf) == status)
     }
