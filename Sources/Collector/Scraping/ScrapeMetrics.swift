@@ -1,4 +1,5 @@
 import Glibc
+import DeltaStream
 import ProcessRuntime
 import Synchronization
 
