@@ -104,7 +104,8 @@ import Testing
             "overhead":{"memory":"64Mi"},"resourceClaims":[{"name":"r","resourceClaimName":"rn","resourceClaimTemplateName":"rt"}]}}
             """#)
         let spec = pod.spec
-        #expect(spec.volumes.map(\.name) == ["v", "e", "x"] && spec.volumes.map(\.isEphemeral) == [false, true, false])
+        #expect(
+            spec.volumes.map(\.name) == ["v", "e", "x"] && spec.volumes.map(\.isEphemeral) == [false, true, false])
         #expect(spec.volumes[0].persistentVolumeClaim?.claimName == "c")
         #expect(spec.volumes[0].persistentVolumeClaim?.readOnly == true && spec.volumes[2].persistentVolumeClaim == nil)
         #expect(spec.initContainers.map(\.name) == ["i"] && spec.initContainers[0].restartPolicy == "Always")
@@ -214,10 +215,22 @@ import Testing
     @Test("reviews and metrics pass through the transcoder")
     func reviewsAndMetrics() throws {
         let cases: [(Resource, String)] = [
-            (.tokenReviews, #"{"spec":{"token":"t","audiences":["a"]},"status":{"authenticated":true,"user":{"username":"u","groups":["g"],"extra":{"k":["v","w"]}}}}"#),
-            (.subjectAccessReviews, #"{"spec":{"resourceAttributes":{"namespace":"n","verb":"get","group":"g","resource":"r"},"user":"u"},"status":{"allowed":true}}"#),
-            (.nodeMetrics, #"{"metadata":{"name":"n"},"timestamp":"2026-01-01T00:00:00Z","window":"10.05s","usage":{"cpu":"1"}}"#),
-            (.podMetrics, #"{"metadata":{"name":"p"},"timestamp":"2026-01-01T00:00:00Z","window":"1m0s","containers":[{"name":"c","usage":{"cpu":"10n","memory":"4Ki"}}]}"#),
+            (
+                .tokenReviews,
+                #"{"spec":{"token":"t","audiences":["a"]},"status":{"authenticated":true,"user":{"username":"u","groups":["g"],"extra":{"k":["v","w"]}}}}"#
+            ),
+            (
+                .subjectAccessReviews,
+                #"{"spec":{"resourceAttributes":{"namespace":"n","verb":"get","group":"g","resource":"r"},"user":"u"},"status":{"allowed":true}}"#
+            ),
+            (
+                .nodeMetrics,
+                #"{"metadata":{"name":"n"},"timestamp":"2026-01-01T00:00:00Z","window":"10.05s","usage":{"cpu":"1"}}"#
+            ),
+            (
+                .podMetrics,
+                #"{"metadata":{"name":"p"},"timestamp":"2026-01-01T00:00:00Z","window":"1m0s","containers":[{"name":"c","usage":{"cpu":"10n","memory":"4Ki"}}]}"#
+            ),
         ]
         for (resource, json) in cases {
             let text = Array(json.utf8)

@@ -14,7 +14,8 @@ import Testing
     static let canaries: [String] =
         ["TOP-SECRET-VALUE"]
         + (0..<3).map { shift in
-            let letters = Base64.encode(Array(repeating: UInt8(ascii: " "), count: shift) + Array("TOP-SECRET-VALUE".utf8))
+            let letters = Base64.encode(
+                Array(repeating: UInt8(ascii: " "), count: shift) + Array("TOP-SECRET-VALUE".utf8))
             return String(decoding: letters.dropFirst(shift == 0 ? 0 : 4).dropLast(4), as: UTF8.self)
         }
 
@@ -98,7 +99,8 @@ import Testing
 
     @Test("JSON keeps the text of every value but the managed fields")
     func jsonText() throws {
-        let text = #"{"kind":"Pod", "metadata" : {"managedFields":[{"a":1}],"name":"p","x":[1.50, 2e3]} ,"spec":{"new":"é\u00e9\n"}}"#
+        let text =
+            #"{"kind":"Pod", "metadata" : {"managedFields":[{"a":1}],"name":"p","x":[1.50, 2e3]} ,"spec":{"new":"é\u00e9\n"}}"#
         let published = try EncodedObject(encoding: .json, bytes: Array(text.utf8)).publishable(as: .pods)
         #expect(
             String(decoding: published.bytes, as: UTF8.self)
@@ -107,7 +109,8 @@ import Testing
 
     @Test("a secret's data is not let through under an escaped key, twice, or in a field of tomorrow")
     func trickySecrets() throws {
-        let text = #"{"metadata":{"name":"s","annotations":{"kubectl.kubernetes.io/last-applied-configuration":"v","a":"b"},"future":"v"},"d\u0061ta":{"a":"dg=="},"data":{"a":"dg=="},"data":{"a":"dg=="},"stringData":{"a":"v"},"futureData":"v","type":"Opaque"}"#
+        let text =
+            #"{"metadata":{"name":"s","annotations":{"kubectl.kubernetes.io/last-applied-configuration":"v","a":"b"},"future":"v"},"d\u0061ta":{"a":"dg=="},"data":{"a":"dg=="},"data":{"a":"dg=="},"stringData":{"a":"v"},"futureData":"v","type":"Opaque"}"#
         let published = try EncodedObject(encoding: .json, bytes: Array(text.utf8)).publishable(as: .secrets)
         #expect(
             String(decoding: published.bytes, as: UTF8.self)
