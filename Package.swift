@@ -20,6 +20,7 @@ let hummingbirdTLS: Target.Dependency = .product(name: "HummingbirdTLS", package
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let certificates: Target.Dependency = .product(name: "X509", package: "swift-certificates")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
@@ -83,7 +84,10 @@ let package = Package(
         shared("Names", []),
         shared(
             "ProcessRuntime", folder: "Process",
-            ["CMizzenSystem", "Names", argumentParser, logging, lifecycle, hummingbird, hummingbirdTLS, nio]),
+            [
+                "CMizzenSystem", "Names", argumentParser, logging, lifecycle, unixSignals, hummingbird, hummingbirdTLS,
+                nio, nioSSL,
+            ]),
         shared("RecordTable", ["CMizzenSystem", "Names"]),
         shared(
             "Kubernetes",

@@ -1,0 +1,137 @@
+import Synchronization
+
+/// The metrics of one process, rendered as Prometheus text.
+///
+/// Register once and keep what is returned: registering takes a lock, counting does not. The same name and labels give
+/// the same instrument again. One name has one type and one help text; a second type for it is a programming error.
+public final class MetricsRegistry: Sendable {
+    public typealias Labels = [(String, String)]
+
+    enum Instrument: Sendable {
+        case counter(Counter)
+        case gauge(Gauge)
+        case reading(@Sendable () -> Double)
+        case histogram(Histogram)
+
+        var type: String {
+            switch self {
+            case .counter: "counter"
+            case .gauge, .reading: "gauge"
+            case .histogram: "histogram"
+            }
+        }
+    }
+
+    private struct Family: Sendable {
+        var help: String
+        var type: String
+        /// Rendered labels (`zone="a",node="b"`) to instrument.
+        var instruments: [String: Instrument] = [:]
+    }
+
+    private let families = Mutex<[String: Family]>([:])
+
+    public init() {}
+
+    /// A counter; by convention its name ends in `_total`.
+    public func counter(_ name: String, help: String, labels: Labels = []) -> Counter {
+        let instrument = register(name, help, labels, as: "counter") { .counter(Counter()) }
+        guard case .counter(let counter) = instrument else { preconditionFailure("\(name) is not a counter") }
+        return counter
+    }
+
+    /// A gauge that the owner sets.
+    public func gauge(_ name: String, help: String, labels: Labels = []) -> Gauge {
+        let instrument = register(name, help, labels, as: "gauge") { .gauge(Gauge()) }
+        guard case .gauge(let gauge) = instrument else { preconditionFailure("\(name) is read, not set") }
+        return gauge
+    }
+
+    /// A gauge that is read at every scrape; a second registration replaces the first.
+    public func gauge(
+        _ name: String, help: String, labels: Labels = [], read: @escaping @Sendable () -> Double
+    ) {
+        _ = register(name, help, labels, as: "gauge", replace: true) { .reading(read) }
+    }
+
+    /// A histogram; `buckets` are upper bounds, without +Inf.
+    public func histogram(_ name: String, help: String, labels: Labels = [], buckets: [Double]) -> Histogram {
+        let instrument = register(name, help, labels, as: "histogram") { .histogram(Histogram(bounds: buckets)) }
+        guard case .histogram(let histogram) = instrument else { preconditionFailure("\(name) is not a histogram") }
+        return histogram
+    }
+
+    private func register(
+        _ name: String, _ help: String, _ labels: Labels, as type: String, replace: Bool = false,
+        _ make: () -> Instrument
+    ) -> Instrument {
+        let key = Self.rendered(labels)
+        return families.withLock { families in
+            var family = families[name] ?? Family(help: help, type: type)
+            precondition(family.type == type, "\(name) is registered as \(family.type) and as \(type)")
+            if !replace, let known = family.instruments[key] { return known }
+            let instrument = make()
+            family.instruments[key] = instrument
+            families[name] = family
+            return instrument
+        }
+    }
+
+    /// Everything as Prometheus text 0.0.4, families by name, samples by label text: equal states give equal bytes.
+    public func render() -> [UInt8] {
+        // Copied out so that gauges that read may themselves register or take long.
+        let families = families.withLock { $0 }
+        var text = ""
+        for (name, family) in families.sorted(by: { $0.key < $1.key }) {
+            text += "# HELP \(name) \(Self.escaped(family.help, quotes: false))\n# TYPE \(name) \(family.type)\n"
+            for (labels, instrument) in family.instruments.sorted(by: { $0.key < $1.key }) {
+                Self.render(name, labels, instrument, into: &text)
+            }
+        }
+        return Array(text.utf8)
+    }
+
+    private static func render(_ name: String, _ labels: String, _ instrument: Instrument, into text: inout String) {
+        let braced = labels.isEmpty ? "" : "{\(labels)}"
+        switch instrument {
+        case .counter(let counter): text += "\(name)\(braced) \(counter.value)\n"
+        case .gauge(let gauge): text += "\(name)\(braced) \(number(gauge.value))\n"
+        case .reading(let read): text += "\(name)\(braced) \(number(read()))\n"
+        case .histogram(let histogram):
+            let (counts, sum) = histogram.reading
+            var total: UInt64 = 0
+            let separator = labels.isEmpty ? "" : ","
+            for (index, count) in counts.enumerated() {
+                total += count
+                let bound = index < histogram.bounds.count ? number(histogram.bounds[index]) : "+Inf"
+                text += "\(name)_bucket{\(labels)\(separator)le=\"\(bound)\"} \(total)\n"
+            }
+            text += "\(name)_sum\(braced) \(number(sum))\n\(name)_count\(braced) \(total)\n"
+        }
+    }
+
+    private static func rendered(_ labels: Labels) -> String {
+        labels.map { "\($0.0)=\"\(escaped($0.1, quotes: true))\"" }.joined(separator: ",")
+    }
+
+    static func number(_ value: Double) -> String {
+        if value.isNaN { return "NaN" }
+        if value.isInfinite { return value < 0 ? "-Inf" : "+Inf" }
+        if value.rounded() == value, abs(value) < 1e15 { return String(Int64(value)) }
+        return value.description
+    }
+
+    private static func escaped(_ text: String, quotes: Bool) -> String {
+        guard text.contains(where: { $0 == "\\" || $0.isNewline || $0 == "\"" }) else { return text }
+        var out = ""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\\": out += "\\\\"
+            case "\n": out += "\\n"
+            case "\"" where quotes: out += "\\\""
+            default: out.unicodeScalars.append(scalar)
+            }
+        }
+        return out
+    }
+}

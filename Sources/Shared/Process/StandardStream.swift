@@ -1,0 +1,30 @@
+import Glibc
+
+/// Standard output or standard error, written with one system call a piece so that lines of several threads do not mix.
+///
+/// Write errors are ignored: a log reader that went away must not stop the process.
+enum StandardStream: Int32, Sendable {
+    case output = 1
+    case error = 2
+
+    func write(_ text: String) {
+        write(Array(text.utf8))
+    }
+
+    func write(_ bytes: [UInt8]) {
+        var offset = 0
+        while offset < bytes.count {
+            // Safe: the range lies inside the buffer that the closure lends.
+            let written = unsafe bytes.withUnsafeBytes { buffer in
+                unsafe Glibc.write(rawValue, buffer.baseAddress! + offset, buffer.count - offset)
+            }
+            if written > 0 {
+                offset += written
+            } else if written < 0, errno == EINTR {
+                continue
+            } else {
+                return
+            }
+        }
+    }
+}
