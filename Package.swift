@@ -137,6 +137,8 @@ let package = Package(
                 name: "cluster-simulator",
                 dependencies: ["ClusterSimulator", "ProcessRuntime", argumentParser],
                 path: "Tests/ClusterSimulator/Main", swiftSettings: strict),
+            // The least a DNS server can do: what `make bench` measures against.
+            .executableTarget(name: "dns-floor", dependencies: ["CMizzenSystem"], path: "Tests/Benchmarks/Floor"),
             .target(name: "TestSupport", dependencies: ["Names"], path: "Tests/Support", swiftSettings: strict),
             tests("NamesTests", path: "Shared/Names", ["Names"]),
             tests(
