@@ -165,6 +165,9 @@ let package = Package(
             tests(
                 "ClusterSimulatorTests", path: "ClusterSimulatorTests",
                 ["ClusterSimulator", "Kubernetes", asyncHTTPClient, nio, logging]),
-            tests("SystemTests", path: "System", ["Names", "ClusterSimulator", "Kubernetes", "RecordTable"]),
+            // Each of these starts our executables, so they have to be built before it runs.
+            tests(
+                "SystemTests", path: "System",
+                ["mizzen-watcher", "mizzen-frontend", "mizzen-collector", "mizzen-exporter", "cluster-simulator"]),
         ]
 )
