@@ -154,7 +154,11 @@ let package = Package(
             tests("FrontendTests", path: "Frontend", ["Frontend", "RecordTable", "Names", "ProcessRuntime", logging]),
             tests(
                 "CollectorTests", path: "Collector",
-                ["Collector", "ClusterSimulator", "DeltaStream", "Kubernetes", logging, nio, asyncHTTPClient]),
+                [
+                    "Collector", "ClusterSimulator", "DeltaStream", "Kubernetes", "ProcessRuntime", logging, nio, nioSSL,
+                    asyncHTTPClient, hummingbird, hummingbirdTLS, lifecycle, argumentParser,
+                    .product(name: "NIOHTTP1", package: "swift-nio"),
+                ]),
             tests("ExporterTests", path: "Exporter", ["Exporter", "DeltaStream", "Kubernetes", logging]),
             tests(
                 "ClusterSimulatorTests", path: "ClusterSimulatorTests",
