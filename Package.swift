@@ -7,6 +7,8 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("InternalImportsByDefault"),
+    // Views of the record table's bytes are types that cannot outlive them.
+    .enableExperimentalFeature("Lifetimes"),
     .strictMemorySafety(),
     .treatAllWarnings(as: .error),
 ]
@@ -60,6 +62,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-asn1.git", from: "1.7.0"),
         .package(url: "https://github.com/apple/swift-certificates.git", from: "1.21.0"),
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
@@ -113,7 +116,8 @@ let package = Package(
             [
                 "DeltaStream", "Kubernetes", "Names", "ProcessRuntime", "CSchemas", "CProtobufC", argumentParser,
                 lifecycle, logging, nio, nioPosix, nioSSL, asyncHTTPClient, hummingbird, hummingbirdTLS, certificates,
-                crypto,
+                crypto, .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
             ])
         + process(
             "Exporter", executable: "mizzen-exporter",
@@ -135,11 +139,14 @@ let package = Package(
                 path: "Tests/ClusterSimulator/Main", swiftSettings: strict),
             .target(name: "TestSupport", dependencies: ["Names"], path: "Tests/Support", swiftSettings: strict),
             tests("NamesTests", path: "Shared/Names", ["Names"]),
-            tests("ProcessRuntimeTests", path: "Shared/Process", ["ProcessRuntime", argumentParser, logging]),
+            tests(
+                "ProcessRuntimeTests", path: "Shared/Process",
+                ["ProcessRuntime", argumentParser, logging, lifecycle, nio, nioPosix]),
             tests("RecordTableTests", path: "Shared/RecordTable", ["RecordTable", "Names", "CMizzenSystem"]),
             tests(
                 "KubernetesTests", path: "Shared/Kubernetes",
-                ["Kubernetes", "ClusterSimulator", "CSchemas", "CProtobufC", nio, logging]),
+                ["Kubernetes", "ClusterSimulator", "CSchemas", "CProtobufC", nio, nioPosix, nioSSL, logging,
+                 .product(name: "NIOHTTP1", package: "swift-nio")]),
             tests("DeltaStreamTests", path: "Shared/DeltaStream", ["DeltaStream", "Kubernetes", "CZeroMQ", logging]),
             tests(
                 "WatcherTests", path: "Watcher",
@@ -147,7 +154,11 @@ let package = Package(
             tests("FrontendTests", path: "Frontend", ["Frontend", "RecordTable", "Names", "ProcessRuntime", logging]),
             tests(
                 "CollectorTests", path: "Collector",
-                ["Collector", "ClusterSimulator", "DeltaStream", "Kubernetes", logging, nio, asyncHTTPClient]),
+                [
+                    "Collector", "ClusterSimulator", "DeltaStream", "Kubernetes", "ProcessRuntime", logging, nio, nioSSL,
+                    asyncHTTPClient, hummingbird, hummingbirdTLS, lifecycle, argumentParser,
+                    .product(name: "NIOHTTP1", package: "swift-nio"),
+                ]),
             tests("ExporterTests", path: "Exporter", ["Exporter", "DeltaStream", "Kubernetes", logging]),
             tests(
                 "ClusterSimulatorTests", path: "ClusterSimulatorTests",
