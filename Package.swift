@@ -147,8 +147,12 @@ let package = Package(
             tests("RecordTableTests", path: "Shared/RecordTable", ["RecordTable", "Names", "CMizzenSystem"]),
             tests(
                 "KubernetesTests", path: "Shared/Kubernetes",
-                ["Kubernetes", "ClusterSimulator", "CSchemas", "CProtobufC", nio, nioPosix, nioSSL, logging,
-                 .product(name: "NIOHTTP1", package: "swift-nio")]),
+                [
+                    "Kubernetes", "ClusterSimulator", "CSchemas", "CProtobufC", nio, nioPosix, nioSSL, logging,
+                    certificates, crypto,
+                    .product(name: "NIOHTTP1", package: "swift-nio"),
+                    .product(name: "SwiftASN1", package: "swift-asn1"),
+                ]),
             tests("DeltaStreamTests", path: "Shared/DeltaStream", ["DeltaStream", "Kubernetes", "CZeroMQ", logging]),
             tests(
                 "WatcherTests", path: "Watcher",
