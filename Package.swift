@@ -154,7 +154,9 @@ let package = Package(
             tests(
                 "CollectorTests", path: "Collector",
                 ["Collector", "ClusterSimulator", "DeltaStream", "Kubernetes", logging, nio, asyncHTTPClient]),
-            tests("ExporterTests", path: "Exporter", ["Exporter", "DeltaStream", "Kubernetes", logging]),
+            tests(
+                "ExporterTests", path: "Exporter",
+                ["Exporter", "DeltaStream", "Kubernetes", "ProcessRuntime", argumentParser, asyncHTTPClient, nio, logging]),
             tests(
                 "ClusterSimulatorTests", path: "ClusterSimulatorTests",
                 ["ClusterSimulator", "Kubernetes", asyncHTTPClient, nio, logging]),
