@@ -145,7 +145,8 @@ let package = Package(
             tests("RecordTableTests", path: "Shared/RecordTable", ["RecordTable", "Names", "CMizzenSystem"]),
             tests(
                 "KubernetesTests", path: "Shared/Kubernetes",
-                ["Kubernetes", "ClusterSimulator", "CSchemas", "CProtobufC", nio, logging]),
+                ["Kubernetes", "ClusterSimulator", "CSchemas", "CProtobufC", nio, nioPosix, nioSSL, logging,
+                 .product(name: "NIOHTTP1", package: "swift-nio")]),
             tests("DeltaStreamTests", path: "Shared/DeltaStream", ["DeltaStream", "Kubernetes", "CZeroMQ", logging]),
             tests(
                 "WatcherTests", path: "Watcher",
@@ -153,7 +154,11 @@ let package = Package(
             tests("FrontendTests", path: "Frontend", ["Frontend", "RecordTable", "Names", "ProcessRuntime", logging]),
             tests(
                 "CollectorTests", path: "Collector",
-                ["Collector", "ClusterSimulator", "DeltaStream", "Kubernetes", logging, nio, asyncHTTPClient]),
+                [
+                    "Collector", "ClusterSimulator", "DeltaStream", "Kubernetes", "ProcessRuntime", logging, nio, nioSSL,
+                    asyncHTTPClient, hummingbird, hummingbirdTLS, lifecycle, argumentParser,
+                    .product(name: "NIOHTTP1", package: "swift-nio"),
+                ]),
             tests(
                 "ExporterTests", path: "Exporter",
                 ["Exporter", "DeltaStream", "Kubernetes", "ProcessRuntime", argumentParser, asyncHTTPClient, nio, logging]),

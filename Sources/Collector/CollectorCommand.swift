@@ -87,7 +87,7 @@ extension GoDuration {
 
 /// Everything that runs, wired from the options.
 struct CollectorParts {
-    private(set) var services: [any Service] = []
+    private(set) var services: [any ServiceLifecycle.Service] = []
     private let kubeletHTTP: HTTPClient
     private let client: APIClient?
 
@@ -231,8 +231,7 @@ struct CollectorParts {
             access = CachedAccess(DelegatedAccess(client: client), lifetimes: command.serving.lifetimes)
         } else {
             logger.warning(
-                "no API server is known, so nobody may read metrics; give --kubeconfig or --in-cluster "
-                    + "(or --insecure-skip-authorization for a demo)")
+                "no API server is known, so nobody may read metrics; give --kubeconfig or --in-cluster")
             access = NoAccess()
         }
         let api = MetricsAPI(

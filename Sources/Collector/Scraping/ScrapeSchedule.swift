@@ -1,3 +1,4 @@
+import DeltaStream
 import Logging
 import ServiceLifecycle
 import Synchronization
