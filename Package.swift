@@ -165,7 +165,9 @@ let package = Package(
                     asyncHTTPClient, hummingbird, hummingbirdTLS, lifecycle, argumentParser,
                     .product(name: "NIOHTTP1", package: "swift-nio"),
                 ]),
-            tests("ExporterTests", path: "Exporter", ["Exporter", "DeltaStream", "Kubernetes", logging]),
+            tests(
+                "ExporterTests", path: "Exporter",
+                ["Exporter", "DeltaStream", "Kubernetes", "ProcessRuntime", argumentParser, asyncHTTPClient, nio, logging]),
             tests(
                 "ClusterSimulatorTests", path: "ClusterSimulatorTests",
                 ["ClusterSimulator", "Kubernetes", asyncHTTPClient, nio, logging]),
