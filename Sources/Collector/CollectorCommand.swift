@@ -91,7 +91,10 @@ struct CollectorParts {
     private let kubeletHTTP: HTTPClient
     private let client: APIClient?
 
-    init(_ command: CollectorCommand, logger: Logger) throws {
+    /// - Parameter listening: called once the metrics API is served, with its address.
+    init(
+        _ command: CollectorCommand, logger: Logger, listening: @escaping @Sendable (HTTPAddress) -> Void = { _ in }
+    ) throws {
         Self.warn(command, logger)
         let registry = MetricsRegistry()
         registry.gauge(
@@ -141,6 +144,7 @@ struct CollectorParts {
             schedule,
             MetricsAPIServer(address: command.serving.address, tls: tls, api: api.api, logger: logger) {
                 api.port.set($0.port)
+                listening($0)
             },
         ]
         try addPeers(command, store, logger)
