@@ -72,7 +72,7 @@ public struct WatcherCommand: AsyncParsableCommand {
         let client = try makeClient(logger)
         let metrics = WatcherMetrics(wanted: watched)
         // The table's lock comes before the sockets: a second watcher is told of the first by the clearest message.
-        let keeper = TableKeeper(writer: try makeWriter())
+        let keeper = TableKeeper(writer: try Self.makeWriter(path: table))
         let publisher = try makePublisher(logger)
         publisher.announce(watched)
         let committer = Committer(table: keeper, publisher: publisher, metrics: metrics, logger: logger)
@@ -89,7 +89,7 @@ public struct WatcherCommand: AsyncParsableCommand {
                 "server": "\(client.server)", "table": "\(table)", "deltas": "\(publisher.deltasEndpoint)",
                 "snapshots": "\(publisher.snapshotsEndpoint)", "resources": "\(watched.count)",
             ])
-        var services: [any Service] = [
+        var services: [any ServiceLifecycle.Service] = [
             PublisherService(publisher: publisher), Heartbeat(committer: committer),
             HTTPEndpoints(address: http, routes: WatcherHealth(metrics: metrics).routes, logger: logger),
         ]
@@ -113,10 +113,10 @@ public struct WatcherCommand: AsyncParsableCommand {
         }
     }
 
-    private func makeWriter() throws(ProcessError) -> TableWriter {
+    private static func makeWriter(path: String) throws(ProcessError) -> sending TableWriter {
         do {
             return try TableWriter(
-                path: table, identity: "mizzen-watcher \(MizzenVersion.current)",
+                path: path, identity: "mizzen-watcher \(MizzenVersion.current)",
                 now: UInt64(clamping: WallClock.nanoseconds()))
         } catch {
             throw ProcessError(code: ExitStatus.cannotCreate, message: error.description)
@@ -138,7 +138,7 @@ public struct WatcherCommand: AsyncParsableCommand {
 }
 
 /// Runs one reflector for each resource, all over one client.
-struct Watch: Service {
+struct Watch: ServiceLifecycle.Service {
     let client: APIClient
     let resources: [Resource]
     let committer: Committer
@@ -146,7 +146,7 @@ struct Watch: Service {
     let logger: Logger
 
     func run() async throws {
-        try await cancelWhenGracefulShutdown {
+        await cancelWhenGracefulShutdown {
             await withTaskGroup { group in
                 for resource in resources {
                     let reflector = Reflector(
@@ -158,7 +158,7 @@ struct Watch: Service {
     }
 }
 
-struct PublisherService: Service {
+struct PublisherService: ServiceLifecycle.Service {
     let publisher: Publisher
 
     func run() async throws {

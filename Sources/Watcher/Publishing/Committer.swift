@@ -118,7 +118,7 @@ final class Committer: ReflectorSink {
 }
 
 /// States once a second in the table's header that the watcher lives.
-struct Heartbeat: Service {
+struct Heartbeat: ServiceLifecycle.Service {
     let committer: Committer
 
     func run() async throws {
