@@ -130,7 +130,9 @@ let package = Package(
                 name: "ClusterSimulator",
                 dependencies: [
                     "Kubernetes", "Names", "CSchemas", "CProtobufC", "ProcessRuntime", hummingbird, hummingbirdTLS,
-                    nio, nioPosix, nioSSL, logging, lifecycle, yams, certificates, crypto,
+                    nio, nioPosix, nioSSL, logging, lifecycle, yams, certificates, crypto, asyncHTTPClient,
+                    argumentParser, .product(name: "HummingbirdHTTP2", package: "hummingbird"),
+                    .product(name: "NIOHTTP1", package: "swift-nio"),
                 ],
                 path: "Tests/ClusterSimulator", exclude: ["Main"], swiftSettings: strict),
             .executableTarget(
