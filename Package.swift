@@ -147,7 +147,8 @@ let package = Package(
             tests("RecordTableTests", path: "Shared/RecordTable", ["RecordTable", "Names", "CMizzenSystem"]),
             tests(
                 "KubernetesTests", path: "Shared/Kubernetes",
-                ["Kubernetes", "ClusterSimulator", "CSchemas", "CProtobufC", nio, logging]),
+                ["Kubernetes", "ClusterSimulator", "CSchemas", "CProtobufC", nio, nioPosix, nioSSL, logging,
+                 .product(name: "NIOHTTP1", package: "swift-nio")]),
             tests("DeltaStreamTests", path: "Shared/DeltaStream", ["DeltaStream", "Kubernetes", "CZeroMQ", logging]),
             tests(
                 "WatcherTests", path: "Watcher",

@@ -98,7 +98,7 @@ final class WatcherMetrics: ReflectorObserver {
             ),
         ]
         for (name, reading) in readings.sorted(by: { $0.key < $1.key }) {
-            _ = registry.gauge(name, help: reading.help, read: reading.value)
+            registry.gauge(name, help: reading.help, read: reading.value)
         }
     }
 

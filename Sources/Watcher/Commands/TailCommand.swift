@@ -36,7 +36,9 @@ struct TailCommand: AsyncParsableCommand {
     @OptionGroup var logging: LoggingOptions
 
     func run() async throws {
-        let logger = logging.makeLogger("mizzen-watcher")
+        var logger = logging.makeLogger("mizzen-watcher")
+        // Progress of the joins is for whoever asks with --log-level debug, not for everybody's terminal.
+        if logger.logLevel == .info { logger.logLevel = .warning }
         let transport = Transport(allowPlainTCP: allowPlainTCP)
         let catalog: [CatalogEntry]
         do {
@@ -111,11 +113,14 @@ final class DeltaPrinter: DeltaConsumer {
     let finished: AsyncStream<Void>
     private let finish: AsyncStream<Void>.Continuation
     private let prefix: String
-    private let waiting: Mutex<Set<Resource>>?
+    private let isOnce: Bool
+    /// With `--once`: what has not been printed yet.
+    private let waiting: Mutex<Set<Resource>>
 
     init(prefix: String, waitingFor resources: Set<Resource>?) {
         self.prefix = prefix
-        waiting = resources.map { Mutex($0) }
+        isOnce = resources != nil
+        waiting = Mutex(resources ?? [])
         (finished, finish) = AsyncStream.makeStream()
     }
 
@@ -125,11 +130,11 @@ final class DeltaPrinter: DeltaConsumer {
 
     func apply(_ delta: Delta) {
         // Once printed whole, a snapshot is not continued.
-        if waiting == nil { write(delta) }
+        if !isOnce { write(delta) }
     }
 
     func joined(_ resource: Resource, synced: Bool) {
-        guard synced, let waiting else { return }
+        guard synced, isOnce else { return }
         let isDone = waiting.withLock { waiting in
             waiting.remove(resource)
             return waiting.isEmpty

@@ -69,10 +69,10 @@ public struct WatcherCommand: AsyncParsableCommand {
     public func run() async throws {
         let logger = logging.makeLogger("mizzen-watcher")
         let watched = try ResourceSelection(resources).resources
-        let client = try makeClient(logger)
+        let configuration = try clientConfiguration()
         let metrics = WatcherMetrics(wanted: watched)
         // The table's lock comes before the sockets: a second watcher is told of the first by the clearest message.
-        let keeper = TableKeeper(writer: try makeWriter())
+        let keeper = TableKeeper(writer: try Self.makeWriter(path: table))
         let publisher = try makePublisher(logger)
         publisher.announce(watched)
         let committer = Committer(table: keeper, publisher: publisher, metrics: metrics, logger: logger)
@@ -83,40 +83,44 @@ public struct WatcherCommand: AsyncParsableCommand {
                 "frontends will miss what --resources leaves out",
                 metadata: ["resources": "\(missing.map(\.plural).joined(separator: ","))"])
         }
+        let client = try makeClient(configuration, logger)
         logger.info(
             "watching",
             metadata: [
                 "server": "\(client.server)", "table": "\(table)", "deltas": "\(publisher.deltasEndpoint)",
                 "snapshots": "\(publisher.snapshotsEndpoint)", "resources": "\(watched.count)",
             ])
-        var services: [any Service] = [
+        let services: [any ServiceLifecycle.Service] = [
             PublisherService(publisher: publisher), Heartbeat(committer: committer),
             HTTPEndpoints(address: http, routes: WatcherHealth(metrics: metrics).routes, logger: logger),
+            Watch(client: client, resources: watched, committer: committer, metrics: metrics, logger: logger),
         ]
-        services.append(
-            Watch(client: client, resources: watched, committer: committer, metrics: metrics, logger: logger))
-        try await ProcessMain.serve(services: services, logger: logger)
+        let outcome = await Result { try await ProcessMain.serve(services: services, logger: logger) }
         try? await client.shutdown()
+        try outcome.get()
     }
 
-    private func makeClient(_ logger: Logger) throws(ProcessError) -> APIClient {
+    private func clientConfiguration() throws(ProcessError) -> ClientConfiguration {
         do {
-            let configuration =
-                if let kubeconfig {
-                    try ClientConfiguration.kubeconfig(path: kubeconfig)
-                } else {
-                    try ClientConfiguration.inCluster()
-                }
+            guard let kubeconfig else { return try ClientConfiguration.inCluster() }
+            return try ClientConfiguration.kubeconfig(path: kubeconfig)
+        } catch {
+            throw ProcessError(code: ExitStatus.configuration, message: "\(error)")
+        }
+    }
+
+    private func makeClient(_ configuration: ClientConfiguration, _ logger: Logger) throws(ProcessError) -> APIClient {
+        do {
             return try APIClient(configuration, logger: logger)
         } catch {
             throw ProcessError(code: ExitStatus.configuration, message: "\(error)")
         }
     }
 
-    private func makeWriter() throws(ProcessError) -> TableWriter {
+    private static func makeWriter(path: String) throws(ProcessError) -> sending TableWriter {
         do {
             return try TableWriter(
-                path: table, identity: "mizzen-watcher \(MizzenVersion.current)",
+                path: path, identity: "mizzen-watcher \(MizzenVersion.current)",
                 now: UInt64(clamping: WallClock.nanoseconds()))
         } catch {
             throw ProcessError(code: ExitStatus.cannotCreate, message: error.description)
@@ -138,7 +142,7 @@ public struct WatcherCommand: AsyncParsableCommand {
 }
 
 /// Runs one reflector for each resource, all over one client.
-struct Watch: Service {
+struct Watch: ServiceLifecycle.Service {
     let client: APIClient
     let resources: [Resource]
     let committer: Committer
@@ -146,7 +150,7 @@ struct Watch: Service {
     let logger: Logger
 
     func run() async throws {
-        try await cancelWhenGracefulShutdown {
+        await cancelWhenGracefulShutdown {
             await withTaskGroup { group in
                 for resource in resources {
                     let reflector = Reflector(
@@ -158,7 +162,7 @@ struct Watch: Service {
     }
 }
 
-struct PublisherService: Service {
+struct PublisherService: ServiceLifecycle.Service {
     let publisher: Publisher
 
     func run() async throws {
@@ -187,6 +191,17 @@ struct ResourceSelection {
         }
         guard !resources.isEmpty else {
             throw ValidationError("--resources is empty; name plurals such as services,endpointslices, or leave it out")
+        }
+    }
+}
+
+extension Result where Failure == any Error, Success: Sendable {
+    /// Keeps what an asynchronous call threw, so that something can be closed before it is thrown on.
+    fileprivate init(_ body: () async throws -> Success) async {
+        do {
+            self = .success(try await body())
+        } catch {
+            self = .failure(error)
         }
     }
 }
