@@ -7,6 +7,11 @@ package struct DNSProbe {
         package var responseCode: UInt8
         /// The IPv4 addresses of the answer section, in text and sorted.
         package var addresses: [String]
+
+        package init(responseCode: UInt8, addresses: [String]) {
+            self.responseCode = responseCode
+            self.addresses = addresses
+        }
     }
 
     private let port: UInt16

@@ -1,4 +1,4 @@
-import Foundation
+package import Foundation
 
 /// One of our own executables, started by a test; killed when the value goes, unless it has ended before.
 package final class RunningProcess: @unchecked Sendable {
@@ -15,7 +15,9 @@ package final class RunningProcess: @unchecked Sendable {
     ) throws {
         self.name = name
         outputPath = folder.path("\(name)-\(UUID().uuidString.prefix(8)).log")
-        FileManager.default.createFile(atPath: outputPath, contents: nil)
+        guard FileManager.default.createFile(atPath: outputPath, contents: nil) else {
+            throw DidNotHappen(description: "no file for output could be made at \(outputPath)")
+        }
         let output = try FileHandle(forWritingTo: URL(filePath: outputPath))
         process.executableURL = Self.folder.appending(path: name)
         process.arguments = arguments

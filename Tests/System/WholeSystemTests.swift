@@ -148,7 +148,7 @@ struct WholeSystemTests {
 
     private static func base64Forms(of text: String) -> [String] {
         (0..<3).map { offset in
-            let encoded = Data(String(repeating: " ", count: offset).utf8 + text.utf8).base64EncodedString()
+            let encoded = Data((String(repeating: " ", count: offset) + text).utf8).base64EncodedString()
             // What depends on the neighbours is cut off at both ends.
             return String(encoded.dropFirst(offset == 0 ? 0 : 4).dropLast(4))
         }
