@@ -1,6 +1,9 @@
-import ArgumentParser
 import Frontend
+import ProcessRuntime
 
 @main
-struct Command: ParsableCommand {
+struct Main {
+    static func main() async {
+        await ProcessMain.run(FrontendCommand.self)
+    }
 }

@@ -173,7 +173,7 @@ extension ClientConfiguration {
         info.proxy = try cluster.string("proxy-url")
         for entry in try cluster.list("extensions")
         where try entry.string("name") == "client.authentication.k8s.io/exec" {
-            if let value = try entry.field("extension") { info.configuration = JSONText(value.node) }
+            if let value = try entry.field("extension") { info.configuration = ExecClusterExtension(value.node) }
         }
         return info
     }

@@ -11,7 +11,7 @@ struct ExecPlugin: Sendable {
         var authorities: [UInt8]?
         var proxy: String?
         /// The extension `client.authentication.k8s.io/exec` of the cluster.
-        var configuration: JSONText?
+        var configuration: ExecClusterExtension?
 
         init(server: String) { self.server = server }
     }
@@ -78,7 +78,7 @@ struct ExecCredential: Sendable {
 }
 
 /// JSON text of any shape, kept as text because nobody here looks into it.
-struct JSONText: Sendable {
+struct ExecClusterExtension: Sendable {
     var text: String
 
     init?(_ node: Yams.Node) {

@@ -1,0 +1,78 @@
+public import ArgumentParser
+import Glibc
+import Logging
+import ProcessRuntime
+
+/// `mizzen-collector`: scrapes kubelets, publishes samples and serves `metrics.k8s.io/v1beta1`.
+public struct CollectorCommand: AsyncParsableCommand {
+    public static let configuration = CommandConfiguration(
+        commandName: "mizzen-collector",
+        abstract: "Scrapes kubelets, publishes samples, and serves the Metrics API as metrics-server does.",
+        discussion: """
+            Nodes and pods come from the watcher's delta stream; the API server is only asked who a caller is.
+            """)
+
+    @Option(help: "Where the watcher publishes deltas.")
+    var deltas = DefaultPaths.deltas
+
+    @Option(help: "Where the watcher answers requests for snapshots.")
+    var snapshots = DefaultPaths.snapshots
+
+    @Option(help: "Where to publish samples.")
+    var samples = DefaultPaths.samples
+
+    @Option(help: "Samples of other collectors to answer for too, separated by commas.")
+    var peerSamples = ""
+
+    @Option(help: "Name of this collector in its samples. Default: the host's name and the process id.")
+    var collectorName: String?
+
+    @Option(help: "HOST:PORT for /livez, /readyz and /metrics in plain HTTP, without permissions. Off by default.")
+    var http: HTTPAddress?
+
+    @Option(help: "File that says how to reach and convince the API server.")
+    var kubeconfig: String?
+
+    @Flag(help: "Use the service account of the pod that this runs in. The default inside a cluster.")
+    var inCluster = false
+
+    @OptionGroup(title: "Kubelets") var kubelets: KubeletOptions
+    @OptionGroup(title: "Serving") var serving: ServingOptions
+    @OptionGroup(title: "Logging") var logging: LoggingOptions
+
+    @Option(
+        name: [.customLong("v"), .customShort("v")],
+        help: ArgumentHelp("As in metrics-server: from 4 on the same as --log-level debug.", visibility: .hidden))
+    var verbosity = 0
+
+    public init() {}
+
+    public func validate() throws {
+        if kubeconfig != nil, inCluster {
+            throw ValidationError("--kubeconfig and --in-cluster exclude each other; drop one of them")
+        }
+    }
+
+    public func run() async throws {
+        var logging = logging
+        if verbosity >= 4 { logging.logLevel = min(logging.logLevel, .debug) }
+        let logger = logging.makeLogger("mizzen-collector")
+        let parts = try CollectorParts(self, logger: logger)
+        do {
+            try await ProcessMain.serve(services: parts.services, logger: logger)
+        } catch {
+            try? await parts.shutdown()
+            throw error
+        }
+        try await parts.shutdown()
+    }
+
+    var name: String {
+        if let collectorName { return collectorName }
+        var buffer = [CChar](repeating: 0, count: 256)
+        // Safe: the length is the array's; a name that does not fit is cut, and the array ends with a zero.
+        unsafe gethostname(&buffer, buffer.count - 1)
+        let host = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return "\(host)/\(getpid())"
+    }
+}

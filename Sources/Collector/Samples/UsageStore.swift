@@ -1,0 +1,221 @@
+import DeltaStream
+import Synchronization
+
+/// One measurement of a node or container that is complete enough to make a rate with another one.
+struct MetricsPoint: Hashable, Sendable {
+    /// When the CPU counter was 0: nanoseconds since 1970, 0 if the kubelet does not say.
+    var start: Int64
+    /// Nanoseconds since 1970.
+    var time: Int64
+    /// Billionths of core seconds since `start`.
+    var cpuNanos: UInt64
+    var memoryBytes: UInt64
+
+    /// Nil if the reading lacks CPU, memory or time, or says 0 for one of them: kubelets do while a container starts.
+    init?(_ reading: Reading) {
+        guard let cpu = reading.cpuSecondsTotal, let memory = reading.memoryWorkingSetBytes,
+            // CPU and memory are measured together; where they are not, the later line of a scrape counts.
+            let milliseconds = reading.memoryTime ?? reading.cpuTime,
+            let cpuNanos = UInt64(truncating: cpu * 1e9), let memoryBytes = UInt64(truncating: memory),
+            cpuNanos > 0, memoryBytes > 0
+        else { return nil }
+        self.start = reading.startTime.flatMap { Int64(exactly: ($0 * 1e9).rounded(.towardZero)) } ?? 0
+        self.time = milliseconds &* 1_000_000
+        self.cpuNanos = cpuNanos
+        self.memoryBytes = memoryBytes
+    }
+}
+
+extension UInt64 {
+    fileprivate init?(truncating value: Double) {
+        guard value >= 0, value < 18_446_744_073_709_551_616 else { return nil }
+        self = UInt64(value)
+    }
+}
+
+/// The newest measurement of something and the one before, whose difference is its usage.
+private struct PointPair: Sendable {
+    var last: MetricsPoint
+    var previous: MetricsPoint?
+
+    /// Nil if there is no earlier point, or if the counter went backwards.
+    var usage: (usage: ResourceUsage, window: MeasuredWindow)? {
+        guard let previous, last.start >= previous.start, last.cpuNanos >= previous.cpuNanos else { return nil }
+        let length = last.time - previous.time
+        guard length > 0 else { return nil }
+        let seconds = Double(length / 1_000_000_000) + Double(length % 1_000_000_000) / 1e9
+        let cores = Double(last.cpuNanos - previous.cpuNanos) / seconds
+        return (
+            ResourceUsage(cpuNanos: UInt64(cores), memoryBytes: last.memoryBytes),
+            MeasuredWindow(end: last.time, length: length)
+        )
+    }
+
+    /// What is held after `point` arrived: the same measurement again keeps the pair, an older one loses it.
+    func advanced(to point: MetricsPoint) -> PointPair {
+        if point.time > last.time { return PointPair(last: point, previous: last) }
+        if let previous, previous.time < point.time { return PointPair(last: point, previous: previous) }
+        return PointPair(last: point, previous: nil)
+    }
+}
+
+/// The two latest measurements of every node and container, and the usage that they make.
+///
+/// Holds the rules by which metrics-server answers: usage needs two measurements in a row (a failed scrape starts
+/// anew), a pod is answered only while each of its containers has two, a restarted container starts anew, and a
+/// container younger than the resolution is measured from its start.
+final class UsageStore: Sendable {
+    struct PodKey: Hashable, Sendable {
+        var namespace: String
+        var name: String
+    }
+
+    private struct PodUsage: Sendable {
+        var node: String
+        /// Sorted by container name.
+        var containers: [(name: String, points: PointPair)]
+    }
+
+    private struct State: Sendable {
+        var nodes: [String: PointPair] = [:]
+        var podsOfNode: [String: [PodKey]] = [:]
+        var pods: [PodKey: PodUsage] = [:]
+        var counts = Counts()
+        var countsOfNode: [String: Counts] = [:]
+        var newest: [String: Int64] = [:]
+    }
+
+    /// How many nodes and containers have usage to answer with.
+    struct Counts: Hashable, Sendable {
+        var nodes = 0
+        var containers = 0
+    }
+
+    private let state = Mutex(State())
+    /// Nanoseconds.
+    private let resolution: Int64
+    /// Rates over less than this say little: such a young container waits for its second measurement.
+    private static let youngestContainer: Int64 = 10_000_000_000
+
+    /// - Parameter resolution: nanoseconds between two scrapes of a node.
+    init(resolution: Int64) {
+        self.resolution = resolution
+    }
+
+    var counts: Counts { state.withLock { $0.counts } }
+
+    /// Takes one scrape of one node, from this collector or another; scrapes older than the last one are ignored.
+    func apply(_ sample: NodeSample) {
+        state.withLock { state in
+            if let newest = state.newest[sample.node], newest > sample.scrapedAt { return }
+            state.newest[sample.node] = sample.scrapedAt
+            applyNode(sample, to: &state)
+            applyPods(sample, to: &state)
+            recount(sample.node, in: &state)
+        }
+    }
+
+    /// Forgets nodes that left the cluster, and their pods.
+    func forget(node: String) {
+        state.withLock { state in
+            state.nodes[node] = nil
+            state.newest[node] = nil
+            for key in state.podsOfNode.removeValue(forKey: node) ?? [] where state.pods[key]?.node == node {
+                state.pods[key] = nil
+            }
+            recount(node, in: &state)
+        }
+    }
+
+    /// Keeps the totals by what one node changed, not by counting the whole cluster at every scrape.
+    private func recount(_ node: String, in state: inout State) {
+        let old = state.countsOfNode[node] ?? Counts()
+        var new = Counts()
+        new.nodes = state.nodes[node]?.previous == nil ? 0 : 1
+        for key in state.podsOfNode[node] ?? [] {
+            new.containers += state.pods[key]?.containers.count { $0.points.previous != nil } ?? 0
+        }
+        state.countsOfNode[node] = new == Counts() ? nil : new
+        state.counts.nodes += new.nodes - old.nodes
+        state.counts.containers += new.containers - old.containers
+    }
+
+    private func applyNode(_ sample: NodeSample, to state: inout State) {
+        guard sample.failure == nil, let point = sample.usage.flatMap(MetricsPoint.init) else {
+            state.nodes[sample.node] = nil
+            return
+        }
+        state.nodes[sample.node] = state.nodes[sample.node]?.advanced(to: point) ?? PointPair(last: point)
+    }
+
+    private func applyPods(_ sample: NodeSample, to state: inout State) {
+        var fresh: [PodKey: [(name: String, points: PointPair)]] = [:]
+        var incomplete: Set<PodKey> = []
+        for container in sample.failure == nil ? sample.containers : [] {
+            let key = PodKey(namespace: container.namespace, name: container.pod)
+            guard let point = MetricsPoint(container.reading) else {
+                incomplete.insert(key)
+                continue
+            }
+            let held = state.pods[key]?.containers.first { $0.name == container.container }?.points
+            fresh[key, default: []].append((container.container, pair(point, held: held)))
+        }
+        for key in state.podsOfNode[sample.node] ?? [] where state.pods[key]?.node == sample.node {
+            state.pods[key] = nil
+        }
+        var keys: [PodKey] = []
+        for (key, containers) in fresh where !incomplete.contains(key) {
+            state.pods[key] = PodUsage(node: sample.node, containers: containers.sorted { $0.name < $1.name })
+            keys.append(key)
+        }
+        state.podsOfNode[sample.node] = keys.isEmpty ? nil : keys
+    }
+
+    private func pair(_ point: MetricsPoint, held: PointPair?) -> PointPair {
+        let age = point.time - point.start
+        if point.start > 0, age >= Self.youngestContainer, age < resolution {
+            var birth = point
+            birth.time = point.start
+            birth.cpuNanos = 0
+            return PointPair(last: point, previous: birth)
+        }
+        // A start after the last measurement is a restart: that measurement was of another process.
+        guard let held, point.start < held.last.time else { return PointPair(last: point) }
+        return held.advanced(to: point)
+    }
+
+    func items(of nodes: [CatalogNode]) -> [MetricsItem] {
+        state.withLock { state in
+            nodes.compactMap { node in
+                guard let (usage, window) = state.nodes[node.name]?.usage else { return nil }
+                return MetricsItem(
+                    namespace: "", name: node.name, labels: node.labels, window: window, usage: .node(usage))
+            }
+        }
+    }
+
+    func items(of pods: [CatalogPod]) -> [MetricsItem] {
+        state.withLock { state in
+            pods.compactMap { pod in
+                let key = PodKey(namespace: pod.namespace, name: pod.name)
+                guard let held = state.pods[key] else { return nil }
+                return Self.item(pod, held.containers)
+            }
+        }
+    }
+
+    private static func item(_ pod: CatalogPod, _ held: [(name: String, points: PointPair)]) -> MetricsItem? {
+        var containers: [MetricsItem.Container] = []
+        var earliest: MeasuredWindow?
+        for (name, points) in held {
+            guard points.previous != nil else { return nil }
+            // A counter that went backwards leaves its container out, not its pod.
+            guard let (usage, window) = points.usage else { continue }
+            containers.append(.init(name: name, usage: usage))
+            if earliest.map({ window.end < $0.end }) ?? true { earliest = window }
+        }
+        guard let earliest else { return nil }
+        return MetricsItem(
+            namespace: pod.namespace, name: pod.name, labels: pod.labels, window: earliest, usage: .pod(containers))
+    }
+}

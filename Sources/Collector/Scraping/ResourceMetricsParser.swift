@@ -1,0 +1,249 @@
+import DeltaStream
+
+/// Reads a kubelet's `/metrics/resource` (Prometheus text) chunk by chunk into readings.
+///
+/// Tolerant: unknown families are skipped, lines that cannot be read are counted and skipped. Bounded: by the size of
+/// the whole body and of one line. A line of a container seen before costs no allocation: kubelets list containers in
+/// the same order in every family, so the expected one is compared first and a hash finds the others.
+struct ResourceMetricsParser {
+    /// A body larger than this is refused; a node of 500 pods makes about half a megabyte.
+    static let bodyLimit = 32 << 20
+    static let lineLimit = 16 << 10
+
+    enum Failure: Error, Equatable {
+        case tooLarge(limit: Int)
+    }
+
+    private(set) var node = Reading()
+    private(set) var containers: [ContainerReading] = []
+    private(set) var pods: [PodReading] = []
+    /// Lines that were not Prometheus text, or named no container or pod.
+    private(set) var malformedLines = 0
+    private(set) var bytesSeen = 0
+
+    /// Milliseconds since 1970, for samples that carry no time of their own.
+    private let defaultTime: Int64
+    private var carry: [UInt8] = []
+    private var skipsToLineEnd = false
+    private var containerSeries = SeriesTable()
+    private var podSeries = SeriesTable()
+    private var containerIndex: [ContainerKey: Int] = [:]
+    private var podIndex: [ContainerKey: Int] = [:]
+    private var family = Family.other
+
+    private struct ContainerKey: Hashable {
+        var namespace: String
+        var pod: String
+        var container: String
+    }
+
+    private enum Family: CaseIterable {
+        case nodeCPU, nodeMemory, containerCPU, containerMemory, containerStart, podCPU, podMemory, other
+
+        var name: [UInt8] {
+            switch self {
+            case .nodeCPU: Self.nodeCPUName
+            case .nodeMemory: Self.nodeMemoryName
+            case .containerCPU: Self.containerCPUName
+            case .containerMemory: Self.containerMemoryName
+            case .containerStart: Self.containerStartName
+            case .podCPU: Self.podCPUName
+            case .podMemory: Self.podMemoryName
+            case .other: []
+            }
+        }
+
+        private static let nodeCPUName = Array("node_cpu_usage_seconds_total".utf8)
+        private static let nodeMemoryName = Array("node_memory_working_set_bytes".utf8)
+        private static let containerCPUName = Array("container_cpu_usage_seconds_total".utf8)
+        private static let containerMemoryName = Array("container_memory_working_set_bytes".utf8)
+        private static let containerStartName = Array("container_start_time_seconds".utf8)
+        private static let podCPUName = Array("pod_cpu_usage_seconds_total".utf8)
+        private static let podMemoryName = Array("pod_memory_working_set_bytes".utf8)
+    }
+
+    /// - Parameter defaultTime: when the scrape began, milliseconds since 1970-01-01 UTC.
+    init(defaultTime: Int64) {
+        self.defaultTime = defaultTime
+    }
+
+    mutating func consume(_ chunk: borrowing Span<UInt8>) throws(Failure) {
+        bytesSeen += chunk.count
+        guard bytesSeen <= Self.bodyLimit else { throw .tooLarge(limit: Self.bodyLimit) }
+        var start = 0
+        while let end = chunk.firstIndex(of: UInt8(ascii: "\n"), from: start) {
+            if skipsToLineEnd {
+                skipsToLineEnd = false
+            } else if carry.isEmpty {
+                line(chunk.extracting(start..<end))
+            } else {
+                var whole: [UInt8] = []
+                swap(&whole, &carry)
+                whole.append(contentsOf: chunk.extracting(start..<end))
+                line(whole.span)
+                whole.removeAll(keepingCapacity: true)
+                swap(&whole, &carry)
+            }
+            start = end + 1
+        }
+        guard start < chunk.count, !skipsToLineEnd else { return }
+        if carry.count + chunk.count - start > Self.lineLimit {
+            malformedLines += 1
+            carry.removeAll(keepingCapacity: true)
+            skipsToLineEnd = true
+        } else {
+            carry.append(contentsOf: chunk.extracting(start..<chunk.count))
+        }
+    }
+
+    /// Takes a last line without a line end.
+    mutating func finish() {
+        let rest = carry
+        carry = []
+        if !rest.isEmpty { line(rest.span) }
+    }
+
+    private mutating func line(_ text: borrowing Span<UInt8>) {
+        var scanner = SampleScanner()
+        guard let name = scanner.name(in: text) else { return }
+        if !text.extracting(name).equals(family.name.span) {
+            family = .other
+            for candidate in Family.allCases where text.extracting(name).equals(candidate.name.span) {
+                family = candidate
+            }
+        }
+        if family == .other { return }
+        guard let labels = scanner.labels(in: text), let value = scanner.value(in: text),
+            let time = scanner.time(in: text)
+        else {
+            malformedLines += 1
+            return
+        }
+        let milliseconds =
+            switch time {
+            case .notGiven: defaultTime
+            case .milliseconds(let given): given
+            }
+        record(value, time: milliseconds, labels: text.extracting(labels))
+    }
+
+    private mutating func record(_ value: Double, time: Int64, labels: borrowing Span<UInt8>) {
+        switch family {
+        case .nodeCPU:
+            node.cpuSecondsTotal = value
+            node.cpuTime = time
+        case .nodeMemory:
+            node.memoryWorkingSetBytes = value
+            node.memoryTime = time
+        case .containerCPU, .containerMemory, .containerStart:
+            guard let index = container(labels) else {
+                malformedLines += 1
+                return
+            }
+            switch family {
+            case .containerCPU:
+                containers[index].reading.cpuSecondsTotal = value
+                containers[index].reading.cpuTime = time
+            case .containerMemory:
+                containers[index].reading.memoryWorkingSetBytes = value
+                containers[index].reading.memoryTime = time
+            default:
+                containers[index].reading.startTime = value
+            }
+        case .podCPU, .podMemory:
+            guard let index = pod(labels) else {
+                malformedLines += 1
+                return
+            }
+            if family == .podCPU {
+                pods[index].reading.cpuSecondsTotal = value
+                pods[index].reading.cpuTime = time
+            } else {
+                pods[index].reading.memoryWorkingSetBytes = value
+                pods[index].reading.memoryTime = time
+            }
+        case .other:
+            return
+        }
+    }
+
+    private mutating func container(_ labels: borrowing Span<UInt8>) -> Int? {
+        if let known = containerSeries.find(labels) { return known }
+        guard let key = Self.key(labels), !key.container.isEmpty else { return nil }
+        let index = containerIndex[key] ?? containers.count
+        if index == containers.count {
+            containers.append(
+                ContainerReading(
+                    namespace: key.namespace, pod: key.pod, container: key.container, reading: Reading()))
+            containerIndex[key] = index
+        }
+        containerSeries.insert(labels, index: index)
+        return index
+    }
+
+    private mutating func pod(_ labels: borrowing Span<UInt8>) -> Int? {
+        if let known = podSeries.find(labels) { return known }
+        guard let key = Self.key(labels) else { return nil }
+        let index = podIndex[key] ?? pods.count
+        if index == pods.count {
+            pods.append(PodReading(namespace: key.namespace, pod: key.pod, reading: Reading()))
+            podIndex[key] = index
+        }
+        podSeries.insert(labels, index: index)
+        return index
+    }
+
+    /// Nil unless the labels name a namespace and a pod.
+    private static func key(_ labels: borrowing Span<UInt8>) -> ContainerKey? {
+        var key = ContainerKey(namespace: "", pod: "", container: "")
+        var position = 0
+        while let label = SampleScanner.label(in: labels, from: &position) {
+            switch label.name {
+            case "namespace": key.namespace = label.value
+            case "pod": key.pod = label.value
+            case "container": key.container = label.value
+            default: continue
+            }
+        }
+        return key.namespace.isEmpty || key.pod.isEmpty ? nil : key
+    }
+}
+
+/// Finds what a block of labels stood for earlier in the same body, by its bytes.
+private struct SeriesTable {
+    private var bytes: [UInt8] = []
+    private var blocks: [(start: Int, end: Int, index: Int)] = []
+    private var byHash: [UInt64: Int] = [:]
+    /// The block after the last one found, which is the next one in a body sorted as kubelets do.
+    private var expected = 0
+
+    mutating func find(_ labels: borrowing Span<UInt8>) -> Int? {
+        if expected < blocks.count, matches(expected, labels) {
+            expected += 1
+            return blocks[expected - 1].index
+        }
+        guard let block = byHash[Self.hash(labels)], matches(block, labels) else { return nil }
+        expected = block + 1
+        return blocks[block].index
+    }
+
+    mutating func insert(_ labels: borrowing Span<UInt8>, index: Int) {
+        let start = bytes.count
+        bytes.append(contentsOf: labels)
+        byHash[Self.hash(labels)] = blocks.count
+        blocks.append((start, bytes.count, index))
+        expected = blocks.count
+    }
+
+    private func matches(_ block: Int, _ labels: borrowing Span<UInt8>) -> Bool {
+        let (start, end, _) = blocks[block]
+        return bytes.span.extracting(start..<end).equals(labels)
+    }
+
+    /// FNV-1a; a collision only costs a second look at the labels.
+    private static func hash(_ labels: borrowing Span<UInt8>) -> UInt64 {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for index in labels.indices { hash = (hash ^ UInt64(labels[index])) &* 0x100_0000_01B3 }
+        return hash
+    }
+}

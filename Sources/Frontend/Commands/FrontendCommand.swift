@@ -1,0 +1,49 @@
+public import ArgumentParser
+import FoundationEssentials
+import Logging
+public import ProcessRuntime
+
+/// `mizzen-frontend`: answers DNS as a Corefile says, from the record table and from upstreams.
+public struct FrontendCommand: AsyncParsableCommand {
+    public static let configuration = CommandConfiguration(
+        commandName: "mizzen-frontend",
+        abstract: "Answers DNS as a Corefile says, from the record table and from upstream resolvers.",
+        discussion: """
+            Listens where the Corefile says. Several frontends may serve the same ports at once.
+            SIGHUP reads the Corefile again; a broken one is logged and changes nothing. SIGTERM finishes what is under way and exits.
+            """,
+        subcommands: [CheckCommand.self, TableCommand.self, DirectivesCommand.self])
+
+    @Option(name: [.customLong("corefile"), .customLong("conf", withSingleDash: true)], help: "The Corefile to serve.")
+    public var corefile = "Corefile"
+
+    @Option(help: "The record table that mizzen-watcher writes.")
+    public var table = DefaultPaths.table
+
+    @Option(help: "Threads that answer; by default one for each processor that the process may use.")
+    public var threads: Int?
+
+    @Option(
+        name: [.customLong("dns-port"), .customLong("dns.port", withSingleDash: true), .customLong("p", withSingleDash: true)],
+        help: "The port of zones that name none.")
+    public var dnsPort: UInt16 = 53
+
+    @OptionGroup public var logging: LoggingOptions
+
+    public init() {}
+
+    public func validate() throws {
+        if let threads, !(1...256).contains(threads) {
+            throw ValidationError("--threads: expected a number from 1 to 256, found \(threads)")
+        }
+    }
+
+    public func run() async throws {
+        let logger = logging.makeLogger("mizzen-frontend")
+        let service = try FrontendService(
+            options: .init(
+                corefile: corefile, table: table, threads: threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount), defaultPort: dnsPort),
+            logger: logger)
+        try await ProcessMain.serve(services: [service], logger: logger, drain: service.drainTime) { await service.reload() }
+    }
+}

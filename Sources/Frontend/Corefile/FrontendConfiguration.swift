@@ -1,0 +1,95 @@
+/// What one server block asks for.
+struct BlockConfiguration: Sendable, Equatable {
+    /// The zones and ports, CIDR blocks expanded.
+    var addresses: [ZoneAddress]
+    /// Where the block stands, for messages.
+    var file: String
+    var line: Int
+
+    var bind: [BindSettings] = []
+    var ready: [ReadySettings] = []
+    var health: [HealthSettings] = []
+    var prometheus: [PrometheusSettings] = []
+    var errors: [ErrorsSettings] = []
+    var hosts: [HostsSettings] = []
+    var kubernetes: [KubernetesSettings] = []
+    var forward: [ForwardSettings] = []
+
+    /// Every address that `bind` names; empty means all of the host's.
+    var bindAddresses: [BindTarget] {
+        bind.flatMap { settings in settings.targets.filter { !settings.exceptions.contains($0) } }
+    }
+}
+
+/// A whole Corefile, read and checked. Nothing has been opened yet: no socket, no table, no hosts file.
+struct FrontendConfiguration: Sendable, Equatable {
+    var blocks: [BlockConfiguration]
+    var warnings: [CorefileWarning]
+
+    /// - Parameters:
+    ///   - file: the path, as messages shall show it.
+    ///   - defaultPort: for zones without a port (`--dns.port`).
+    static func parse(
+        _ bytes: [UInt8], file: String, defaultPort: UInt16 = 53, surroundings: CorefileSurroundings = .process
+    ) throws(CorefileError) -> FrontendConfiguration {
+        let (serverBlocks, parserWarnings) = try CorefileParser.parse(bytes, file: file, surroundings: surroundings)
+        guard !serverBlocks.isEmpty else {
+            throw CorefileError(file: file, line: 1, message: "expected at least one server block, for example '. { forward . /etc/resolv.conf }' on three lines")
+        }
+        var configuration = FrontendConfiguration(blocks: [], warnings: parserWarnings)
+        for serverBlock in serverBlocks {
+            configuration.blocks.append(try read(serverBlock, defaultPort: defaultPort, warnings: &configuration.warnings))
+        }
+        try configuration.checkOverlaps(serverBlocks)
+        return configuration
+    }
+
+    private static func read(
+        _ serverBlock: ServerBlock, defaultPort: UInt16, warnings: inout [CorefileWarning]
+    ) throws(CorefileError) -> BlockConfiguration {
+        var addresses: [ZoneAddress] = []
+        for key in serverBlock.keys { addresses += try ZoneAddress.parse(key, defaultPort: defaultPort) }
+        var block = BlockConfiguration(addresses: addresses, file: serverBlock.keys[0].file, line: serverBlock.keys[0].line)
+        for statement in serverBlock.statements { try checkName(statement.name) }
+        for case .built(let directive) in DirectiveEntry.executionOrder {
+            let statements = serverBlock.statements.filter { $0.name.text == directive.name }
+            if !statements.isEmpty { try directive.read(statements, &block, &warnings) }
+        }
+        return block
+    }
+
+    private static func checkName(_ name: Token) throws(CorefileError) {
+        guard let entry = DirectiveEntry.executionOrder.first(where: { $0.name == name.text }) else {
+            let names = DirectiveEntry.executionOrder.map(\.name)
+            let suggestion = nearestName(to: name.text, among: names).map { "; did you mean '\($0)'?" } ?? ""
+            throw name.error("unknown directive '\(name.text)'\(suggestion)")
+        }
+        switch entry {
+        case .built: return
+        case .notBuilt(let directive):
+            let built = DirectiveEntry.executionOrder.compactMap { entry in
+                if case .built(let directive) = entry { directive.name } else { nil }
+            }
+            throw name.error("directive '\(directive)' is not built yet; this version has \(built.joined(separator: ", "))")
+        }
+    }
+
+    /// A zone and port may be served once on each bound address, and once at all when one of the blocks is not bound.
+    private func checkOverlaps(_ serverBlocks: [ServerBlock]) throws(CorefileError) {
+        var served: [ZoneAddress: [(target: BindTarget?, block: BlockConfiguration)]] = [:]
+        for block in blocks {
+            let targets: [BindTarget?] = block.bind.isEmpty ? [nil] : block.bindAddresses
+            for address in block.addresses {
+                for target in targets {
+                    let earlier = served[address, default: []].first { $0.target == nil || target == nil || $0.target == target }
+                    if let earlier {
+                        throw CorefileError(
+                            file: block.file, line: block.line,
+                            message: "cannot serve \(address) twice: it is already served by the block at \(earlier.block.file):\(earlier.block.line)")
+                    }
+                    served[address, default: []].append((target, block))
+                }
+            }
+        }
+    }
+}

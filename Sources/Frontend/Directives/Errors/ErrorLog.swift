@@ -1,0 +1,66 @@
+import Logging
+import Synchronization
+
+/// Logs what went wrong with queries, alike ones as one line a period. Off the common path: takes a lock.
+final class ErrorLog: Sendable {
+    private let settings: ErrorsSettings
+    private let logger: Logger
+    /// For each consolidation: how many since `began` (monotonic nanoseconds), nil while there are none.
+    private let periods: Mutex<[Period?]>
+
+    private struct Period {
+        var began: Instant
+        var count: Int
+    }
+
+    init(settings: ErrorsSettings, logger: Logger) {
+        self.settings = settings
+        self.logger = logger
+        periods = Mutex(Array(repeating: nil, count: settings.consolidations.count))
+    }
+
+    /// - Parameters:
+    ///   - question: `name. TYPE`.
+    ///   - reason: what failed, without the question.
+    func report(question: String, reason: String, now: Instant = monotonicNow()) {
+        flush(now: now)
+        let text = "\(question): \(reason)"
+        for (index, rule) in settings.consolidations.enumerated() {
+            guard let pattern = try? Regex(rule.pattern), text.firstMatch(of: pattern) != nil else { continue }
+            let isFirst = periods.withLock { periods in
+                defer { periods[index] = Period(began: periods[index]?.began ?? now, count: (periods[index]?.count ?? 0) + 1) }
+                return periods[index] == nil
+            }
+            if isFirst, rule.showFirst { logger.log(level: rule.level.loggerLevel, "query failed", metadata: ["query": "\(question)", "error": "\(reason)"]) }
+            return
+        }
+        logger.error("query failed", metadata: ["query": "\(question)", "error": "\(reason)"])
+    }
+
+    /// Logs the periods that are over. Called now and then by a worker, so that a last one is not kept for ever.
+    func flush(now: Instant) {
+        if settings.consolidations.isEmpty { return }
+        for (index, rule) in settings.consolidations.enumerated() {
+            let ended: Period? = periods.withLock { periods in
+                guard let period = periods[index], now >= period.began + rule.period.nanoseconds else { return nil }
+                periods[index] = nil
+                return period
+            }
+            guard let ended else { continue }
+            logger.log(
+                level: rule.level.loggerLevel, "queries failed alike",
+                metadata: ["count": "\(ended.count)", "pattern": "\(rule.pattern)", "period": "\(rule.period.goNotation)"])
+        }
+    }
+}
+
+extension ErrorsSettings.Level {
+    fileprivate var loggerLevel: Logger.Level {
+        switch self {
+        case .error: .error
+        case .warning: .warning
+        case .info: .info
+        case .debug: .debug
+        }
+    }
+}

@@ -1,0 +1,157 @@
+import Names
+
+/// `forward`: asks other resolvers.
+struct ForwardSettings: DirectiveSettings {
+    enum Policy: String, CaseIterable, Sendable {
+        case random
+        case roundRobin = "round_robin"
+        case sequential
+    }
+
+    /// Where the upstreams come from, in the Corefile's order.
+    enum Target: Sendable, Equatable {
+        case address(IPAddress, port: UInt16)
+        /// A file in the form of resolv.conf, read when the frontend starts or reloads.
+        case resolverFile(String)
+    }
+
+    struct HealthCheck: Sendable, Equatable {
+        var interval = Duration.milliseconds(500)
+        var recursionDesired = true
+        var domain = ZoneName.root
+    }
+
+    static let maximumUpstreams = 15
+
+    /// Names in this zone are forwarded.
+    var from = ZoneName.root
+    var targets: [Target] = []
+    var except: [ZoneName] = []
+    var policy = Policy.random
+    /// Failed health checks until an upstream counts as down; 0 for never.
+    var maximumFailures: UInt32 = 2
+    var healthCheck = HealthCheck()
+    /// How long an idle socket to an upstream is kept.
+    var expire = Duration.seconds(10)
+    var forceTCP = false
+    var preferUDP = false
+    /// Queries under way at once in the process; 0 for no limit.
+    var maximumConcurrent: UInt32 = 0
+    /// Response codes that the next `forward` shall try instead.
+    var next: [UInt16] = []
+    /// Response codes that the next upstream shall try instead.
+    var failover: [UInt16] = []
+    var failsFastWithoutHealthyUpstream = false
+
+    static let row = DirectiveRow<ForwardSettings>(
+        name: "forward",
+        summary: "Asks other resolvers, over the transport that the query came by.",
+        repetition: .many,
+        arguments: .custom("FROM TO...", "FROM is a zone; TO are up to 15 addresses (IP, IP:PORT, dns://IP) or files like resolv.conf.") { settings, line throws(CorefileError) in
+            try line.expectWords(2...Int.max)
+            settings.from = try line.zones([line.words[0]])[0]
+            for word in line.words.dropFirst() { settings.targets.append(try target(word, line)) }
+            guard settings.targets.count <= maximumUpstreams else {
+                throw line.error("expected at most \(maximumUpstreams) upstreams, found \(settings.targets.count)")
+            }
+        },
+        options: [
+            .custom("except", usage: "ZONES...", "Names in these zones are not forwarded.") { settings, line throws(CorefileError) in
+                try line.expectWords(1...Int.max)
+                settings.except += try line.zones(line.words)
+            },
+            .choice("policy", \.policy, "How upstreams are chosen; default random."),
+            .integer("max_fails", 0...UInt32.max, \.maximumFailures, "Failed health checks until an upstream counts as down, 0 for never; default 2."),
+            .custom("health_check", usage: "DURATION [no_rec] [domain NAME]", "How a failed upstream is probed; default 500ms for '.' with recursion desired.") { settings, line throws(CorefileError) in
+                settings.healthCheck = try healthCheck(line)
+            },
+            .duration("expire", .zero ... .seconds(86_400), \.expire, "How long an idle socket to an upstream is kept; default 10s."),
+            .flag("force_tcp", \.forceTCP, "Asks over TCP whatever the query came by."),
+            .flag("prefer_udp", \.preferUDP, "Asks over UDP whatever the query came by, and again over TCP when the answer was cut."),
+            .integer("max_concurrent", 0...UInt32.max, \.maximumConcurrent, "Queries under way at once, more are refused; 0, the default, for no limit."),
+            .custom("next", usage: "RCODES...", "Response codes for which the next forward of the block is asked.") { settings, line throws(CorefileError) in
+                settings.next += try responseCodes(line)
+            },
+            .custom("failover", usage: "RCODES...", "Response codes for which the next upstream is asked.") { settings, line throws(CorefileError) in
+                let codes = try responseCodes(line)
+                if codes.contains(0) { throw line.error("expected response codes other than NOERROR") }
+                settings.failover += codes
+            },
+            .flag("failfast_all_unhealthy_upstreams", \.failsFastWithoutHealthyUpstream, "Answers SERVFAIL at once when every upstream is down, instead of trying one."),
+            .notBuilt("tls", usage: "[CERT KEY] [CA]"),
+            .notBuilt("tls_servername", usage: "NAME"),
+        ])
+
+    private static func target(_ word: Token, _ line: OptionLine) throws(CorefileError) -> Target {
+        var text = word.text
+        if let scheme = text.firstRange(of: "://") {
+            let name = text[..<scheme.lowerBound]
+            switch name {
+            case "dns": text = String(text[scheme.upperBound...])
+            case "tls", "https", "grpc", "quic":
+                throw line.error("upstreams over '\(name)://' are not built yet; give plain addresses such as 192.0.2.1:53", at: word)
+            default:
+                throw line.error("expected an upstream address or a file, found '\(word.text)'", at: word)
+            }
+        } else if text.hasPrefix("/") || text.hasPrefix("./") || text.hasSuffix(".conf") {
+            return .resolverFile(text)
+        }
+        guard let (address, port) = socketAddress(text) else {
+            throw line.error("expected an upstream such as 192.0.2.1, 192.0.2.1:53, [2001:db8::1]:53 or /etc/resolv.conf, found '\(word.text)'", at: word)
+        }
+        return .address(address, port: port)
+    }
+
+    /// `IP`, `IP:PORT` or `[IP]:PORT`; port 53 unless given.
+    static func socketAddress(_ text: String) -> (IPAddress, UInt16)? {
+        if let address = IPAddress(text) { return (address, 53) }
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]), port > 0 else {
+            if text.hasPrefix("["), text.hasSuffix("]"), let address = IPAddress(text.dropFirst().dropLast()) { return (address, 53) }
+            return nil
+        }
+        var host = text[..<colon]
+        let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
+        if isBracketed { host = host.dropFirst().dropLast() }
+        guard let address = IPAddress(host), isBracketed == host.contains(":") else { return nil }
+        return (address, port)
+    }
+
+    private static func healthCheck(_ line: OptionLine) throws(CorefileError) -> HealthCheck {
+        try line.expectWords(1...4)
+        var result = HealthCheck(interval: try line.duration(line.words[0], .milliseconds(1) ... .seconds(3600)))
+        var index = 1
+        while index < line.words.count {
+            let word = line.words[index]
+            switch word.text {
+            case "no_rec": result.recursionDesired = false
+            case "domain":
+                index += 1
+                guard index < line.words.count, let domain = ZoneName(line.words[index].text) else {
+                    throw line.error("expected a domain name after 'domain'", at: word)
+                }
+                result.domain = domain
+            default: throw line.error("expected 'no_rec' or 'domain NAME', found '\(word.text)'", at: word)
+            }
+            index += 1
+        }
+        return result
+    }
+
+    private static let responseCodeNames: [(String, UInt16)] = [
+        ("NOERROR", 0), ("FORMERR", 1), ("SERVFAIL", 2), ("NXDOMAIN", 3), ("NOTIMP", 4), ("REFUSED", 5), ("YXDOMAIN", 6),
+        ("YXRRSET", 7), ("NXRRSET", 8), ("NOTAUTH", 9), ("NOTZONE", 10),
+    ]
+
+    private static func responseCodes(_ line: OptionLine) throws(CorefileError) -> [UInt16] {
+        try line.expectWords(1...Int.max)
+        var codes: [UInt16] = []
+        for word in line.words {
+            guard let code = responseCodeNames.first(where: { $0.0 == word.text.uppercased() })?.1 else {
+                let names = responseCodeNames.map(\.0).joined(separator: ", ")
+                throw line.error("expected response codes (\(names)), found '\(word.text)'", at: word)
+            }
+            codes.append(code)
+        }
+        return codes
+    }
+}

@@ -1,0 +1,200 @@
+import Names
+import RecordTable
+
+/// Answers names in the cluster's zones from the record table, by one block's options.
+///
+/// Immutable and shared by all workers. The usual answers (A, AAAA, SRV, PTR, names that do not exist) allocate nothing; those about
+/// name servers and ExternalNames may. Everything an option says is made ready for comparing in `init`.
+final class KubernetesHandler: Sendable {
+    /// A zone that the handler answers for.
+    struct Zone: Sendable {
+        /// Lower case.
+        let name: DNSName
+    }
+
+    let settings: KubernetesSettings
+    let zones: [Zone]
+    /// The first zone that is not a reverse one: where PTR records point to.
+    let primaryZone: DNSName
+    let fallsThrough: [DNSName]
+    let namespaces: NameSet
+    /// This server's addresses that others can reach: they tell which service is the cluster's DNS.
+    let localAddresses: [IPAddress]
+
+    let timeToLive: UInt32
+
+    /// - Parameters:
+    ///   - settings: with at least one zone that is no reverse zone, as its row checks.
+    ///   - localAddresses: the addresses that the block is bound to, without loopback addresses; those of all interfaces where it
+    ///     is bound to none.
+    init(settings: KubernetesSettings, localAddresses: [IPAddress]) throws(WireError) {
+        self.settings = settings
+        var zones: [Zone] = []
+        var primary: DNSName?
+        for zone in settings.zones {
+            let name = try DNSName(zone.text)
+            zones.append(Zone(name: name))
+            if primary == nil, !zone.isReverse { primary = name }
+        }
+        self.zones = zones
+        primaryZone = primary ?? DNSName()
+        var through: [DNSName] = []
+        for zone in settings.fallsThrough.zones { through.append(try DNSName(zone.text)) }
+        fallsThrough = through
+        namespaces = NameSet(settings.namespaces)
+        self.localAddresses = localAddresses
+        timeToLive = settings.timeToLive
+    }
+
+    /// Whether the table holds what this block needs, for `ready`.
+    func isReady(_ table: TableReader?) -> Bool {
+        var needed = ["namespaces", "services"]
+        if settings.servesEndpoints { needed.append("endpointslices") }
+        if settings.pods == .verified { needed.append("pods") }
+        return table?.status.isSynced(needed) ?? false
+    }
+
+    // MARK: Answering
+
+    /// Answers a query, or says who should. Any worker may call it with its own query, response and context.
+    func answer(
+        _ query: borrowing Query, _ response: inout ResponseWriter, _ context: inout AnswerContext
+    ) -> Step {
+        guard let zoneLabels = matchZone(query.name) else { return .next }
+        if query.type == .axfr || query.type == .ixfr { return .done(.refused) }
+        guard let table = context.table else {
+            return finish(query, &response, zoneLabels: zoneLabels, context.serial, .notReady)
+        }
+        let finding = find(query, zoneLabels, table, &response, &context)
+        switch finding {
+        case .answered: return .done(.answered)
+        case .truncated: return .done(.truncated)
+        case .lookup: return .lookup
+        case .noData:
+            return finish(query, &response, zoneLabels: zoneLabels, context.serial, .noData)
+        case .nameError:
+            if passesOn(query.name) {
+                response.removeRecords()
+                return .next
+            }
+            return finish(
+                query, &response, zoneLabels: zoneLabels, context.serial, context.isSynced ? .nameError : .notReady)
+        }
+    }
+
+    /// What became of a search, as far as the answer section goes.
+    enum Finding {
+        /// Records are in the response.
+        case answered, truncated
+        /// The name exists.
+        case noData
+        case nameError
+        case lookup
+    }
+
+    private func find(
+        _ query: borrowing Query, _ zoneLabels: Int, _ table: TableReader, _ response: inout ResponseWriter,
+        _ context: inout AnswerContext
+    ) -> Finding {
+        switch query.type {
+        case .soa:
+            guard query.name.labelCount == zoneLabels else { return .noData }
+            writeSOA(query, &response, .answer, zoneLabels: zoneLabels, context.serial)
+            return .answered
+        case .ptr:
+            if let address = AddressText.readReverse(query.name) {
+                return findNames(of: address, query, table, &response, &context.scratch)
+            }
+            return existence(query, zoneLabels, table, &context)
+        case .txt:
+            return findText(query, zoneLabels, table, &response, &context)
+        case .ns where query.name.labelCount == zoneLabels:
+            return findNameServers(query, zoneLabels, table, &response)
+        case .a, .aaaa, .srv, .cname:
+            return findRecords(query, zoneLabels, table, &response, &context)
+        default:
+            return existence(query, zoneLabels, table, &context)
+        }
+    }
+
+    /// Whether the name exists, for types that it has no records of.
+    private func existence(
+        _ query: borrowing Query, _ zoneLabels: Int, _ table: TableReader, _ context: inout AnswerContext
+    ) -> Finding {
+        // The servers' own name has addresses only; CoreDNS does not know it in a PTR query.
+        if query.type != .ptr, isServersName(query.name, zoneLabels) { return .noData }
+        switch collect(query.name, zoneLabels, table, labels: false, &context.scratch) {
+        case .nameError: return .nameError
+        case .noData, .items, .external: return .noData
+        }
+    }
+
+    /// TXT: the specification's version, and nothing else. Names without any record do not exist for TXT, as in CoreDNS.
+    private func findText(
+        _ query: borrowing Query, _ zoneLabels: Int, _ table: TableReader, _ response: inout ResponseWriter,
+        _ context: inout AnswerContext
+    ) -> Finding {
+        if query.name.labelCount == zoneLabels + 1, query.name.label(0, equals: "dns-version") {
+            response.text("1.1.0", ttl: 28_800, of: query)
+            return .answered
+        }
+        switch collect(query.name, zoneLabels, table, labels: false, &context.scratch) {
+        case .external: return .noData
+        case .items: return context.scratch.items.isEmpty ? .nameError : .noData
+        case .noData where settings.isZonal:
+            let request = KubernetesRequest(query.name, zoneLabels: zoneLabels, isZonal: true)
+            return request.isZoned ? .noData : .nameError
+        case .noData, .nameError: return .nameError
+        }
+    }
+
+    /// `ns.dns.ZONE`.
+    func isServersName(_ name: DNSName, _ zoneLabels: Int) -> Bool {
+        name.labelCount == zoneLabels + 2 && name.label(0, equals: "ns") && name.label(1, equals: "dns")
+    }
+
+    // MARK: Zones
+
+    /// How many labels the longest zone has that the name is in; nil if it is in none.
+    private func matchZone(_ name: DNSName) -> Int? {
+        var best = -1
+        for index in zones.indices where zones[index].name.labelCount > best && name.hasSuffix(zones[index].name) {
+            best = zones[index].name.labelCount
+        }
+        return best < 0 ? nil : best
+    }
+
+    private func passesOn(_ name: DNSName) -> Bool {
+        for index in fallsThrough.indices where name.hasSuffix(fallsThrough[index]) { return true }
+        return false
+    }
+
+    // MARK: Start of authority
+
+    private func finish(
+        _ query: borrowing Query, _ response: inout ResponseWriter, zoneLabels: Int, _ serial: UInt32, _ outcome: Outcome
+    ) -> Step {
+        writeSOA(query, &response, .authority, zoneLabels: zoneLabels, serial)
+        return .done(outcome)
+    }
+
+    /// The numbers are CoreDNS's: refresh 7200, retry 1800, expire 86400; the TTL is at most 300.
+    private func writeSOA(
+        _ query: borrowing Query, _ response: inout ResponseWriter, _ section: MessageReader.Section, zoneLabels: Int,
+        _ serial: UInt32
+    ) {
+        let apex = query.name.labelCount - zoneLabels
+        guard response.open(section, .questionSuffix(label: apex), .soa, ttl: min(timeToLive, 300), of: query) else { return }
+        response.append(label: "ns")
+        response.append(label: "dns")
+        response.appendPointer(toLabel: apex, of: query)
+        response.append(label: "hostmaster")
+        response.appendPointer(toLabel: apex, of: query)
+        response.append(doubleWord: serial)
+        response.append(doubleWord: 7200)
+        response.append(doubleWord: 1800)
+        response.append(doubleWord: 86_400)
+        response.append(doubleWord: timeToLive)
+        response.close()
+    }
+}

@@ -1,0 +1,326 @@
+import CMizzenSystem
+import FoundationEssentials
+public import Logging
+import ProcessRuntime
+public import ServiceLifecycle
+import Synchronization
+
+/// The whole frontend: reads the Corefile, opens sockets, runs workers and the HTTP endpoints, reloads, drains.
+public struct FrontendService: Service {
+    public struct Options: Sendable {
+        public var corefile: String
+        public var table: String
+        public var threads: Int
+        /// For zones without a port.
+        public var defaultPort: UInt16
+
+        public init(corefile: String, table: String, threads: Int, defaultPort: UInt16 = 53) {
+            self.corefile = corefile
+            self.table = table
+            self.threads = threads
+            self.defaultPort = defaultPort
+        }
+    }
+
+    let control: FrontendControl
+
+    /// Reads the Corefile and opens every socket; nothing is answered before `run`.
+    ///
+    /// - Throws: `ProcessError` naming file and line, or the address.
+    public init(options: Options, logger: Logger) throws {
+        control = try FrontendControl(options: options, logger: logger)
+    }
+
+    /// How long `run` may take to end: the lameduck time comes first.
+    public var drainTime: Duration { control.lameduck + .seconds(8) }
+
+    /// Reads the Corefile again. A broken one is logged and changes nothing.
+    public func reload() async { await control.reload() }
+
+    /// Serves until graceful shutdown, then drains.
+    public func run() async throws { try await control.run() }
+}
+
+/// What the frontend is made of, and the only place that changes it.
+final class FrontendControl: Sendable {
+    private struct State {
+        var configuration: FrontendConfiguration
+        var plan: ServingPlan
+        var listeners: ListenerSet
+        var endpoints: [Task<Void, any Error>] = []
+        var readyOnce: Set<String> = []
+        var isDraining = false
+    }
+
+    let options: FrontendService.Options
+    private let logger: Logger
+    let metrics = FrontendMetrics()
+    private let observer: TableObserver
+    private let mailboxes: [WorkerMailbox]
+    private let state: Mutex<State>
+    private let running: AsyncStream<Int>
+    private let ended: AsyncStream<Int>.Continuation
+    private let reloads: Counter
+    private let failedReloads: Counter
+
+    init(options: FrontendService.Options, logger: Logger) throws {
+        _ = mz_raise_file_limit()
+        self.options = options
+        self.logger = logger
+        let configuration = try Self.configuration(options)
+        let plan = try ServingPlan(configuration, metrics: metrics, logger: logger)
+        let listeners = try ListenerSet().adapted(to: plan, threads: options.threads)
+        state = Mutex(State(configuration: configuration, plan: plan, listeners: listeners))
+        observer = TableObserver(path: options.table, registry: metrics.registry)
+        do throws(SystemError) {
+            var mailboxes: [WorkerMailbox] = []
+            for _ in 0..<options.threads { mailboxes.append(try WorkerMailbox()) }
+            self.mailboxes = mailboxes
+        } catch {
+            throw ProcessError(code: ExitStatus.software, message: "cannot start a worker thread", cause: "\(error)")
+        }
+        (running, ended) = AsyncStream.makeStream()
+        reloads = metrics.registry.counter("mizzen_corefile_reloads_total", help: "Reloads of the Corefile that took effect.")
+        failedReloads = metrics.registry.counter("mizzen_corefile_reload_failures_total", help: "Reloads refused because the Corefile is broken.")
+        for warning in configuration.warnings { logger.warning("corefile", metadata: ["place": "\(warning.file):\(warning.line)", "warning": "\(warning.message)"]) }
+    }
+
+    /// - Throws: `ProcessError` 78 with `FILE:LINE`.
+    static func configuration(_ options: FrontendService.Options) throws(ProcessError) -> FrontendConfiguration {
+        guard let bytes = FileManager.default.contents(atPath: options.corefile) else {
+            throw ProcessError(
+                code: ExitStatus.configuration, message: "cannot read the Corefile; name a readable one with --corefile", place: options.corefile)
+        }
+        do {
+            return try FrontendConfiguration.parse([UInt8](bytes), file: options.corefile, defaultPort: options.defaultPort)
+        } catch {
+            throw ProcessError(code: ExitStatus.configuration, message: error.message, place: "\(error.file):\(error.line)")
+        }
+    }
+
+    var lameduck: Duration {
+        state.withLock { $0.configuration.blocks.flatMap(\.health).map(\.lameduck).max() ?? .zero }
+    }
+
+    /// Where queries are taken, for logs and tests.
+    var addresses: [SocketAddress] { state.withLock { $0.listeners.addresses } }
+
+    // MARK: Running
+
+    func run() async throws {
+        try startWorkers()
+        try await startEndpoints()
+        let listening = addresses.map(\.description).joined(separator: " ")
+        logger.info("serving", metadata: ["addresses": "\(listening)", "threads": "\(options.threads)"])
+        if let fault = await observer.fault() { logger.warning("no record table yet", metadata: ["error": "\(fault)"]) }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.refreshHosts() }
+            group.addTask {
+                try? await gracefulShutdown()
+                await self.drain()
+            }
+            var left = self.options.threads
+            for await _ in self.running {
+                left -= 1
+                if left == 0 { break }
+            }
+            group.cancelAll()
+        }
+        for task in state.withLock({ $0.endpoints }) { task.cancel() }
+        logger.info("stopped")
+    }
+
+    private func startWorkers() throws {
+        let (plan, listeners) = state.withLock { ($0.plan, $0.listeners) }
+        publishEnabled(plan)
+        for (thread, mailbox) in mailboxes.enumerated() {
+            mailbox.post(.install(plan, listeners.listeners(ofThread: thread)))
+            do throws(SystemError) {
+                try WorkerThread.start(name: "mizzen-dns-\(thread)") { [self] in
+                    do throws(SystemError) {
+                        let worker = try Worker(
+                            thread: thread, mailbox: mailbox, table: self.options.table, metrics: self.metrics, logger: self.logger)
+                        worker.run()
+                    } catch {
+                        self.logger.critical("a worker thread cannot start", metadata: ["error": "\(error)"])
+                    }
+                    self.ended.yield(thread)
+                }
+            } catch {
+                throw ProcessError(code: ExitStatus.software, message: "cannot start a worker thread", cause: "\(error)")
+            }
+        }
+    }
+
+    private func refreshHosts() async {
+        var next: [String: ContinuousClock.Instant] = [:]
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .milliseconds(250))
+            let now = ContinuousClock.now
+            for source in state.withLock({ $0.plan.blocks.flatMap(\.hosts) }) where source.settings.reload > .zero {
+                let path = source.settings.path
+                guard next[path].map({ $0 <= now }) ?? true else { continue }
+                next[path] = now + source.settings.reload
+                for source in state.withLock({ $0.plan.blocks.flatMap(\.hosts) }) where source.settings.path == path && source.reload() {
+                    logger.info("hosts file read", metadata: ["path": "\(path)"])
+                }
+            }
+        }
+    }
+
+    private func drain() async {
+        state.withLock { $0.isDraining = true }
+        let lameduck = lameduck
+        if lameduck > .zero {
+            logger.info("still answering before the stop", metadata: ["lameduck": "\(lameduck.goNotation)"])
+            try? await Task.sleep(for: lameduck)
+        }
+        state.withLock { $0.listeners = ListenerSet() }
+        for mailbox in mailboxes { mailbox.post(.drain) }
+    }
+
+    // MARK: Reloading
+
+    func reload() async {
+        do throws(ProcessError) {
+            let configuration = try Self.configuration(options)
+            let plan = try ServingPlan(configuration, metrics: metrics, logger: logger)
+            let old = state.withLock { $0.listeners }
+            let listeners = try old.adapted(to: plan, threads: options.threads)
+            let httpChanged = state.withLock { $0.configuration.httpAddresses != configuration.httpAddresses }
+            state.withLock {
+                $0.configuration = configuration
+                $0.plan = plan
+                $0.listeners = listeners
+                $0.readyOnce = []
+            }
+            publishEnabled(plan)
+            for (thread, mailbox) in mailboxes.enumerated() { mailbox.post(.install(plan, listeners.listeners(ofThread: thread))) }
+            for warning in configuration.warnings {
+                logger.warning("corefile", metadata: ["place": "\(warning.file):\(warning.line)", "warning": "\(warning.message)"])
+            }
+            reloads.add()
+            if httpChanged { await restartEndpoints() }
+            logger.info("reloaded", metadata: ["corefile": "\(options.corefile)", "addresses": "\(addresses.map(\.description).joined(separator: " "))"])
+        } catch {
+            failedReloads.add()
+            logger.error("reload refused, the old configuration stays in use", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func publishEnabled(_ plan: ServingPlan) {
+        var labels: [[(String, String)]] = []
+        for server in plan.servers {
+            for zone in server.zones {
+                for name in plan.blocks[zone.block].configuration.directiveNames {
+                    labels.append([("server", server.label), ("zone", zone.text), ("view", ""), ("name", name)])
+                }
+            }
+        }
+        metrics.setEnabled(labels)
+    }
+
+    // MARK: HTTP
+
+    private func restartEndpoints() async {
+        let old = state.withLock { state in
+            defer { state.endpoints = [] }
+            return state.endpoints
+        }
+        for task in old { task.cancel() }
+        for task in old { _ = await task.result }
+        do {
+            try await startEndpoints()
+        } catch {
+            logger.error("cannot listen for HTTP after the reload", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Returns once every endpoint listens.
+    private func startEndpoints() async throws {
+        let configuration = state.withLock { $0.configuration }
+        for (address, routes) in configuration.httpAddresses.sorted(by: { $0.key < $1.key }) {
+            guard let parsed = HTTPAddress(argument: address) else { continue }
+            let (started, starting) = AsyncStream<Void>.makeStream()
+            let endpoints = HTTPEndpoints(address: parsed, routes: self.routes(routes), logger: logger) { _ in starting.yield() }
+            let task = Task {
+                defer { starting.finish() }
+                try await endpoints.run()
+            }
+            state.withLock { $0.endpoints.append(task) }
+            var listens = false
+            for await _ in started {
+                listens = true
+                break
+            }
+            // Ended before it listened: the task has the reason.
+            if !listens { try await task.value }
+        }
+    }
+
+    private func routes(_ names: Set<String>) -> [String: HTTPEndpoints.Route] {
+        var routes: [String: HTTPEndpoints.Route] = [:]
+        for name in names {
+            switch name {
+            case "/health": routes[name] = { HTTPAnswer(body: Array("OK".utf8)) }
+            case "/ready": routes[name] = { await self.ready() }
+            default:
+                routes[name] = {
+                    await self.publish()
+                    return .metrics(self.metrics.render())
+                }
+            }
+        }
+        return routes
+    }
+
+    private func publish() async {
+        await observer.publish(now: UInt64(max(0, Date().timeIntervalSince1970) * 1e9))
+        for source in state.withLock({ $0.plan.blocks.flatMap(\.hosts) }) {
+            let reading = source.reading
+            metrics.registry.gauge("coredns_hosts_entries", help: "Names and addresses of hosts files and of the Corefile.", labels: [("hostsfile", source.settings.path)])
+                .set(Double(reading.count))
+            if let modified = reading.modified {
+                metrics.registry.gauge("coredns_hosts_reload_timestamp_seconds", help: "When the hosts file was written that was read last.")
+                    .set(modified.timeIntervalSince1970)
+            }
+        }
+    }
+
+    private func ready() async -> HTTPAnswer {
+        let (isDraining, configuration) = state.withLock { ($0.isDraining, $0.configuration) }
+        if isDraining { return HTTPAnswer(status: 503, body: Array("Shutting down".utf8)) }
+        // Only kubernetes can be waiting, and only in blocks that say `ready`.
+        let asked = configuration.blocks.filter { !$0.ready.isEmpty && !$0.kubernetes.isEmpty }
+        if asked.isEmpty { return HTTPAnswer(body: Array("OK".utf8)) }
+        let staysReady = asked.allSatisfy { $0.ready[0].monitor == .untilReady }
+        if staysReady, state.withLock({ $0.readyOnce.contains("kubernetes") }) { return HTTPAnswer(body: Array("OK".utf8)) }
+        guard await observer.isReady() else { return HTTPAnswer(status: 503, body: Array("kubernetes".utf8)) }
+        state.withLock { _ = $0.readyOnce.insert("kubernetes") }
+        return HTTPAnswer(body: Array("OK".utf8))
+    }
+}
+
+extension FrontendConfiguration {
+    /// HTTP addresses and the paths served there. Directives may share an address.
+    var httpAddresses: [String: Set<String>] {
+        var result: [String: Set<String>] = [:]
+        for block in blocks {
+            for settings in block.health { result[settings.address, default: []].insert("/health") }
+            for settings in block.ready { result[settings.address, default: []].insert("/ready") }
+            for settings in block.prometheus { result[settings.address, default: []].insert("/metrics") }
+        }
+        return result
+    }
+}
+
+extension BlockConfiguration {
+    /// The built directives that the block names, in execution order.
+    var directiveNames: [String] {
+        let counts = [
+            ("bind", bind.count), ("ready", ready.count), ("health", health.count), ("prometheus", prometheus.count), ("errors", errors.count),
+            ("hosts", hosts.count), ("kubernetes", kubernetes.count), ("forward", forward.count),
+        ]
+        return counts.filter { $0.1 > 0 }.map(\.0)
+    }
+}

@@ -1,0 +1,71 @@
+import CMizzenSystem
+
+/// Waits for sockets (epoll). One thread uses it; `Waker` is for the others.
+final class Poller {
+    struct Interest: OptionSet {
+        let rawValue: UInt32
+        static let readable = Interest(rawValue: UInt32(MZ_READABLE))
+        static let writable = Interest(rawValue: UInt32(MZ_WRITABLE))
+        /// Reported, never asked for: the peer is gone or a connect failed.
+        static let failed = Interest(rawValue: UInt32(MZ_FAILED))
+    }
+
+    private static let capacity = 64
+    private let descriptor: Descriptor
+    private var events = [mz_event](repeating: mz_event(token: 0, ready: 0), count: capacity)
+
+    init() throws(SystemError) {
+        descriptor = Descriptor(try systemCall("epoll_create1") { mz_poll_create() })
+    }
+
+    /// - Parameter token: comes back with every event of this descriptor. Closing the descriptor ends the registration.
+    func add(_ added: Descriptor, _ interest: Interest, token: UInt64) throws(SystemError) {
+        try systemCall("epoll_ctl") { mz_poll_add(descriptor.raw, added.raw, interest.rawValue, token) }
+    }
+
+    func change(_ changed: Descriptor, _ interest: Interest, token: UInt64) throws(SystemError) {
+        try systemCall("epoll_ctl") { mz_poll_change(descriptor.raw, changed.raw, interest.rawValue, token) }
+    }
+
+    /// Waits for at most `milliseconds`, nil for ever. Returns how many events `event(_:)` has.
+    func wait(milliseconds: Int32?) throws(SystemError) -> Int {
+        let timeout = milliseconds ?? -1
+        return Int(
+            try systemCall("epoll_wait") {
+                // Safe: the array has `capacity` events, as the call is told.
+                unsafe events.withUnsafeMutableBufferPointer {
+                    unsafe mz_poll_wait(descriptor.raw, $0.baseAddress, Int32(Self.capacity), timeout)
+                }
+            })
+    }
+
+    func event(_ index: Int) -> (token: UInt64, ready: Interest) {
+        (events[index].token, Interest(rawValue: events[index].ready))
+    }
+}
+
+/// Ends another thread's wait.
+final class Waker: Sendable {
+    let descriptor: Descriptor
+
+    init() throws(SystemError) {
+        descriptor = Descriptor(try systemCall("eventfd") { mz_wake_create() })
+    }
+
+    func wake() { _ = mz_wake(descriptor.raw) }
+    func clear() { _ = mz_wake_clear(descriptor.raw) }
+}
+
+/// Nanoseconds of the monotonic clock.
+typealias Instant = UInt64
+
+func monotonicNow() -> Instant { mz_now() }
+
+extension Duration {
+    /// Whole nanoseconds, 0 for anything negative.
+    var nanoseconds: UInt64 {
+        let (seconds, attoseconds) = components
+        guard seconds >= 0, attoseconds >= 0 else { return 0 }
+        return UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds) / 1_000_000_000
+    }
+}

@@ -1,0 +1,139 @@
+import Logging
+import Names
+import ProcessRuntime
+
+/// Everything behind one listening address: CoreDNS calls it a server.
+struct ServerPlan: Sendable {
+    /// `dns://:53`, `dns://127.0.0.1:53`: the `server` label of metrics.
+    var label: String
+    /// Two (IPv4 and IPv6) when the block is not bound to addresses.
+    var listen: [SocketAddress]
+    var zones: [(name: DNSName, text: String, block: Int)]
+    /// `FILE:LINE` of the first block, for messages.
+    var place: String
+}
+
+/// A `kubernetes` directive, ready to be made a handler of each thread.
+struct KubernetesPlan: Sendable {
+    var settings: KubernetesSettings
+    var localAddresses: [IPAddress]
+
+    func makeHandler() throws(WireError) -> KubernetesHandler {
+        try KubernetesHandler(settings: settings, localAddresses: localAddresses)
+    }
+}
+
+/// One server block with what its directives need open.
+struct BlockPlan: Sendable {
+    var configuration: BlockConfiguration
+    var hosts: [HostsSource]
+    var kubernetes: [KubernetesPlan]
+    var forward: [ForwardSource]
+    var errors: ErrorLog?
+    var isCounted: Bool
+}
+
+/// A configuration made ready to serve: interfaces looked up, hosts files read, upstreams known. Immutable and shared by all threads.
+struct ServingPlan: Sendable {
+    var servers: [ServerPlan]
+    var blocks: [BlockPlan]
+
+    /// - Throws: `ProcessError` 78 naming file and line for what the Corefile names and the host lacks.
+    init(_ configuration: FrontendConfiguration, metrics: FrontendMetrics, logger: Logger) throws(ProcessError) {
+        blocks = []
+        servers = []
+        for block in configuration.blocks {
+            let (hosts, isBound) = try Self.listenHosts(block)
+            blocks.append(try Self.plan(block, localAddresses: try Self.localAddresses(hosts, isBound), metrics: metrics, logger: logger))
+            for zone in block.addresses {
+                guard let name = try? DNSName(zone.zone.text) else {
+                    throw Self.fault(block, "the zone \(zone.zone) is not a domain name")
+                }
+                for host in hosts {
+                    let label = Self.label(host, isBound: isBound, port: zone.port)
+                    let index = servers.firstIndex { $0.label == label } ?? servers.endIndex
+                    if index == servers.endIndex {
+                        var listen = [host] + (isBound ? [] : [SocketAddress(address: SocketAddress.anyV6, port: 0)])
+                        for i in listen.indices { listen[i].port = zone.port }
+                        servers.append(ServerPlan(label: label, listen: listen, zones: [], place: "\(block.file):\(block.line)"))
+                    }
+                    servers[index].zones.append((name, zone.zone.text, blocks.count - 1))
+                }
+            }
+        }
+        // The longest zone first: the first that matches is the one.
+        for index in servers.indices { servers[index].zones.sort { $0.name.labelCount > $1.name.labelCount } }
+    }
+
+    private static func label(_ host: SocketAddress, isBound: Bool, port: UInt16) -> String {
+        guard isBound else { return "dns://:\(port)" }
+        var address = host
+        address.port = port
+        return "dns://\(address)"
+    }
+
+    static func fault(_ block: BlockConfiguration, _ message: String) -> ProcessError {
+        ProcessError(code: ExitStatus.configuration, message: message, place: "\(block.file):\(block.line)")
+    }
+
+    /// The addresses of `bind`, ports still 0; the IPv4 wildcard, which stands for both, without `bind`.
+    private static func listenHosts(_ block: BlockConfiguration) throws(ProcessError) -> (hosts: [SocketAddress], isBound: Bool) {
+        if block.bind.isEmpty { return ([SocketAddress(address: SocketAddress.anyV4, port: 0)], false) }
+        var hosts: [SocketAddress] = []
+        for settings in block.bind {
+            var excepted: [SocketAddress] = []
+            for target in settings.exceptions { excepted += try resolve(target, block) }
+            for target in settings.targets {
+                for host in try resolve(target, block) where !excepted.contains(host) && !hosts.contains(host) { hosts.append(host) }
+            }
+        }
+        guard !hosts.isEmpty else { throw fault(block, "bind: no address is left to listen on") }
+        return (hosts, true)
+    }
+
+    private static func resolve(_ target: BindTarget, _ block: BlockConfiguration) throws(ProcessError) -> [SocketAddress] {
+        switch target {
+        case .address(let address): return [SocketAddress(address: address, port: 0)]
+        case .interface(let name):
+            guard let found = try? Socket.addresses(ofInterface: name), !found.isEmpty else {
+                throw fault(block, "bind: expected an IP address or an interface of this host, found '\(name)'")
+            }
+            return found
+        }
+    }
+
+    /// The addresses that this server is reached by, for records about itself; loopback left out.
+    private static func localAddresses(_ hosts: [SocketAddress], _ isBound: Bool) throws(ProcessError) -> [IPAddress] {
+        let all = isBound ? hosts : (try? Socket.addresses(ofInterface: nil)) ?? []
+        return all.map(\.address).filter { address in
+            switch address {
+            case .v4(let bits): bits >> 24 != 127
+            case .v6(let high, let low): !(high == 0 && low == 1)
+            }
+        }
+    }
+
+    private static func plan(
+        _ block: BlockConfiguration, localAddresses: [IPAddress], metrics: FrontendMetrics, logger: Logger
+    ) throws(ProcessError) -> BlockPlan {
+        let kubernetes = block.kubernetes.map { KubernetesPlan(settings: $0, localAddresses: localAddresses) }
+        for plan in kubernetes {
+            do throws(WireError) {
+                _ = try plan.makeHandler()
+            } catch {
+                throw fault(block, "kubernetes: a zone is not a domain name")
+            }
+        }
+        var forward: [ForwardSource] = []
+        for settings in block.forward {
+            do {
+                forward.append(try ForwardSource(settings: settings, metrics: metrics.forward))
+            } catch {
+                throw fault(block, error.message)
+            }
+        }
+        return BlockPlan(
+            configuration: block, hosts: block.hosts.map { HostsSource(settings: $0, logger: logger) }, kubernetes: kubernetes,
+            forward: forward, errors: block.errors.first.map { ErrorLog(settings: $0, logger: logger) }, isCounted: !block.prometheus.isEmpty)
+    }
+}

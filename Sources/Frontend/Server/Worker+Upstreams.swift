@@ -1,0 +1,302 @@
+import ProcessRuntime
+
+/// Asks upstreams, in the order and with the limits that CoreDNS's forward has; the transport is the query's own unless the Corefile says otherwise.
+extension Worker {
+    /// For one exchange.
+    private static let exchangeNanoseconds: UInt64 = 2_000_000_000
+    /// For all exchanges of one query.
+    private static let queryNanoseconds: UInt64 = 5_000_000_000
+    private static let probeNanoseconds: UInt64 = 1_000_000_000
+
+    /// Starts to wait with a query that is new.
+    func forward(_ waiting: WaitingQuery, depth: Int, handler: ForwardHandler) {
+        waitingCount += 1
+        startForward(waiting, depth: depth, handler: handler)
+    }
+
+    /// Asks on behalf of a query that waits.
+    func startForward(_ waiting: WaitingQuery, depth: Int, handler: ForwardHandler) {
+        let message = depth == 0 ? waiting.packet : resolver.question(atDepth: depth)
+        let run = ForwardRun(
+            waiting: waiting, depth: depth, handler: handler, message: message, order: handler.source.order(),
+            deadline: monotonicNow() + Self.queryNanoseconds, cameOverStream: waiting.transport == .tcp)
+        guard waitingCount <= Self.mostWaiting else { return deliver(run, .failed("too many queries wait for upstreams")) }
+        guard handler.source.enter() else { return deliver(run, .limited) }
+        attempt(run)
+    }
+
+    private func finish(_ run: ForwardRun, _ result: ForwardRun.Result) {
+        run.handler.source.leave()
+        deliver(run, result)
+    }
+
+    private func deliver(_ run: ForwardRun, _ result: ForwardRun.Result) {
+        run.waiting.known.append(UpstreamAnswer(depth: run.depth, handler: run.handler, result: result))
+        resume(run.waiting)
+    }
+
+    // MARK: Attempts
+
+    /// Sends the query to the next upstream, or gives up.
+    private func attempt(_ run: ForwardRun) {
+        while true {
+            let now = monotonicNow()
+            // CoreDNS tries until its deadline; a limit besides keeps refused connections from turning into a busy loop.
+            guard now < run.deadline, run.attempts < 2 * run.order.count, let upstream = choose(run) else {
+                return finish(run, .failed(run.lastFailure))
+            }
+            run.attempts += 1
+            do throws(SystemError) {
+                try send(run, to: upstream, fresh: false, now)
+                return
+            } catch {
+                run.lastFailure = "\(upstream.address): \(error)"
+                noteFailure(run.handler, upstream)
+            }
+        }
+    }
+
+    /// The next upstream that is not down; any, when all are.
+    private func choose(_ run: ForwardRun) -> Upstream? {
+        let upstreams = run.handler.upstreams
+        while true {
+            if run.position >= run.order.count {
+                run.position = 0
+                run.skipped = 0
+            }
+            let upstream = upstreams[run.order[run.position]]
+            run.position += 1
+            guard run.handler.isDown(upstream) else { return upstream }
+            run.skipped += 1
+            if run.skipped < upstreams.count { continue }
+            run.handler.source.metrics.healthChecksBroken.add()
+            if run.handler.source.settings.failsFastWithoutHealthyUpstream {
+                run.lastFailure = "no healthy upstream"
+                return nil
+            }
+            return upstreams.randomElement()
+        }
+    }
+
+    private func send(_ run: ForwardRun, to upstream: Upstream, fresh: Bool, _ now: Instant) throws(SystemError) {
+        let kind = run.kind
+        let socket: UpstreamSocket
+        if !fresh, let idle = upstream.takeIdle(kind, now: now) {
+            socket = idle
+            socket.isReused = true
+        } else {
+            socket = try open(kind, upstream, run.handler)
+        }
+        // A new id for every exchange, from the system's generator.
+        let id = UInt16.random(in: .min ... .max)
+        run.message[0] = UInt8(id >> 8)
+        run.message[1] = UInt8(truncatingIfNeeded: id)
+        socket.use = .query(run)
+        do throws(SystemError) {
+            try start(socket, message: run.message, timeout: min(Self.exchangeNanoseconds, run.deadline - now), now)
+        } catch {
+            close(socket)
+            throw error
+        }
+    }
+
+    private func open(_ kind: Socket.Kind, _ upstream: Upstream, _ handler: ForwardHandler) throws(SystemError) -> UpstreamSocket {
+        let socket = UpstreamSocket(try Socket.connecting(kind, to: upstream.address), kind: kind, upstream: upstream, handler: handler)
+        guard let descriptor = socket.descriptor else { return socket }
+        // A stream tells by being writable that it is connected.
+        socket.token = try register(descriptor, .upstream(socket), interest: kind == .stream ? [.readable, .writable] : .readable)
+        return socket
+    }
+
+    private func start(_ socket: UpstreamSocket, message: [UInt8], timeout: UInt64, _ now: Instant) throws(SystemError) {
+        socket.serial += 1
+        socket.sent = message
+        socket.sentAt = now
+        socket.received = []
+        timers.add(.exchange(socket, serial: socket.serial), due: now + timeout)
+        guard let descriptor = socket.descriptor else { return }
+        switch socket.kind {
+        case .datagram: _ = try Socket.send(message.span, on: descriptor)
+        case .stream:
+            socket.unsent = [UInt8(message.count >> 8), UInt8(truncatingIfNeeded: message.count)] + message
+            if socket.isReused { try flush(socket, descriptor) }
+        }
+    }
+
+    private func flush(_ socket: UpstreamSocket, _ descriptor: Descriptor) throws(SystemError) {
+        let unsent = socket.unsent
+        let sent = try Socket.send(unsent.span, on: descriptor)
+        socket.unsent.removeFirst(sent)
+        try poller.change(descriptor, socket.unsent.isEmpty ? .readable : [.readable, .writable], token: socket.token)
+    }
+
+    private func close(_ socket: UpstreamSocket) {
+        guard socket.isOpen else { return }
+        unregister(socket.token)
+        socket.use = .idle
+        socket.close()
+    }
+
+    // MARK: Events
+
+    func upstreamIsReady(_ socket: UpstreamSocket, _ ready: Poller.Interest) {
+        guard let descriptor = socket.descriptor else { return }
+        do throws(SystemError) {
+            if ready.contains(.writable), !socket.unsent.isEmpty { try flush(socket, descriptor) }
+            guard ready.contains(.readable) || ready.contains(.failed) else { return }
+            while socket.isOpen {
+                switch try Socket.receive(&inbox, from: descriptor) {
+                case .nothingYet: return
+                case .end: return ended(socket)
+                case .count(let count): take(count, from: socket)
+                }
+            }
+        } catch {
+            failed(socket, "\(error)")
+        }
+    }
+
+    private func take(_ count: Int, from socket: UpstreamSocket) {
+        if case .idle = socket.use {
+            // A late datagram is nobody's; a stream that speaks unasked is not to be trusted.
+            if socket.kind == .stream { close(socket) }
+            return
+        }
+        switch socket.kind {
+        case .datagram:
+            let message = Array(inbox[..<count])
+            if socket.isAnswered(by: message.span) { answered(socket, message) }
+        case .stream:
+            socket.received += inbox[..<count]
+            guard socket.received.count >= 2 else { return }
+            let size = Int(socket.received[0]) << 8 | Int(socket.received[1])
+            guard socket.received.count >= 2 + size else { return }
+            let message = Array(socket.received[2..<(2 + size)])
+            socket.received.removeFirst(2 + size)
+            guard socket.isAnswered(by: message.span) else { return failed(socket, "an answer to another question came") }
+            answered(socket, message)
+        }
+    }
+
+    /// The upstream closed the stream. If that was an old one it may just have been tired of waiting: the same upstream gets another.
+    private func ended(_ socket: UpstreamSocket) {
+        guard case .query(let run) = socket.use, socket.isReused else { return failed(socket, "the connection was closed") }
+        let upstream = socket.upstream
+        close(socket)
+        do throws(SystemError) {
+            try send(run, to: upstream, fresh: true, monotonicNow())
+        } catch {
+            run.lastFailure = "\(upstream.address): \(error)"
+            noteFailure(run.handler, upstream)
+            attempt(run)
+        }
+    }
+
+    func exchangeTimedOut(_ socket: UpstreamSocket, _ serial: UInt64) {
+        guard socket.isOpen, socket.serial == serial else { return }
+        failed(socket, "no answer in time")
+    }
+
+    private func failed(_ socket: UpstreamSocket, _ reason: String) {
+        let use = socket.use
+        close(socket)
+        switch use {
+        case .idle: return
+        case .probe: probeEnded(socket.handler, socket.upstream, isGood: false)
+        case .query(let run):
+            run.lastFailure = "\(socket.upstream.address): \(reason)"
+            noteFailure(run.handler, socket.upstream)
+            attempt(run)
+        }
+    }
+
+    private func answered(_ socket: UpstreamSocket, _ message: [UInt8]) {
+        let use = socket.use
+        let now = monotonicNow()
+        socket.use = .idle
+        socket.serial += 1
+        socket.idleUntil = now + socket.handler.source.settings.expire.nanoseconds
+        socket.upstream.keep(socket)
+        switch use {
+        case .idle: return
+        case .probe: probeEnded(socket.handler, socket.upstream, isGood: true)
+        case .query(let run):
+            socket.upstream.count(code: UInt16(message[3] & 0xf), nanoseconds: now - socket.sentAt)
+            judge(run, message, socket)
+        }
+    }
+
+    /// Takes the answer, or asks again where the Corefile says so.
+    private func judge(_ run: ForwardRun, _ message: [UInt8], _ socket: UpstreamSocket) {
+        let settings = run.handler.source.settings
+        let isCut = message[2] & 0x02 != 0
+        if isCut, socket.kind == .datagram, settings.preferUDP {
+            run.insistsOnStream = true
+            do throws(SystemError) {
+                try send(run, to: socket.upstream, fresh: false, monotonicNow())
+                return
+            } catch {
+                run.lastFailure = "\(socket.upstream.address): \(error)"
+                return attempt(run)
+            }
+        }
+        if settings.failover.contains(UInt16(message[3] & 0xf)) {
+            run.failovers += 1
+            if run.failovers < run.handler.upstreams.count { return attempt(run) }
+        }
+        finish(run, .message(message))
+    }
+
+    // MARK: Health
+
+    private func noteFailure(_ handler: ForwardHandler, _ upstream: Upstream) {
+        guard handler.source.settings.maximumFailures > 0, !upstream.isProbing else { return }
+        upstream.isProbing = true
+        probe(handler, upstream)
+    }
+
+    /// Asks an upstream anything, to see whether it lives.
+    func probe(_ handler: ForwardHandler, _ upstream: Upstream) {
+        guard !isDraining, blocks.contains(where: { $0.forwards.contains { $0 === handler } }) else { return }
+        let settings = handler.source.settings
+        let now = monotonicNow()
+        do throws(SystemError) {
+            let socket = try open(settings.forceTCP ? .stream : .datagram, upstream, handler)
+            socket.use = .probe
+            do throws(SystemError) {
+                try start(socket, message: probeMessage(settings.healthCheck), timeout: Self.probeNanoseconds, now)
+            } catch {
+                close(socket)
+                throw error
+            }
+        } catch {
+            probeEnded(handler, upstream, isGood: false)
+        }
+    }
+
+    private func probeEnded(_ handler: ForwardHandler, _ upstream: Upstream, isGood: Bool) {
+        if isGood {
+            upstream.failures = 0
+            upstream.isProbing = false
+        } else {
+            upstream.countFailedCheck()
+            timers.add(.probe(handler, upstream), due: monotonicNow() + handler.source.settings.healthCheck.interval.nanoseconds)
+        }
+    }
+
+    /// `NS` of the domain to ask for, usually the root.
+    private func probeMessage(_ check: ForwardSettings.HealthCheck) -> [UInt8] {
+        let id = UInt16.random(in: .min ... .max)
+        var message: [UInt8] = [UInt8(id >> 8), UInt8(truncatingIfNeeded: id), check.recursionDesired ? 1 : 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]
+        let name = (try? DNSName(check.domain.text)) ?? DNSName()
+        for index in 0..<name.length { message.append(name.storage[index]) }
+        return message + [0, 2, 0, 1]
+    }
+
+    /// Closes sockets whose idle time is over, or all of a handler that is not used any more.
+    func closeIdle(_ handler: ForwardHandler, _ now: Instant?) {
+        for upstream in handler.upstreams {
+            for socket in upstream.expireIdle(now: now) { close(socket) }
+        }
+    }
+}

@@ -1,0 +1,254 @@
+import Logging
+import Synchronization
+
+/// What the control side tells a worker.
+enum WorkerCommand: Sendable {
+    /// Serve this plan on these sockets from now on; sockets that are not among them are closed.
+    case install(ServingPlan, [OpenListener])
+    /// Take nothing new, finish what is under way, end.
+    case drain
+}
+
+/// Sockets of one listening address that belong to one worker.
+struct OpenListener: Sendable {
+    var address: SocketAddress
+    /// An index of the plan's servers.
+    var server: Int
+    var datagrams: Descriptor
+    var streams: Descriptor
+}
+
+/// Where commands wait for their worker.
+final class WorkerMailbox: Sendable {
+    let waker: Waker
+    private let commands = Mutex<[WorkerCommand]>([])
+
+    init() throws(SystemError) { waker = try Waker() }
+
+    func post(_ command: WorkerCommand) {
+        commands.withLock { $0.append(command) }
+        waker.wake()
+    }
+
+    func takeAll() -> [WorkerCommand] {
+        waker.clear()
+        return commands.withLock { commands in
+            defer { commands = [] }
+            return commands
+        }
+    }
+}
+
+/// One thread that serves: its sockets, its queries, its upstreams. Nothing of it is shared, so nothing of it is locked.
+///
+/// The common path, a datagram that the table answers, is in Worker+Datagrams.swift: batch in, run, batch out.
+final class Worker {
+    /// What a descriptor's event means.
+    enum Source {
+        case free
+        case mailbox
+        case datagrams(Listener)
+        case accepting(Listener)
+        case connection(Connection)
+        case upstream(UpstreamSocket)
+    }
+
+    enum Timer {
+        case idleConnection(Connection)
+        case exchange(UpstreamSocket, serial: UInt64)
+        case probe(ForwardHandler, Upstream)
+        case everySecond
+    }
+
+    /// Queries that wait for upstreams on one thread; more get SERVFAIL.
+    static let mostWaiting = 10_000
+    static let mostConnections = 5_000
+
+    let thread: Int
+    let resolver: Resolver
+    let batch: DatagramBatch
+    let poller: Poller
+    let logger: Logger
+    let metrics: FrontendMetrics
+    /// Where answers are written that are not part of a batch; two octets in front for a stream's length.
+    let spare = ScratchMemory(count: 65_537)
+    var timers = TimerQueue<Timer>()
+    var listeners: [Listener] = []
+    var connectionCount = 0
+    var waitingCount = 0
+    /// Octets received from streams and upstreams, before they are looked at.
+    var inbox = [UInt8](repeating: 0, count: 65_536)
+    var blocks: [WorkerBlock] = []
+    var isDraining = false
+    private let mailbox: WorkerMailbox
+    private var sources: [(generation: UInt32, source: Source)] = []
+    private var freeSources: [Int] = []
+    private var isRunning = true
+
+    init(thread: Int, mailbox: WorkerMailbox, table: String, metrics: FrontendMetrics, logger: Logger) throws(SystemError) {
+        self.thread = thread
+        self.mailbox = mailbox
+        self.metrics = metrics
+        self.logger = logger
+        resolver = Resolver(table: TableSlot(path: table))
+        poller = try Poller()
+        guard let batch = DatagramBatch() else { throw SystemError(call: "mmap", code: 12 /* ENOMEM */) }
+        self.batch = batch
+        try register(mailbox.waker.descriptor, .mailbox)
+        timers.add(.everySecond, due: monotonicNow() + 1_000_000_000)
+    }
+
+    // MARK: Descriptors
+
+    /// Watches `descriptor` and returns the token of its events.
+    @discardableResult
+    func register(_ descriptor: Descriptor, _ source: Source, interest: Poller.Interest = .readable) throws(SystemError) -> UInt64 {
+        let index = freeSources.popLast() ?? sources.endIndex
+        if index == sources.endIndex { sources.append((0, .free)) }
+        let token = UInt64(sources[index].generation) << 32 | UInt64(index)
+        do {
+            try poller.add(descriptor, interest, token: token)
+        } catch {
+            freeSources.append(index)
+            throw error
+        }
+        sources[index].source = source
+        return token
+    }
+
+    var openConnections: [Connection] {
+        sources.compactMap { if case .connection(let connection) = $0.source { connection } else { nil } }
+    }
+
+    /// Forgets a token. The descriptor must be closed by its owner; events of it that are already here mean nothing any more.
+    func unregister(_ token: UInt64) {
+        let index = Int(token & 0xFFFF_FFFF)
+        guard sources[index].generation == UInt32(token >> 32) else { return }
+        sources[index] = (sources[index].generation &+ 1, .free)
+        freeSources.append(index)
+    }
+
+    // MARK: The loop
+
+    /// Serves until drained.
+    func run() {
+        while isRunning {
+            do throws(SystemError) {
+                let count = try poller.wait(milliseconds: nextTimeout())
+                for index in 0..<count { dispatch(poller.event(index)) }
+            } catch {
+                logger.critical("cannot wait for sockets", metadata: ["error": "\(error)", "thread": "\(thread)"])
+                return
+            }
+            let now = monotonicNow()
+            while let timer = timers.next(due: now) { fire(timer, now) }
+            if isDraining, waitingCount == 0, connectionCount == 0 { isRunning = false }
+        }
+    }
+
+    private func nextTimeout() -> Int32? {
+        guard let due = timers.earliest else { return nil }
+        let now = monotonicNow()
+        // Rounded up: a timer must be due when the wait ends.
+        return due <= now ? 0 : Int32(min((due - now + 999_999) / 1_000_000, 60_000))
+    }
+
+    private func dispatch(_ event: (token: UInt64, ready: Poller.Interest)) {
+        let index = Int(event.token & 0xFFFF_FFFF)
+        guard sources[index].generation == UInt32(event.token >> 32) else { return }
+        switch sources[index].source {
+        case .free: return
+        case .mailbox: for command in mailbox.takeAll() { perform(command) }
+        case .datagrams(let listener): serveDatagrams(of: listener)
+        case .accepting(let listener): acceptConnections(of: listener)
+        case .connection(let connection): connectionIsReady(connection, event.ready)
+        case .upstream(let socket): upstreamIsReady(socket, event.ready)
+        }
+    }
+
+    private func fire(_ timer: Timer, _ now: Instant) {
+        switch timer {
+        case .idleConnection(let connection): closeIfIdle(connection, now)
+        case .exchange(let socket, let serial): exchangeTimedOut(socket, serial)
+        case .probe(let handler, let upstream): probe(handler, upstream)
+        case .everySecond:
+            timers.add(.everySecond, due: now + 1_000_000_000)
+            resolver.refreshTable()
+            for block in blocks {
+                block.errors?.flush(now: now)
+                for handler in block.forwards { closeIdle(handler, now) }
+            }
+        }
+    }
+
+    private func perform(_ command: WorkerCommand) {
+        switch command {
+        case .install(let plan, let open): install(plan, open)
+        case .drain:
+            isDraining = true
+            for listener in listeners { close(listener) }
+            listeners = []
+            drainConnections()
+        }
+    }
+
+    private func install(_ plan: ServingPlan, _ open: [OpenListener]) {
+        let old = blocks
+        blocks = plan.blocks.map { WorkerBlock($0) }
+        let servers = plan.servers.map { WorkerServer($0, blocks: blocks, blockPlans: plan.blocks, metrics: metrics, thread: thread) }
+        var kept: [Listener] = []
+        for sockets in open {
+            if let listener = listeners.first(where: { $0.datagrams === sockets.datagrams }) {
+                listener.server = servers[sockets.server]
+                kept.append(listener)
+            } else if let listener = listen(on: sockets, servers[sockets.server]) {
+                kept.append(listener)
+            }
+        }
+        for listener in listeners where !kept.contains(where: { $0 === listener }) {
+            // What has arrived was sent to an address that was served at that time.
+            serveDatagrams(of: listener)
+            close(listener)
+        }
+        listeners = kept
+        for block in old {
+            for handler in block.forwards { closeIdle(handler, nil) }
+        }
+    }
+
+    private func listen(on sockets: OpenListener, _ server: WorkerServer) -> Listener? {
+        let listener = Listener(address: sockets.address, datagrams: sockets.datagrams, streams: sockets.streams, server: server)
+        do throws(SystemError) {
+            listener.datagramToken = try register(sockets.datagrams, .datagrams(listener))
+            listener.streamToken = try register(sockets.streams, .accepting(listener))
+            return listener
+        } catch {
+            logger.error("cannot watch a socket", metadata: ["address": "\(sockets.address)", "error": "\(error)"])
+            return nil
+        }
+    }
+
+    private func close(_ listener: Listener) {
+        unregister(listener.datagramToken)
+        unregister(listener.streamToken)
+        listener.isOpen = false
+    }
+}
+
+/// A listening address of one worker. Its descriptors close when the control side lets go of them too.
+final class Listener {
+    let address: SocketAddress
+    let datagrams: Descriptor
+    let streams: Descriptor
+    var server: WorkerServer
+    var datagramToken: UInt64 = 0
+    var streamToken: UInt64 = 0
+    var isOpen = true
+
+    init(address: SocketAddress, datagrams: Descriptor, streams: Descriptor, server: WorkerServer) {
+        self.address = address
+        self.datagrams = datagrams
+        self.streams = streams
+        self.server = server
+    }
+}

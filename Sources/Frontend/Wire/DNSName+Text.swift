@@ -1,0 +1,67 @@
+extension DNSName {
+    /// Reads presentation text: labels between dots, `\.` and `\DDD` escapes, a final dot or not. `.` and the empty text are the root.
+    init(_ text: some StringProtocol) throws(WireError) {
+        self.init()
+        let octets = Array(text.utf8)
+        var label: [UInt8] = []
+        var start = 0
+        var at = 0
+        if octets == [0x2E] { return }
+        while at < octets.count {
+            switch octets[at] {
+            case 0x2E:  // .
+                try close(label, from: start)
+                label.removeAll(keepingCapacity: true)
+                start = at + 1
+                at += 1
+            case 0x5C:  // \
+                at = try Self.unescape(octets, at: at, into: &label)
+            default:
+                label.append(octets[at])
+                at += 1
+            }
+        }
+        if !label.isEmpty { try close(label, from: start) }
+    }
+
+    private mutating func close(_ label: [UInt8], from start: Int) throws(WireError) {
+        if label.isEmpty { throw .emptyLabel(at: start) }
+        if label.count > 63 { throw .labelTooLong(at: start) }
+        guard append(label: label.span) else { throw .nameTooLong(at: start) }
+    }
+
+    private static func unescape(_ octets: [UInt8], at: Int, into label: inout [UInt8]) throws(WireError) -> Int {
+        guard at + 1 < octets.count else { throw .badEscape(at: at) }
+        guard (0x30...0x39).contains(octets[at + 1]) else {
+            label.append(octets[at + 1])
+            return at + 2
+        }
+        guard at + 3 < octets.count, let value = UInt8(String(decoding: octets[(at + 1)...(at + 3)], as: UTF8.self)) else {
+            throw .badEscape(at: at)
+        }
+        label.append(value)
+        return at + 4
+    }
+}
+
+extension DNSName: CustomStringConvertible {
+    /// Presentation text with a final dot. Allocates: for logs and tests.
+    var description: String {
+        if labelCount == 0 { return "." }
+        var text = ""
+        for index in 0..<labelCount {
+            for i in range(ofLabel: index) {
+                switch storage[i] {
+                case 0x2E, 0x5C, 0x22, 0x3B, 0x28, 0x29, 0x40, 0x24:
+                    text += "\\" + String(UnicodeScalar(storage[i]))
+                case 0x21...0x7E: text.unicodeScalars.append(UnicodeScalar(storage[i]))
+                default:
+                    let digits = String(storage[i])
+                    text += "\\" + String(repeating: "0", count: 3 - digits.count) + digits
+                }
+            }
+            text += "."
+        }
+        return text
+    }
+}

@@ -1,1 +1,0 @@
-int mz_placeholder(void); int mz_placeholder(void) { return 0; }

@@ -1,0 +1,83 @@
+import Glibc
+
+/// The table's one door to the kernel: repeats what a signal interrupted, and keeps the call's name, the path and errno.
+func systemCall<Result: SignedInteger>(
+    _ call: String, _ path: String, _ body: () -> Result
+) throws(TableError) -> Result {
+    while true {
+        let result = body()
+        if result >= 0 { return result }
+        let code = errno
+        if code == EINTR { continue }
+        throw .system(path: path, call: call, code: code, reason: reason(of: code))
+    }
+}
+
+func reason(of code: Int32) -> String {
+    // Safe: strerror returns a terminated string for every number; String copies it before another call can change it.
+    unsafe String(cString: strerror(code))
+}
+
+/// An open file descriptor that closes itself.
+final class FileDescriptor {
+    let number: Int32
+
+    init(opening path: String, flags: Int32, mode: mode_t = 0o644) throws(TableError) {
+        // Safe: open reads the terminated path, which Swift keeps alive for the call.
+        number = try systemCall("open", path) { unsafe open(path, flags | O_CLOEXEC, mode) }
+    }
+
+    deinit { close(number) }
+
+    func size(_ path: String) throws(TableError) -> Int {
+        var status = stat()
+        // Safe: fstat fills the structure it is given.
+        _ = try systemCall("fstat", path) { unsafe fstat(number, &status) }
+        return Int(status.st_size)
+    }
+
+    /// Device and inode: what tells this file from another one at the same path.
+    func identity(_ path: String) throws(TableError) -> FileIdentity {
+        var status = stat()
+        // Safe: fstat fills the structure it is given.
+        _ = try systemCall("fstat", path) { unsafe fstat(number, &status) }
+        return FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    }
+}
+
+struct FileIdentity: Equatable {
+    var device: UInt64
+    var inode: UInt64
+
+    /// Of the file at `path`, or nil where there is none.
+    static func of(path: String) -> FileIdentity? {
+        var status = stat()
+        // Safe: stat reads the terminated path and fills the structure it is given.
+        guard unsafe stat(path, &status) == 0 else { return nil }
+        return FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    }
+}
+
+/// A whole file mapped shared, until the value is gone.
+@safe
+final class MappedFile {
+    let base: UnsafeMutableRawPointer
+    let size: Int
+
+    init(_ file: FileDescriptor, path: String, size: Int, writable: Bool) throws(TableError) {
+        let protection = writable ? PROT_READ | PROT_WRITE : PROT_READ
+        // Safe: a fresh mapping of the kernel's choice; MAP_FAILED is refused below.
+        let address = unsafe mmap(nil, size, protection, MAP_SHARED, file.number, 0)
+        guard let address = unsafe address, unsafe address != MAP_FAILED else {
+            let code = errno
+            throw .system(path: path, call: "mmap", code: code, reason: reason(of: code))
+        }
+        unsafe base = address
+        self.size = size
+    }
+
+    deinit {
+        // Safe: nobody else holds `base`: the owner of this object hands out no pointer that outlives it.
+        unsafe munmap(base, size)
+    }
+}

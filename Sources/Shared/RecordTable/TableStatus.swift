@@ -1,0 +1,45 @@
+/// What the writer states about the table in its control file.
+public struct TableStatus: Sendable, Equatable {
+    /// One watched resource.
+    public struct Resource: Sendable, Equatable {
+        /// The plural, `services`.
+        public var name: String
+        /// The last resourceVersion that the table holds.
+        public var resourceVersion: String
+        /// When that was, in nanoseconds since 1970.
+        public var wallTime: UInt64
+        /// Whether a full list has been applied (by this writer or one before it).
+        public var isSynced: Bool
+    }
+
+    /// How much there is.
+    public struct Counts: Sendable, Equatable {
+        public var namespaces = 0
+        public var services = 0
+        public var slices = 0
+        public var endpoints = 0
+        public var pods = 0
+
+        public init() {}
+    }
+
+    public var generation: UInt64
+    /// Process identifier of the last writer, and when it opened the table (nanoseconds since 1970).
+    public var writerProcess: Int
+    public var writerStarted: UInt64
+    /// Who the writer said it is (host and version).
+    public var writer: String
+    /// The writer's last sign of life, in nanoseconds since 1970.
+    public var heartbeat: UInt64
+    public var counts: Counts
+    public var resources: [Resource]
+
+    /// Whether every one of the named resources has been listed whole at least once.
+    public func isSynced(_ names: [String]) -> Bool {
+        names.allSatisfy { name in resources.contains { $0.name == name && $0.isSynced } }
+    }
+
+    /// How old what the table says may be at `now` (nanoseconds since 1970): the time since the writer's last sign of
+    /// life, or nil before the first.
+    public func age(at now: UInt64) -> UInt64? { heartbeat == 0 ? nil : now - min(now, heartbeat) }
+}

@@ -1,0 +1,82 @@
+import Logging
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+import Testing
+
+@testable import ProcessRuntime
+
+@Suite("HTTP endpoints")
+struct HTTPEndpointsTests {
+    /// Sends one request on a fresh connection and reads until the server closes it.
+    private func ask(_ address: HTTPAddress, _ request: String) async throws -> String {
+        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connect(host: address.host, port: address.port) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                }
+            }
+        return try await channel.executeThenClose { inbound, outbound in
+            try await outbound.write(ByteBuffer(string: "\(request) HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"))
+            var answer = ""
+            for try await part in inbound { answer += String(buffer: part) }
+            return answer
+        }
+    }
+
+    private func withEndpoints(_ body: @Sendable @escaping (HTTPAddress) async throws -> Void) async throws {
+        let (addresses, continuation) = AsyncStream.makeStream(of: HTTPAddress.self)
+        let endpoints = HTTPEndpoints(
+            address: HTTPAddress(host: "127.0.0.1", port: 0),
+            routes: ["/livez": { .text("ok") }, "/readyz": { .text("not yet", status: 503) }, "/metrics": { .metrics([65]) }],
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            listening: { continuation.yield($0) })
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await endpoints.run() }
+            for await address in addresses {
+                try await body(address)
+                break
+            }
+            group.cancelAll()
+        }
+    }
+
+    @Test("paths answer with their status, type and body; others and other methods do not")
+    func answers() async throws {
+        try await withEndpoints { address in
+            let live = try await ask(address, "GET /livez?verbose=1")
+            #expect(live.hasPrefix("HTTP/1.1 200 OK") && live.hasSuffix("\r\n\r\nok\n"))
+            #expect(try await ask(address, "GET /readyz").hasPrefix("HTTP/1.1 503"))
+            #expect(try await ask(address, "GET /metrics").contains("text/plain; version=0.0.4"))
+            #expect(try await ask(address, "GET /other").hasPrefix("HTTP/1.1 404"))
+            #expect(try await ask(address, "POST /livez").hasPrefix("HTTP/1.1 405"))
+            let head = try await ask(address, "HEAD /livez")
+            #expect(head.lowercased().contains("content-length: 3") && head.hasSuffix("\r\n\r\n"))
+        }
+    }
+
+    @Test("a port in use is an error that names the address")
+    func portInUse() async throws {
+        try await withEndpoints { address in
+            let second = HTTPEndpoints(
+                address: address, routes: [:], logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            let error = await #expect(throws: ProcessError.self) { try await second.run() }
+            #expect(error?.code == 69)
+            #expect(error?.place == address.description)
+        }
+    }
+
+    @Test(
+        "an address is a host and a port",
+        arguments: [
+            (":8080", "0.0.0.0:8080"), ("127.0.0.1:0", "127.0.0.1:0"), ("[::1]:53", "[::1]:53"), ("localhost:1", "localhost:1"),
+        ])
+    func addresses(argument: String, description: String) {
+        #expect(HTTPAddress(argument: argument)?.description == description)
+    }
+
+    @Test("anything else is refused", arguments: ["", "8080", "host", "host:", "host:x", "::1", "::1:80", "h:65536", "h:-1"])
+    func badAddresses(argument: String) {
+        #expect(HTTPAddress(argument: argument) == nil)
+    }
+}
