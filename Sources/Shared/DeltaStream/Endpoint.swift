@@ -36,7 +36,9 @@ struct Endpoint: Hashable, Sendable {
                     place: text)
             }
             kind = .ipc(path: path)
-        } else if text.hasPrefix("tcp://"), let colon = text.lastIndex(of: ":"), colon > text.index(text.startIndex, offsetBy: 5) {
+        } else if text.hasPrefix("tcp://"), let colon = text.lastIndex(of: ":"),
+            colon > text.index(text.startIndex, offsetBy: 5)
+        {
             let host = String(text[text.index(text.startIndex, offsetBy: 6)..<colon])
             let port = String(text[text.index(after: colon)...])
             guard !host.isEmpty, port == "*" || UInt16(port) != nil else {
@@ -96,7 +98,8 @@ struct Endpoint: Hashable, Sendable {
 
     /// A socket file that a dead process left refuses connections; libzmq replaces it.
     private static func isListening(_ path: String) -> Bool {
-        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
+        let descriptor = socket(
+            AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
         var address = sockaddr_un()

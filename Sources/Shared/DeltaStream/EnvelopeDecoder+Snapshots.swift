@@ -93,7 +93,8 @@ extension EnvelopeDecoder {
         guard unsafe fields.n_buckets <= Topic.bucketCount else { throw .badField("buckets") }
         var counts: [Int] = []
         for index in 0..<(unsafe fields.n_buckets) {
-            guard let part = unsafe fields.buckets[index], let bucket = unsafe UInt8(exactly: part.pointee.bucket) else {
+            guard let part = unsafe fields.buckets[index], let bucket = unsafe UInt8(exactly: part.pointee.bucket)
+            else {
                 throw .badField("buckets")
             }
             unsafe answer.buckets.append(.init(bucket: bucket, sequence: part.pointee.sequence, objects: []))

@@ -87,9 +87,12 @@ struct EnvelopeDecoder {
             unsafe entries.append(.init(bucket: bucket, sequence: fields.sequences[index]))
         }
         let names = unsafe (fields.group, fields.api_version, fields.resource)
-        guard let index = known.firstIndex(where: {
-            unsafe Self.equal($0.plural, names.2) && Self.equal($0.group, names.0) && Self.equal($0.version, names.1)
-        }) else { throw .badField("resource") }
+        guard
+            let index = known.firstIndex(where: {
+                unsafe Self.equal($0.plural, names.2) && Self.equal($0.group, names.0)
+                    && Self.equal($0.version, names.1)
+            })
+        else { throw .badField("resource") }
         return unsafe NamespaceTail(
             streamID: fields.stream_id, resource: known[index],
             namespace: try Self.text(fields.namespace_, "namespace"), entries: entries)

@@ -68,7 +68,8 @@ import Kubernetes
         unsafe message.uid = lay(delta.uid)
         unsafe message.resource_version = lay(delta.resourceVersion)
         unsafe message.commit_time = delta.commitTime
-        unsafe message.encoding = delta.object.encoding == .protobuf
+        unsafe message.encoding =
+            delta.object.encoding == .protobuf
             ? MIZZEN__STREAM__ENCODING__PROTOBUF : MIZZEN__STREAM__ENCODING__JSON
         unsafe delta.object.bytes.withUnsafeBufferPointer { bytes in
             unsafe message.object.len = bytes.count

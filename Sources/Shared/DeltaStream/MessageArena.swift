@@ -20,7 +20,7 @@ extension ZeroMQFrame {
 
     deinit {
         // Safe: each block came from malloc and is only here.
-        for unsafe block in unsafe blocks { unsafe free(block) }
+        for index in unsafe blocks.indices { unsafe free(blocks[index]) }
     }
 
     /// Zeroed, aligned for anything, alive as long as the arena.

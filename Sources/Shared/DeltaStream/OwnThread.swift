@@ -29,7 +29,8 @@ final class WakeSignal: Sendable {
     /// - Returns: whether it is raised.
     func wait(or other: Int32, milliseconds: Int32) -> Bool {
         var items = [
-            pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0), pollfd(fd: other, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: other, events: Int16(POLLIN), revents: 0),
         ]
         // Safe: two items.
         _ = unsafe poll(&items, 2, milliseconds)

@@ -42,7 +42,7 @@ public final class SampleSubscriber: Sendable {
 
     public var statistics: Statistics { published.withLock { $0 } }
 
-    /// Until the task is cancelled. Endpoints where nobody listens yet are waited for.
+    /// Until the task is cancelled; once per subscriber. Endpoints where nobody listens yet are waited for.
     public func run() async throws {
         try await OwnThread.run(signal: signal) { [self] in
             let context = try ZeroMQContext()

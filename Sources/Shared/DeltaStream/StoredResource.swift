@@ -171,7 +171,9 @@ struct StoredResource: Sendable {
     /// is the highest forgotten sequence: too high at worst, so that a subscriber fetches once too often, never too seldom.
     private mutating func forgetTails(_ at: Int) {
         guard buckets[at].tails.count >= 64, buckets[at].tails.count >= 2 * buckets[at].objects.count else { return }
-        let idle = buckets[at].tails.filter { $0.value.objects == 0 && round &- $0.value.round > UInt32(Self.tailRounds) }
+        let idle = buckets[at].tails.filter {
+            $0.value.objects == 0 && round &- $0.value.round > UInt32(Self.tailRounds)
+        }
         for (namespace, tail) in idle {
             buckets[at].forgotten = max(buckets[at].forgotten, tail.sequence)
             buckets[at].tails[namespace] = nil

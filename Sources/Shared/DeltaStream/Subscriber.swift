@@ -50,7 +50,7 @@ public final class Subscriber: Sendable {
     /// At most a second old.
     public var statistics: SubscriberStatistics { published.withLock { $0 } }
 
-    /// Until the task is cancelled, on a thread of its own, from which all calls of the consumer come.
+    /// Until the task is cancelled, on a thread of its own, from which all calls of the consumer come. Once per subscriber.
     public func run() async throws {
         try await OwnThread.run(signal: signal) { [self] in
             var link = try SubscriberLink(

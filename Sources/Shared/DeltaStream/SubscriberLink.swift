@@ -138,7 +138,10 @@ extension ZeroMQSocket {
         set(ZMQ_RECONNECT_IVL_MAX, 2000 as Int32)
         guard case .tcp(let host, _) = endpoint.kind else { return }
         // An IPv4 address on an IPv6 socket would turn up as ::ffff:… in every message.
-        set(ZMQ_IPV6, host.utf8.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 || $0 == UInt8(ascii: ".") } ? 0 : 1 as Int32)
+        set(
+            ZMQ_IPV6,
+            host.utf8.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 || $0 == UInt8(ascii: ".") }
+                ? 0 : 1 as Int32)
         // Notice a peer whose host is gone: tcp alone would wait for ever.
         set(ZMQ_HEARTBEAT_IVL, 5000 as Int32)
         set(ZMQ_HEARTBEAT_TIMEOUT, 15000 as Int32)

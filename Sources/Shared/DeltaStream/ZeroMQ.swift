@@ -222,10 +222,13 @@ extension ZeroMQSocket {
         // Safe: the sockets are borrowed for the call and the items live on this stack.
         unsafe withUnsafeTemporaryAllocation(of: zmq_pollitem_t.self, capacity: 3) { items in
             let readable = Int16(ZMQ_POLLIN)
-            unsafe items.initializeElement(at: 0, to: zmq_pollitem_t(socket: nil, fd: signal.descriptor, events: readable, revents: 0))
-            unsafe items.initializeElement(at: 1, to: zmq_pollitem_t(socket: first, fd: 0, events: readable, revents: 0))
+            unsafe items.initializeElement(
+                at: 0, to: zmq_pollitem_t(socket: nil, fd: signal.descriptor, events: readable, revents: 0))
+            unsafe items.initializeElement(
+                at: 1, to: zmq_pollitem_t(socket: first, fd: 0, events: readable, revents: 0))
             let count: Int32 = unsafe second == nil ? 2 : 3
-            unsafe items.initializeElement(at: 2, to: zmq_pollitem_t(socket: second, fd: 0, events: readable, revents: 0))
+            unsafe items.initializeElement(
+                at: 2, to: zmq_pollitem_t(socket: second, fd: 0, events: readable, revents: 0))
             // An interrupted wait simply finds nothing.
             guard unsafe zmq_poll(items.baseAddress, count, milliseconds) > 0 else { return ZeroMQReadiness() }
             return unsafe ZeroMQReadiness(

@@ -45,7 +45,9 @@ struct HostileInputTests {
         var frame = ZeroMQFrame()
         frame.fill(bytes)
         _ = try? unsafe decoder.read(frame) { decoder, bytes throws(EnvelopeError) in try unsafe decoder.delta(bytes) }
-        _ = try? unsafe decoder.read(frame) { decoder, bytes throws(EnvelopeError) in try unsafe decoder.heartbeat(bytes) }
+        _ = try? unsafe decoder.read(frame) { decoder, bytes throws(EnvelopeError) in
+            try unsafe decoder.heartbeat(bytes)
+        }
         _ = try? unsafe decoder.read(frame) { decoder, bytes throws(EnvelopeError) in try unsafe decoder.tail(bytes) }
         _ = try? unsafe decoder.read(frame) { decoder, bytes throws(EnvelopeError) in
             try unsafe decoder.answerHead(bytes)
@@ -112,7 +114,8 @@ struct HostileInputTests {
         #expect(bytes.prefix(2) == [8, 1])
         let messages: [[[UInt8]]] = [
             [topic], [topic, bytes, bytes], [topic, []], [topic, [255, 255]], [topic, [8, 2] + bytes.dropFirst(2)],
-            [Array("pods/zz/".utf8), bytes], [Array("pods/".utf8) + [0xff], bytes], [Array("heartbeat/pods".utf8), bytes],
+            [Array("pods/zz/".utf8), bytes], [Array("pods/".utf8) + [0xff], bytes],
+            [Array("heartbeat/pods".utf8), bytes],
             [topic, bytes],
         ]
         try await with(running: subscriber.run) {
@@ -206,7 +209,8 @@ struct HostileInputTests {
         #expect(bound == 0 && listen(descriptor, 1) == 0)
         func begin() throws -> Publisher {
             try Publisher(
-                deltas: folder.deltas, snapshots: folder.snapshots, store: StreamStore(streamID: 7), logger: quietLogger)
+                deltas: folder.deltas, snapshots: folder.snapshots, store: StreamStore(streamID: 7), logger: quietLogger
+            )
         }
         let error = #expect(throws: DeltaStreamError.self) { _ = try begin() }
         #expect(error?.message.contains("another watcher") == true)

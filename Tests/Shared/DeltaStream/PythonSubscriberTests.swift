@@ -39,7 +39,8 @@ struct PythonSubscriberTests {
     func equalState(arguments: [String]) async throws {
         let folder = SocketFolder()
         let publisher = try Publisher(
-            deltas: folder.deltas, snapshots: folder.snapshots, store: StreamStore(streamID: .random(in: .min ... .max)),
+            deltas: folder.deltas, snapshots: folder.snapshots,
+            store: StreamStore(streamID: .random(in: .min ... .max)),
             options: quickPublisher(highWaterMark: 1000), logger: quietLogger)
         for number in 0..<3000 { publisher.upsert(pod(number, version: 1)) }
         let output = Mutex(Data())

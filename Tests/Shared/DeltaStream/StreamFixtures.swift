@@ -101,7 +101,9 @@ func fingerprint(_ delta: Delta) -> String {
         + String(decoding: delta.object.bytes, as: UTF8.self)
 }
 
-func contents(of publisher: Publisher, _ resources: [Resource], where wanted: (Delta) -> Bool = { _ in true }) -> Set<String> {
+func contents(of publisher: Publisher, _ resources: [Resource], where wanted: (Delta) -> Bool = { _ in true }) -> Set<
+    String
+> {
     let store = publisher.withStore { $0 }
     var result: Set<String> = []
     for resource in resources {
@@ -129,7 +131,9 @@ func eventually(
 ) async throws {
     let deadline = ContinuousClock.now + .seconds(seconds)
     while !condition() {
-        guard ContinuousClock.now < deadline else { throw DeadlinePassed(description: "not within \(seconds) s: \(what)") }
+        guard ContinuousClock.now < deadline else {
+            throw DeadlinePassed(description: "not within \(seconds) s: \(what)")
+        }
         try await Task.sleep(for: .milliseconds(5))
     }
 }

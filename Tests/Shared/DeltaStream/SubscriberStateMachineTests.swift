@@ -30,7 +30,8 @@ private struct Bench {
         give(.heartbeat(store.heartbeat(resource, time: now, intervalMilliseconds: 1000)!))
     }
 
-    mutating func put(_ name: String, _ namespace: String = "default", version: Int = 1, in bucket: UInt8 = 1) -> Delta {
+    mutating func put(_ name: String, _ namespace: String = "default", version: Int = 1, in bucket: UInt8 = 1) -> Delta
+    {
         let number = Int(name.utf8.reduce(0) { $0 &* 31 &+ UInt32($1) } % 1000)
         return store.upsert(
             object(name, namespace: namespace, version: version, uid: uid(in: bucket, number)), commitTime: now)!
@@ -67,7 +68,9 @@ extension [SubscriberStateMachine.Action] {
         return []
     }
     fileprivate var applied: [String] { compactMap { if case .apply(let delta) = $0 { delta.name } else { nil } } }
-    fileprivate var replaced: [UInt8] { compactMap { if case .replaceBucket(_, let bucket, _) = $0 { bucket } else { nil } } }
+    fileprivate var replaced: [UInt8] {
+        compactMap { if case .replaceBucket(_, let bucket, _) = $0 { bucket } else { nil } }
+    }
     fileprivate var isStale: Bool { contains { if case .stale = $0 { true } else { false } } }
     fileprivate var joined: Bool? {
         for case .joined(_, let synced) in self { return synced }
@@ -357,7 +360,8 @@ struct SubscriberStateMachineTests {
             let number = Int(random.next() % 40)
             let watched = object(
                 "p\(number)", namespace: "n\(number % 3)", version: step, uid: uid(in: UInt8(number % 4), number))
-            let delta = random.next() % 3 == 0
+            let delta =
+                random.next() % 3 == 0
                 ? bench.store.delete(watched, commitTime: 0) : bench.store.upsert(watched, commitTime: 0)
             if let delta, random.next() % 10 != 0 {
                 perform(bench.give(.delta(delta)))

@@ -26,7 +26,8 @@ struct TopicTests {
 
     @Test("a resource that Mizzen does not know bears its group in topics")
     func foreignResource() {
-        let metrics = Resource(group: "metrics.k8s.io", version: "v1", plural: "pods", kind: "PodMetrics", isNamespaced: true)
+        let metrics = Resource(
+            group: "metrics.k8s.io", version: "v1", plural: "pods", kind: "PodMetrics", isNamespaced: true)
         #expect(Topic.name(of: metrics) == "pods.metrics.k8s.io")
         #expect(Topic.name(of: .deployments) == "deployments")
     }
