@@ -31,7 +31,7 @@ struct CollectorHealth: Sendable {
 }
 
 /// Runs something that ends by cancellation as a service that ends by graceful shutdown.
-struct CancellableService: Service {
+struct CancellableService: ServiceLifecycle.Service {
     let body: @Sendable () async throws -> Void
 
     init(_ body: @escaping @Sendable () async throws -> Void) {

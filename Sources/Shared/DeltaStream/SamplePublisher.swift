@@ -61,7 +61,7 @@ public final class SamplePublisher: Sendable {
         let socket = try ZeroMQSocket(.publishSeeingSubscriptions, in: context)
         socket.set(ZMQ_SNDHWM, options.sendHighWaterMark)
         socket.set(ZMQ_XPUB_VERBOSE, 1 as Int32)
-        socket.keepAlive(parsed)
+        socket.adapt(to: parsed)
         try socket.bind(endpoint, as: "collector")
         try parsed.restrictToOwner()
         self.endpoint = socket.lastEndpoint

@@ -50,7 +50,7 @@ public final class SampleSubscriber: Sendable {
             socket.set(ZMQ_MAXMSGSIZE, SnapshotLink.longestFrame)
             for node in nodes ?? [""] { socket.subscribe(NodeSample.topicPrefix + node) }
             for endpoint in endpoints {
-                socket.keepAlive(endpoint)
+                socket.adapt(to: endpoint)
                 try socket.connect(endpoint.text)
             }
             receive(socket)

@@ -113,7 +113,6 @@ enum ZeroMQ {
         self.context = context
         unsafe self.handle = unsafe handle
         set(ZMQ_LINGER, 0 as Int32)
-        set(ZMQ_IPV6, 1 as Int32)
     }
 
     deinit {
