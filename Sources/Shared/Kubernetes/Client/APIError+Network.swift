@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import Glibc
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -20,16 +21,29 @@ extension APIError {
                 return connection(server, "\(error)", nil)
             }
         case let error as NIOConnectionError:
-            let causes = error.connectionErrors.map { "\($0.error)" } + [error.dnsAError, error.dnsAAAAError].compactMap {
+            let causes = error.connectionErrors.map { reason($0.error) } + [error.dnsAError, error.dnsAAAAError].compactMap {
                 $0.map { "\($0)" }
             }
-            return connection(
-                server, causes.isEmpty ? "\(error)" : causes.joined(separator: "; "),
-                "check the address, and that the server runs")
+            return connection(server, causes.isEmpty ? "\(error)" : causes.joined(separator: "; "), addressAdvice)
+        case let error as IOError:
+            return connection(server, reason(error), error.errnoCode == ECONNREFUSED ? addressAdvice : nil)
         case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError:
             return connection(server, "TLS: \(error)", tlsAdvice("\(error)", configuration))
         default:
             return connection(server, "\(error)", nil)
+        }
+    }
+
+    private static let addressAdvice = "check the address, and that the server runs"
+
+    private static func reason(_ error: any Error) -> String {
+        guard let error = error as? IOError else { return "\(error)" }
+        switch error.errnoCode {
+        case ECONNREFUSED: return "connection refused"
+        case ECONNRESET, EPIPE: return "the connection was closed"
+        case ETIMEDOUT: return "the server does not acknowledge what is sent"
+        case EHOSTUNREACH, ENETUNREACH: return "no route to the server"
+        default: return "\(error)"
         }
     }
 

@@ -107,7 +107,7 @@ extension ReflectorSession {
     private mutating func publishable(_ encoded: EncodedObject) async -> WatchedObject? {
         do {
             let object = try encoded.publishable(as: resource)
-            return WatchedObject(resource: resource, identity: try ObjectIdentity(encoded), object: object)
+            return WatchedObject(resource: resource, identity: try ObjectIdentity(object), object: object)
         } catch {
             await undecodable(error.description)
             return nil
