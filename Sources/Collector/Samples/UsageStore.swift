@@ -81,6 +81,7 @@ final class UsageStore: Sendable {
         var podsOfNode: [String: [PodKey]] = [:]
         var pods: [PodKey: PodUsage] = [:]
         var counts = Counts()
+        var countsOfNode: [String: Counts] = [:]
         var newest: [String: Int64] = [:]
     }
 
@@ -110,8 +111,7 @@ final class UsageStore: Sendable {
             state.newest[sample.node] = sample.scrapedAt
             applyNode(sample, to: &state)
             applyPods(sample, to: &state)
-            state.counts.nodes = state.nodes.values.count { $0.previous != nil }
-            state.counts.containers = state.pods.values.reduce(0) { $0 + $1.containers.count { $0.points.previous != nil } }
+            recount(sample.node, in: &state)
         }
     }
 
@@ -123,7 +123,21 @@ final class UsageStore: Sendable {
             for key in state.podsOfNode.removeValue(forKey: node) ?? [] where state.pods[key]?.node == node {
                 state.pods[key] = nil
             }
+            recount(node, in: &state)
         }
+    }
+
+    /// Keeps the totals by what one node changed, not by counting the whole cluster at every scrape.
+    private func recount(_ node: String, in state: inout State) {
+        let old = state.countsOfNode[node] ?? Counts()
+        var new = Counts()
+        new.nodes = state.nodes[node]?.previous == nil ? 0 : 1
+        for key in state.podsOfNode[node] ?? [] {
+            new.containers += state.pods[key]?.containers.count { $0.points.previous != nil } ?? 0
+        }
+        state.countsOfNode[node] = new == Counts() ? nil : new
+        state.counts.nodes += new.nodes - old.nodes
+        state.counts.containers += new.containers - old.containers
     }
 
     private func applyNode(_ sample: NodeSample, to state: inout State) {

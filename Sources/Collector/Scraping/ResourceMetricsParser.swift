@@ -104,8 +104,8 @@ struct ResourceMetricsParser {
     }
 
     private mutating func line(_ text: borrowing Span<UInt8>) {
-        var scanner = SampleScanner(text)
-        guard let name = scanner.name() else { return }
+        var scanner = SampleScanner()
+        guard let name = scanner.name(in: text) else { return }
         if !text.extracting(name).equals(family.name.span) {
             family = .other
             for candidate in Family.allCases where text.extracting(name).equals(candidate.name.span) {
@@ -113,11 +113,18 @@ struct ResourceMetricsParser {
             }
         }
         if family == .other { return }
-        guard let labels = scanner.labels(), let value = scanner.value(), let time = scanner.time() else {
+        guard let labels = scanner.labels(in: text), let value = scanner.value(in: text),
+            let time = scanner.time(in: text)
+        else {
             malformedLines += 1
             return
         }
-        record(value, time: time.given ?? defaultTime, labels: text.extracting(labels))
+        let milliseconds =
+            switch time {
+            case .notGiven: defaultTime
+            case .milliseconds(let given): given
+            }
+        record(value, time: milliseconds, labels: text.extracting(labels))
     }
 
     private mutating func record(_ value: Double, time: Int64, labels: borrowing Span<UInt8>) {

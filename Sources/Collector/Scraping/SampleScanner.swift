@@ -1,17 +1,10 @@
-/// Walks over one line of Prometheus text: name, labels, value, time.
-struct SampleScanner: ~Copyable, ~Escapable {
-    private let text: Span<UInt8>
+/// Walks over one line of Prometheus text: name, labels, value, time. Every call takes the same line.
+struct SampleScanner {
     private var position = 0
 
-    @_lifetime(copy text)
-    init(_ text: borrowing Span<UInt8>) {
-        self.text = copy text
-    }
-
     /// The metric's name; nil for comments and empty lines.
-    @_lifetime(self: copy self)
-    mutating func name() -> Range<Int>? {
-        skipBlanks()
+    mutating func name(in text: borrowing Span<UInt8>) -> Range<Int>? {
+        skipBlanks(in: text)
         guard position < text.count, text[position] != UInt8(ascii: "#") else { return nil }
         let start = position
         while position < text.count, text[position] != UInt8(ascii: "{"), !Self.isBlank(text[position]) {
@@ -21,9 +14,8 @@ struct SampleScanner: ~Copyable, ~Escapable {
     }
 
     /// What stands between the braces, empty if there are none; nil if they do not close.
-    @_lifetime(self: copy self)
-    mutating func labels() -> Range<Int>? {
-        skipBlanks()
+    mutating func labels(in text: borrowing Span<UInt8>) -> Range<Int>? {
+        skipBlanks(in: text)
         guard position < text.count, text[position] == UInt8(ascii: "{") else { return position..<position }
         position += 1
         let start = position
@@ -43,29 +35,26 @@ struct SampleScanner: ~Copyable, ~Escapable {
     }
 
     /// Nil unless the next word is a number.
-    @_lifetime(self: copy self)
-    mutating func value() -> Double? {
-        word().flatMap { Self.number(text.extracting($0)) }
+    mutating func value(in text: borrowing Span<UInt8>) -> Double? {
+        guard let range = word(in: text) else { return nil }
+        return Self.number(text.extracting(range))
     }
 
     /// The time in milliseconds, if one is given; nil if something else follows.
-    @_lifetime(self: copy self)
-    mutating func time() -> (given: Int64?, Void)? {
-        guard let range = word() else { return (nil, ()) }
-        guard let number = Self.integer(text.extracting(range)), word() == nil else { return nil }
-        return (number, ())
+    mutating func time(in text: borrowing Span<UInt8>) -> SampleTime? {
+        guard let range = word(in: text) else { return .notGiven }
+        guard let number = Self.integer(text.extracting(range)), word(in: text) == nil else { return nil }
+        return .milliseconds(number)
     }
 
-    @_lifetime(self: copy self)
-    private mutating func word() -> Range<Int>? {
-        skipBlanks()
+    private mutating func word(in text: borrowing Span<UInt8>) -> Range<Int>? {
+        skipBlanks(in: text)
         let start = position
         while position < text.count, !Self.isBlank(text[position]) { position += 1 }
         return start == position ? nil : start..<position
     }
 
-    @_lifetime(self: copy self)
-    private mutating func skipBlanks() {
+    private mutating func skipBlanks(in text: borrowing Span<UInt8>) {
         while position < text.count, Self.isBlank(text[position]) { position += 1 }
     }
 
@@ -184,6 +173,13 @@ struct SampleScanner: ~Copyable, ~Escapable {
         let digit = byte &- UInt8(ascii: "0")
         return digit < 10 ? digit : nil
     }
+}
+
+/// The time column of a line.
+enum SampleTime {
+    case notGiven
+    /// Since 1970-01-01 UTC.
+    case milliseconds(Int64)
 }
 
 extension Span where Element == UInt8 {

@@ -25,6 +25,17 @@ final class WakeSignal: Sendable {
         close(writeEnd)
     }
 
+    /// Waits until raised, or until the other descriptor can be read, at most `milliseconds`.
+    /// - Returns: whether it is raised.
+    func wait(or other: Int32, milliseconds: Int32) -> Bool {
+        var items = [
+            pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0), pollfd(fd: other, events: Int16(POLLIN), revents: 0),
+        ]
+        // Safe: two items.
+        _ = unsafe poll(&items, 2, milliseconds)
+        return items[0].revents != 0
+    }
+
     /// From any thread, also when nobody waits yet. It stays raised.
     func raise() {
         var byte: UInt8 = 1

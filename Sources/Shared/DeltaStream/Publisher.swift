@@ -48,10 +48,12 @@ public final class Publisher: Sendable {
         let context = try ZeroMQContext(keeping: locks)
         let publish = try ZeroMQSocket(.publish, in: context)
         publish.set(ZMQ_SNDHWM, options.sendHighWaterMark)
+        publish.adapt(to: deltasAt)
         try publish.bind(deltas, as: "watcher")
         try deltasAt.restrictToOwner()
         let router = try ZeroMQSocket(.router, in: context)
         router.set(ZMQ_SNDHWM, options.snapshotHighWaterMark)
+        router.adapt(to: snapshotsAt)
         router.set(ZMQ_RCVHWM, 64 as Int32)
         router.set(ZMQ_MAXMSGSIZE, SnapshotServer.longestRequest)
         // A client that comes back under its old name gets its answers, not the connection it left behind.

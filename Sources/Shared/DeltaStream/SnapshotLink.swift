@@ -27,7 +27,7 @@ struct SnapshotLink: ~Copyable {
     ) throws(DeltaStreamError) -> ZeroMQSocket {
         let socket = try ZeroMQSocket(.dealer, in: context)
         socket.set(ZMQ_MAXMSGSIZE, longestFrame)
-        socket.keepAlive(endpoint)
+        socket.adapt(to: endpoint)
         try socket.connect(endpoint.text)
         return socket
     }
@@ -71,19 +71,28 @@ struct SnapshotLink: ~Copyable {
     }
 }
 
+extension ZeroMQFrame {
+    /// Reads the frame's bytes.
+    func decode<Value>(
+        _ body: (UnsafeRawBufferPointer) throws(EnvelopeError) -> Value
+    ) throws(EnvelopeError) -> Value {
+        let result = unsafe withBytes { bytes -> Result<Value, EnvelopeError> in
+            do throws(EnvelopeError) {
+                return .success(try unsafe body(bytes))
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+}
+
 extension EnvelopeDecoder {
     /// Reads a frame's bytes.
     mutating func read<Value>(
         _ frame: borrowing ZeroMQFrame,
         _ decode: (inout EnvelopeDecoder, UnsafeRawBufferPointer) throws(EnvelopeError) -> Value
     ) throws(EnvelopeError) -> Value {
-        let result = unsafe frame.withBytes { bytes -> Result<Value, EnvelopeError> in
-            do throws(EnvelopeError) {
-                return .success(try unsafe decode(&self, bytes))
-            } catch {
-                return .failure(error)
-            }
-        }
-        return try result.get()
+        try unsafe frame.decode { bytes throws(EnvelopeError) in try unsafe decode(&self, bytes) }
     }
 }

@@ -27,7 +27,7 @@ struct SubscriberLink: ~Copyable {
         let subscription = try ZeroMQSocket(.subscribe, in: context)
         subscription.set(ZMQ_RCVHWM, options.receiveHighWaterMark)
         subscription.set(ZMQ_MAXMSGSIZE, SnapshotLink.longestFrame)
-        subscription.keepAlive(deltas)
+        subscription.adapt(to: deltas)
         // Before connecting: the publisher then has them all before it sends anything.
         for prefix in interests.flatMap(\.subscriptions) { subscription.subscribe(prefix) }
         try subscription.connect(deltas.text)
@@ -132,11 +132,14 @@ struct SubscriberLink: ~Copyable {
 }
 
 extension ZeroMQSocket {
-    /// Notices a peer whose host is gone: tcp alone would wait for ever.
-    func keepAlive(_ endpoint: Endpoint) {
+    /// To be called before binding or connecting.
+    func adapt(to endpoint: Endpoint) {
         set(ZMQ_RECONNECT_IVL, 50 as Int32)
         set(ZMQ_RECONNECT_IVL_MAX, 2000 as Int32)
-        guard case .tcp = endpoint.kind else { return }
+        guard case .tcp(let host, _) = endpoint.kind else { return }
+        // An IPv4 address on an IPv6 socket would turn up as ::ffff:… in every message.
+        set(ZMQ_IPV6, host.utf8.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 || $0 == UInt8(ascii: ".") } ? 0 : 1 as Int32)
+        // Notice a peer whose host is gone: tcp alone would wait for ever.
         set(ZMQ_HEARTBEAT_IVL, 5000 as Int32)
         set(ZMQ_HEARTBEAT_TIMEOUT, 15000 as Int32)
         set(ZMQ_TCP_KEEPALIVE, 1 as Int32)

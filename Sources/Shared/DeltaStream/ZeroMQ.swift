@@ -92,7 +92,7 @@ enum ZeroMQ {
 }
 
 @safe struct ZeroMQSocket: ~Copyable {
-    enum Kind { case publish, subscribe, router, dealer }
+    enum Kind { case publish, publishSeeingSubscriptions, subscribe, router, dealer }
 
     private let context: ZeroMQContext
     fileprivate let handle: UnsafeMutableRawPointer
@@ -101,6 +101,7 @@ enum ZeroMQ {
         let number =
             switch kind {
             case .publish: ZMQ_PUB
+            case .publishSeeingSubscriptions: ZMQ_XPUB
             case .subscribe: ZMQ_SUB
             case .router: ZMQ_ROUTER
             case .dealer: ZMQ_DEALER
@@ -112,7 +113,6 @@ enum ZeroMQ {
         self.context = context
         unsafe self.handle = unsafe handle
         set(ZMQ_LINGER, 0 as Int32)
-        set(ZMQ_IPV6, 1 as Int32)
     }
 
     deinit {
@@ -165,6 +165,15 @@ enum ZeroMQ {
             guard unsafe zmq_getsockopt(handle, ZMQ_LAST_ENDPOINT, buffer.baseAddress, &size) == 0 else { return "" }
             return unsafe String(cString: buffer.baseAddress!)
         }
+    }
+
+    /// Becomes readable when something may have happened in the socket. Only to be waited for.
+    var descriptor: Int32 {
+        var value: Int32 = -1
+        var size = MemoryLayout<Int32>.size
+        // Safe: libzmq writes one number of that size.
+        _ = unsafe zmq_getsockopt(handle, ZMQ_FD, &value, &size)
+        return value
     }
 
     /// Sends without waiting and leaves the frame empty.

@@ -61,6 +61,15 @@ public final class MetricsRegistry: Sendable {
         return histogram
     }
 
+    /// Takes one instrument out, for labels that name something that is gone. Whoever still holds it may go on using it.
+    public func remove(_ name: String, labels: Labels) {
+        let key = Self.rendered(labels)
+        families.withLock { families in
+            families[name]?.instruments[key] = nil
+            if families[name]?.instruments.isEmpty == true { families[name] = nil }
+        }
+    }
+
     private func register(
         _ name: String, _ help: String, _ labels: Labels, as type: String, replace: Bool = false,
         _ make: () -> Instrument

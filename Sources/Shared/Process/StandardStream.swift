@@ -3,15 +3,19 @@ import Glibc
 /// Standard output or standard error, written with one system call a piece so that lines of several threads do not mix.
 ///
 /// Write errors are ignored: a log reader that went away must not stop the process.
-enum StandardStream: Int32, Sendable {
+public enum StandardStream: Int32, Sendable {
     case output = 1
     case error = 2
 
-    func write(_ text: String) {
+    /// - Returns: whether all of it was written.
+    @discardableResult
+    public func write(_ text: String) -> Bool {
         write(Array(text.utf8))
     }
 
-    func write(_ bytes: [UInt8]) {
+    /// - Returns: whether all of it was written.
+    @discardableResult
+    public func write(_ bytes: [UInt8]) -> Bool {
         var offset = 0
         while offset < bytes.count {
             // Safe: the range lies inside the buffer that the closure lends.
@@ -23,8 +27,9 @@ enum StandardStream: Int32, Sendable {
             } else if written < 0, errno == EINTR {
                 continue
             } else {
-                return
+                return false
             }
         }
+        return true
     }
 }

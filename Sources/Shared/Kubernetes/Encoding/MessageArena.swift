@@ -14,7 +14,7 @@ final class MessageArena {
     /// - Parameter messageSize: bytes of the message on the wire. Memory is limited to 256 times that and 1 MiB more,
     ///   so that bytes made to waste memory (two bytes can announce a whole structure) end in an error.
     init(messageSize: Int) {
-        limit = messageSize * 256 + 1 << 20
+        limit = messageSize * 256 + (1 << 20)
         addChunk(max(4096, messageSize * 5))
     }
 
@@ -33,7 +33,7 @@ final class MessageArena {
     /// NULL beyond the limit, which protobuf-c reports as a failed decode.
     private func allocate(_ size: Int) -> UnsafeMutableRawPointer? {
         guard size <= limit else { return nil }
-        let rounded = max(size, 1) + (Self.alignment - 1) & ~(Self.alignment - 1)
+        let rounded = (max(size, 1) + Self.alignment - 1) & ~(Self.alignment - 1)
         if unsafe used + rounded > chunks[chunks.count - 1].count {
             let next = unsafe max(rounded, chunks[chunks.count - 1].count)
             guard total + next <= limit else { return nil }

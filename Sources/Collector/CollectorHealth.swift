@@ -1,0 +1,53 @@
+import Kubernetes
+import ServiceLifecycle
+import Synchronization
+
+/// The conditions behind the collector's health paths, under metrics-server's names.
+struct CollectorHealth: Sendable {
+    let catalog: ClusterCatalog
+    let store: UsageStore
+
+    private var ping: HealthChecks.Check { .init(name: "ping") { nil } }
+
+    var livez: HealthChecks { HealthChecks(checks: [ping]) }
+
+    /// Ready as soon as there is something to answer: a node and a container that were each measured twice.
+    var readyz: HealthChecks {
+        let (catalog, store) = (catalog, store)
+        return HealthChecks(checks: [
+            ping,
+            .init(name: "metric-storage-ready") {
+                let counts = store.counts
+                return counts.nodes > 0 && counts.containers > 0 ? nil : "no metrics to serve"
+            },
+            .init(name: "metric-informer-sync") {
+                catalog.isSynced(.nodes) ? nil : "the watcher has not yet told all nodes"
+            },
+            .init(name: "metadata-informer-sync") {
+                catalog.isSynced(.pods) ? nil : "the watcher has not yet told all pods"
+            },
+        ])
+    }
+}
+
+/// Runs something that ends by cancellation as a service that ends by graceful shutdown.
+struct CancellableService: ServiceLifecycle.Service {
+    let body: @Sendable () async throws -> Void
+
+    init(_ body: @escaping @Sendable () async throws -> Void) {
+        self.body = body
+    }
+
+    func run() async throws {
+        let body = body
+        try await cancelWhenGracefulShutdown { try await body() }
+    }
+}
+
+/// The port in use, known once the server listens.
+final class PortBox: Sendable {
+    private let number: Atomic<Int>
+    init(_ port: Int) { number = Atomic(port) }
+    var value: Int { number.load(ordering: .relaxed) }
+    func set(_ port: Int) { number.store(port, ordering: .relaxed) }
+}

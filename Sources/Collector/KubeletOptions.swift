@@ -1,0 +1,79 @@
+import ArgumentParser
+
+/// metrics-server's flags about kubelets, with its names and defaults.
+struct KubeletOptions: ParsableArguments {
+    @Option(help: "Time between two scrapes of a node. Below 10s a warning is logged: kubelets measure no faster.")
+    var metricResolution = GoDuration(seconds: 60)
+
+    @Option(help: "How long one scrape may take.")
+    var kubeletRequestTimeout = GoDuration(seconds: 10)
+
+    @Option(help: "Kinds of node addresses to try, the preferred one first.")
+    var kubeletPreferredAddressTypes = "Hostname,InternalDNS,InternalIP,ExternalDNS,ExternalIP"
+
+    @Option(help: "Port of the kubelets.")
+    var kubeletPort = 10250
+
+    @Flag(help: "Use the port that each node states, where it does, instead of --kubelet-port.")
+    var kubeletUseNodeStatusPort = false
+
+    @Flag(help: "Do not verify the certificates of kubelets.")
+    var kubeletInsecureTls = false
+
+    @Option(help: "File with the authorities that sign the certificates of kubelets.")
+    var kubeletCertificateAuthority: String?
+
+    @Option(help: "File with the certificate to show to kubelets.")
+    var kubeletClientCertificate: String?
+
+    @Option(help: "File with the private key of --kubelet-client-certificate.")
+    var kubeletClientKey: String?
+
+    @Flag(help: "Scrape without encryption and without showing credentials. For old test clusters only.")
+    var deprecatedKubeletCompletelyInsecure = false
+
+    @Option(name: [.long, .customShort("l")], help: "Scrape and answer only nodes with these labels.")
+    var nodeSelector = ""
+
+    func validate() throws {
+        if metricResolution.nanoseconds < 100_000_000 {
+            throw ValidationError("--metric-resolution: give a duration of at least 100ms, such as 15s")
+        }
+        if kubeletRequestTimeout.nanoseconds <= 0 {
+            throw ValidationError("--kubelet-request-timeout: give a duration above zero, such as 10s")
+        }
+        guard (1...65535).contains(kubeletPort) else { throw ValidationError("--kubelet-port: give a port from 1 to 65535") }
+        if (kubeletClientCertificate == nil) != (kubeletClientKey == nil) {
+            throw ValidationError("give both --kubelet-client-certificate and --kubelet-client-key, or none of them")
+        }
+        let clashes: [(Bool, String)] = [
+            (kubeletInsecureTls, "--kubelet-insecure-tls"),
+            (kubeletCertificateAuthority != nil, "--kubelet-certificate-authority"),
+            (kubeletClientKey != nil, "--kubelet-client-key"),
+        ]
+        if deprecatedKubeletCompletelyInsecure, let clash = clashes.first(where: \.0) {
+            throw ValidationError("\(clash.1) has no use with --deprecated-kubelet-completely-insecure; drop one of them")
+        }
+        if kubeletInsecureTls, kubeletCertificateAuthority != nil {
+            throw ValidationError(
+                "--kubelet-certificate-authority has no use with --kubelet-insecure-tls; drop one of them")
+        }
+        do {
+            _ = try LabelQuery(nodeSelector)
+        } catch {
+            throw ValidationError("--node-selector: \(error.message)")
+        }
+        let known: Set<Substring> = ["Hostname", "InternalDNS", "InternalIP", "ExternalDNS", "ExternalIP"]
+        for type in kubeletPreferredAddressTypes.split(separator: ",") where !known.contains(type) {
+            throw ValidationError(
+                "--kubelet-preferred-address-types: '\(type)' is none of \(known.sorted().joined(separator: ", "))")
+        }
+    }
+
+    var addressing: KubeletAddressing {
+        KubeletAddressing(
+            preferredTypes: kubeletPreferredAddressTypes.split(separator: ",").map(String.init), port: kubeletPort,
+            usesNodeStatusPort: kubeletUseNodeStatusPort,
+            scheme: deprecatedKubeletCompletelyInsecure ? "http" : "https")
+    }
+}

@@ -1,6 +1,0 @@
-import ArgumentParser
-import Collector
-
-@main
-struct Command: ParsableCommand {
-}

@@ -1,0 +1,9 @@
+import Collector
+import ProcessRuntime
+
+@main
+enum Main {
+    static func main() async {
+        await ProcessMain.run(CollectorCommand.self)
+    }
+}

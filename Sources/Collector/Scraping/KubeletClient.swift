@@ -1,0 +1,110 @@
+import AsyncHTTPClient
+import DeltaStream
+import Kubernetes
+import NIOCore
+import NIOHTTP1
+import NIOSSL
+
+/// How kubelets are reached.
+struct KubeletAddressing: Sendable {
+    /// Address types in order of preference: `InternalIP`, `Hostname`, ….
+    var preferredTypes: [String]
+    var port: Int
+    var usesNodeStatusPort: Bool
+    /// `https`, or `http` where the operator gave up on encryption.
+    var scheme: String
+
+    /// Where to scrape; nil if the node has no address of a wanted type.
+    func url(of node: CatalogNode) -> String? {
+        for type in preferredTypes {
+            guard let address = node.addresses.first(where: { $0.type == type })?.address else { continue }
+            let host = address.contains(":") ? "[\(address)]" : address
+            let port = usesNodeStatusPort && node.kubeletPort != 0 ? node.kubeletPort : port
+            let path = node.metricsPath ?? "/metrics/resource"
+            return "\(scheme)://\(host):\(port)\(path.hasPrefix("/") ? "" : "/")\(path)"
+        }
+        return nil
+    }
+}
+
+/// What a scrape shows to a kubelet.
+struct KubeletCredentials: Sendable {
+    /// The whole `Authorization` header.
+    var authorization: String?
+    /// Nil for plain HTTP.
+    var tls: TLSConfiguration?
+}
+
+/// Why a node could not be scraped; the text goes into samples and logs.
+struct ScrapeFailure: Error, CustomStringConvertible {
+    var description: String
+}
+
+/// Scrapes one kubelet at a time over connections that are kept between scrapes.
+struct KubeletClient: Sendable {
+    let http: HTTPClient
+    let addressing: KubeletAddressing
+    /// For the whole exchange.
+    let timeout: Duration
+    /// What to show the kubelet, asked for at every scrape because tokens and certificates rotate.
+    let credentials: @Sendable () async throws -> KubeletCredentials
+
+    /// One scrape. Never throws: a failure is a sample too, with the reason.
+    func scrape(_ node: CatalogNode, collector: String, now: Int64) async -> ScrapeOutcome {
+        do {
+            let parser = try await read(node, now: now)
+            let usage: Reading? = parser.node == Reading() ? nil : parser.node
+            let sample = NodeSample(
+                node: node.name, collector: collector, scrapedAt: now, failure: nil, usage: usage,
+                containers: parser.containers, pods: parser.pods)
+            return ScrapeOutcome(sample: sample, bytes: parser.bytesSeen, malformedLines: parser.malformedLines)
+        } catch {
+            let sample = NodeSample(
+                node: node.name, collector: collector, scrapedAt: now, failure: Self.reason(error), usage: nil,
+                containers: [], pods: [])
+            return ScrapeOutcome(sample: sample, bytes: 0, malformedLines: 0)
+        }
+    }
+
+    private func read(_ node: CatalogNode, now: Int64) async throws -> ResourceMetricsParser {
+        guard let url = addressing.url(of: node) else {
+            throw ScrapeFailure(
+                description: "the node has no address of the types \(addressing.preferredTypes.joined(separator: ","))")
+        }
+        var request = HTTPClientRequest(url: url)
+        request.headers.add(name: "accept", value: "text/plain;version=0.0.4")
+        let credentials = try await credentials()
+        if let authorization = credentials.authorization {
+            request.headers.add(name: "authorization", value: authorization)
+        }
+        request.tlsConfiguration = credentials.tls
+        let response = try await http.execute(request, timeout: TimeAmount(timeout))
+        guard response.status == .ok else {
+            throw ScrapeFailure(description: "\(url) answered \(response.status.code) \(response.status.reasonPhrase)")
+        }
+        var parser = ResourceMetricsParser(defaultTime: now / 1_000_000)
+        for try await part in response.body { try parser.consume(part.readableBytesUInt8Span) }
+        parser.finish()
+        if parser.node == Reading(), parser.containers.isEmpty, parser.bytesSeen > 0 {
+            throw ScrapeFailure(description: "\(url) answered without any resource metric")
+        }
+        return parser
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        switch error {
+        case let failure as ScrapeFailure: failure.description
+        case let error as HTTPClientError
+        where error == .deadlineExceeded || error == .connectTimeout || error == .readTimeout:
+            "the kubelet did not answer in time"
+        case ResourceMetricsParser.Failure.tooLarge(let limit): "the kubelet answered more than \(limit) bytes"
+        default: "\(error)"
+        }
+    }
+}
+
+struct ScrapeOutcome: Sendable {
+    var sample: NodeSample
+    var bytes: Int
+    var malformedLines: Int
+}

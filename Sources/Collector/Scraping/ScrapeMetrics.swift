@@ -1,0 +1,71 @@
+import Glibc
+import DeltaStream
+import ProcessRuntime
+import Synchronization
+
+/// The collector's own metrics of its scrapes, under metrics-server's names where it has them.
+final class ScrapeMetrics: Sendable {
+    private let registry: MetricsRegistry
+    private let succeeded: Counter
+    private let failed: Counter
+    private let bytes: Counter
+    private let malformed: Counter
+    private let perNode = Mutex<[String: (duration: Histogram, last: Gauge)]>([:])
+
+    init(_ registry: MetricsRegistry) {
+        self.registry = registry
+        let total = "metrics_server_kubelet_request_total"
+        let help = "Requests sent to kubelets, by success."
+        succeeded = registry.counter(total, help: help, labels: [("success", "true")])
+        failed = registry.counter(total, help: help, labels: [("success", "false")])
+        bytes = registry.counter("mizzen_collector_scraped_bytes_total", help: "Bytes read from kubelets.")
+        malformed = registry.counter(
+            "mizzen_collector_malformed_lines_total", help: "Lines of kubelets that were not Prometheus text.")
+    }
+
+    /// Nanoseconds since 1970-01-01 UTC.
+    func wallClock() -> Int64 { WallClock.nanoseconds() }
+
+    func observe(_ outcome: ScrapeOutcome, node: String, took: Duration) {
+        (outcome.sample.failure == nil ? succeeded : failed).add()
+        bytes.add(UInt64(outcome.bytes))
+        malformed.add(UInt64(outcome.malformedLines))
+        let (duration, last) = instruments(node)
+        duration.observe(Double(took.nanoseconds) / 1e9)
+        last.set(Double(wallClock() / 1_000_000_000))
+    }
+
+    private func instruments(_ node: String) -> (duration: Histogram, last: Gauge) {
+        perNode.withLock { known in
+            if let found = known[node] { return found }
+            let made = (
+                registry.histogram(
+                    "metrics_server_kubelet_request_duration_seconds", help: "Duration of requests to kubelets.",
+                    labels: [("node", node)],
+                    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]),
+                registry.gauge(
+                    "metrics_server_kubelet_last_request_time_seconds",
+                    help: "When the last request to a kubelet ended, seconds since 1970.", labels: [("node", node)])
+            )
+            known[node] = made
+            return made
+        }
+    }
+
+    /// Takes a node that left the cluster out of `/metrics`.
+    func forget(_ node: String) {
+        perNode.withLock { $0[node] = nil }
+        registry.remove("metrics_server_kubelet_request_duration_seconds", labels: [("node", node)])
+        registry.remove("metrics_server_kubelet_last_request_time_seconds", labels: [("node", node)])
+    }
+}
+
+enum WallClock {
+    /// Nanoseconds since 1970-01-01 UTC.
+    static func nanoseconds() -> Int64 {
+        var now = timespec()
+        // Safe: `now` outlives the call.
+        unsafe clock_gettime(CLOCK_REALTIME, &now)
+        return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
+    }
+}

@@ -1,0 +1,104 @@
+import CZeroMQ
+public import Logging
+import Synchronization
+
+/// Publishes a collector's samples. Like ``Publisher`` it never waits for a subscriber.
+///
+/// Who comes late need not wait for two scrapes to have a rate: while ``run()`` runs, a new subscriber gets the last two
+/// samples of each node that it asks for (and so do the others, who know them by their time).
+public final class SamplePublisher: Sendable {
+    public struct Options: Sendable {
+        /// Samples that wait for one subscriber before it loses some.
+        public var sendHighWaterMark: Int32 = 4096
+        public var transport = Transport()
+
+        public init() {}
+    }
+
+    private struct Outlet: ~Copyable {
+        let socket: ZeroMQSocket
+        var topic = ZeroMQFrame()
+        var body = ZeroMQFrame()
+        /// Packed, oldest first, by node.
+        var recent: [String: [[UInt8]]] = [:]
+        var published: UInt64 = 0
+
+        init(socket: consuming ZeroMQSocket) { self.socket = socket }
+
+        mutating func send(_ topic: String) {
+            self.topic.fill(topic.utf8)
+            guard socket.send(&self.topic, more: true) else { return }
+            socket.send(&body, more: false)
+        }
+
+        /// Reads which subscriptions are new, and sends what they missed.
+        mutating func replay() {
+            while socket.receive(into: &topic) {
+                let message = topic.bytes
+                guard message.first == 1, let prefix = String(validating: message.dropFirst(), as: UTF8.self) else {
+                    continue
+                }
+                for (node, samples) in recent where (NodeSample.topicPrefix + node).hasPrefix(prefix) {
+                    for sample in samples {
+                        body.fill(sample)
+                        send(NodeSample.topicPrefix + node)
+                    }
+                }
+            }
+        }
+    }
+
+    private let outlet: Mutex<Outlet>
+    private let signal: WakeSignal
+    private let descriptor: Int32
+    /// Where the socket is bound; a port given as `*` has become a number.
+    public let endpoint: String
+
+    public init(_ endpoint: String, options: Options = Options(), logger: Logger) throws(DeltaStreamError) {
+        let parsed = try Endpoint(endpoint, transport: options.transport)
+        let lock = try parsed.claim(as: "collector")
+        let context = try ZeroMQContext(keeping: lock.map { [$0] } ?? [])
+        let socket = try ZeroMQSocket(.publishSeeingSubscriptions, in: context)
+        socket.set(ZMQ_SNDHWM, options.sendHighWaterMark)
+        socket.set(ZMQ_XPUB_VERBOSE, 1 as Int32)
+        socket.adapt(to: parsed)
+        try socket.bind(endpoint, as: "collector")
+        try parsed.restrictToOwner()
+        self.endpoint = socket.lastEndpoint
+        descriptor = socket.descriptor
+        signal = try WakeSignal()
+        outlet = Mutex(Outlet(socket: socket))
+        logger.debug("publishing samples", metadata: ["endpoint": "\(self.endpoint)"])
+    }
+
+    /// From any thread.
+    public func publish(_ sample: NodeSample) {
+        outlet.withLock { outlet in
+            sample.encode(into: &outlet.body)
+            outlet.recent[sample.node, default: []].append(outlet.body.bytes)
+            if outlet.recent[sample.node, default: []].count > 2 { outlet.recent[sample.node]?.removeFirst() }
+            outlet.published += 1
+            outlet.send(sample.topic)
+        }
+    }
+
+    /// A node that is gone is not told to new subscribers any more.
+    public func forget(node: String) {
+        outlet.withLock { outlet in _ = outlet.recent.removeValue(forKey: node) }
+    }
+
+    /// Samples published since the beginning.
+    public var publishedCount: UInt64 { outlet.withLock { $0.published } }
+
+    /// Serves late subscribers until the task is cancelled.
+    public func run() async throws {
+        try await OwnThread.run(signal: signal) { [self] in
+            while true {
+                outlet.withLock { $0.replay() }
+                // The descriptor only hints that something happened in the socket; a hint that was consumed by a
+                // `publish` in between is made up for by looking again soon.
+                if signal.wait(or: descriptor, milliseconds: 100) { return }
+            }
+        }
+    }
+}

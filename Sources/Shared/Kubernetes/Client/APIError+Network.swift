@@ -1,0 +1,60 @@
+import AsyncHTTPClient
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+extension APIError {
+    /// What a library's error means to somebody who looks after the cluster. Cancellation stays what it is.
+    static func describing(_ error: any Error, server: String, configuration: ClientConfiguration? = nil) -> any Error {
+        switch error {
+        case is CancellationError, is APIError: return error
+        case let error as CredentialError: return APIError.credentials(error)
+        case let error as HTTPClientError:
+            switch error {
+            case .cancelled: return CancellationError()
+            case .connectTimeout:
+                return connection(server, "no connection within the time limit", "check the address and the network")
+            case .remoteConnectionClosed:
+                return connection(server, "the connection was closed", nil)
+            default:
+                return connection(server, "\(error)", nil)
+            }
+        case let error as NIOConnectionError:
+            let causes = error.connectionErrors.map { "\($0.error)" } + [error.dnsAError, error.dnsAAAAError].compactMap {
+                $0.map { "\($0)" }
+            }
+            return connection(
+                server, causes.isEmpty ? "\(error)" : causes.joined(separator: "; "),
+                "check the address, and that the server runs")
+        case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError:
+            return connection(server, "TLS: \(error)", tlsAdvice("\(error)", configuration))
+        default:
+            return connection(server, "\(error)", nil)
+        }
+    }
+
+    private static func connection(_ server: String, _ cause: String, _ advice: String?) -> APIError {
+        .connection(server: server, cause: cause, advice: advice)
+    }
+
+    private static func tlsAdvice(_ text: String, _ configuration: ClientConfiguration?) -> String? {
+        if text.contains("CERTIFICATE_VERIFY_FAILED") {
+            switch configuration?.trust {
+            case .system:
+                return
+                    "the \(configuration?.origin ?? "configuration") has no certificate-authority or "
+                    + "certificate-authority-data, and the authorities of this machine do not vouch for the server; set one"
+            case .authorities(let source):
+                return "\(source.place.error("is not the authority that signed the server's certificate"))"
+            case .anyone, nil: return nil
+            }
+        }
+        if text.contains("failedToValidateHostname") || text.contains("unableToValidateCertificate") {
+            return "the server's certificate is for another name; set server to a name in it, or tls-server-name"
+        }
+        if text.contains("WRONG_VERSION_NUMBER") {
+            return "the server does not speak TLS on this port; check https:// and the port in server"
+        }
+        return nil
+    }
+}

@@ -1,0 +1,207 @@
+public import ArgumentParser
+import DeltaStream
+import Glibc
+import Kubernetes
+import Logging
+import ProcessRuntime
+import RecordTable
+import ServiceLifecycle
+
+/// `mizzen-watcher`: the one process that reads objects from the API server.
+public struct WatcherCommand: AsyncParsableCommand {
+    public static let configuration = CommandConfiguration(
+        commandName: "mizzen-watcher",
+        abstract: "Watch a Kubernetes cluster once, for its DNS, its object metrics and its resource metrics.",
+        discussion: """
+            Keeps the record table that mizzen-frontend answers from, and publishes every change to whoever subscribes. \
+            Needs get, list and watch on the resources it watches, and nothing else.
+            """,
+        subcommands: [TailCommand.self])
+
+    @Option(help: ArgumentHelp("The kubeconfig that says where the API server is and who asks.", valueName: "file"))
+    var kubeconfig: String?
+
+    @Flag(help: "Use the service account of the pod that this process runs in.")
+    var inCluster = false
+
+    @Option(help: ArgumentHelp("The record table to write.", valueName: "path"))
+    var table = DefaultPaths.table
+
+    @Option(help: ArgumentHelp("Where to publish deltas (ipc:// or tcp://).", valueName: "endpoint"))
+    var deltas = DefaultPaths.deltas
+
+    @Option(help: ArgumentHelp("Where to answer requests for snapshots.", valueName: "endpoint"))
+    var snapshots = DefaultPaths.snapshots
+
+    @Option(help: ArgumentHelp("Where to serve /livez, /readyz and /metrics.", valueName: "host:port"))
+    var http = HTTPAddress(host: "0.0.0.0", port: 9180)
+
+    @Option(
+        help: ArgumentHelp(
+            "The resources to watch, by plural name and separated by commas. Without it: all that Mizzen knows.",
+            valueName: "a,b,…"))
+    var resources: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Deltas that may wait for one slow subscriber before it loses some and joins again.", valueName: "number"))
+    var subscriberQueue: Int32 = Publisher.Options().sendHighWaterMark
+
+    @Flag(help: "Let tcp:// endpoints reach beyond loopback without encryption: anybody there can read the objects.")
+    var allowPlainTCP = false
+
+    @OptionGroup var logging: LoggingOptions
+
+    public init() {}
+
+    public func validate() throws {
+        guard inCluster != (kubeconfig != nil) else {
+            throw ValidationError(
+                inCluster
+                    ? "--kubeconfig and --in-cluster exclude each other; leave one out"
+                    : "say where the API server is, with --kubeconfig FILE or --in-cluster")
+        }
+        guard subscriberQueue > 0 else {
+            throw ValidationError("--subscriber-queue is \(subscriberQueue), but must be 1 or more")
+        }
+    }
+
+    public func run() async throws {
+        let logger = logging.makeLogger("mizzen-watcher")
+        let watched = try ResourceSelection(resources).resources
+        let configuration = try clientConfiguration()
+        let metrics = WatcherMetrics(wanted: watched)
+        // The table's lock comes before the sockets: a second watcher is told of the first by the clearest message.
+        let keeper = TableKeeper(writer: try Self.makeWriter(path: table))
+        let publisher = try makePublisher(logger)
+        publisher.announce(watched)
+        let committer = Committer(table: keeper, publisher: publisher, metrics: metrics, logger: logger)
+        metrics.observe(committer, publisher)
+        let missing = TableKeeper.resources.filter { !watched.contains($0) }
+        if !missing.isEmpty {
+            logger.warning(
+                "frontends will miss what --resources leaves out",
+                metadata: ["resources": "\(missing.map(\.plural).joined(separator: ","))"])
+        }
+        let client = try makeClient(configuration, logger)
+        logger.info(
+            "watching",
+            metadata: [
+                "server": "\(client.server)", "table": "\(table)", "deltas": "\(publisher.deltasEndpoint)",
+                "snapshots": "\(publisher.snapshotsEndpoint)", "resources": "\(watched.count)",
+            ])
+        let services: [any ServiceLifecycle.Service] = [
+            PublisherService(publisher: publisher), Heartbeat(committer: committer),
+            HTTPEndpoints(address: http, routes: WatcherHealth(metrics: metrics).routes, logger: logger),
+            Watch(client: client, resources: watched, committer: committer, metrics: metrics, logger: logger),
+        ]
+        let outcome = await Result { try await ProcessMain.serve(services: services, logger: logger) }
+        try? await client.shutdown()
+        try outcome.get()
+    }
+
+    private func clientConfiguration() throws(ProcessError) -> ClientConfiguration {
+        do {
+            guard let kubeconfig else { return try ClientConfiguration.inCluster() }
+            return try ClientConfiguration.kubeconfig(path: kubeconfig)
+        } catch {
+            throw ProcessError(code: ExitStatus.configuration, message: "\(error)")
+        }
+    }
+
+    private func makeClient(_ configuration: ClientConfiguration, _ logger: Logger) throws(ProcessError) -> APIClient {
+        do {
+            return try APIClient(configuration, logger: logger)
+        } catch {
+            throw ProcessError(code: ExitStatus.configuration, message: "\(error)")
+        }
+    }
+
+    private static func makeWriter(path: String) throws(ProcessError) -> sending TableWriter {
+        do {
+            return try TableWriter(
+                path: path, identity: "mizzen-watcher \(MizzenVersion.current)",
+                now: UInt64(clamping: WallClock.nanoseconds()))
+        } catch {
+            throw ProcessError(code: ExitStatus.cannotCreate, message: error.description)
+        }
+    }
+
+    private func makePublisher(_ logger: Logger) throws(ProcessError) -> Publisher {
+        var options = Publisher.Options()
+        options.sendHighWaterMark = subscriberQueue
+        options.transport.allowPlainTCP = allowPlainTCP
+        do {
+            return try Publisher(
+                deltas: deltas, snapshots: snapshots, store: StreamStore(streamID: UInt64.random(in: 1...UInt64.max)),
+                options: options, logger: logger)
+        } catch {
+            throw ProcessError(code: ExitStatus.unavailable, message: "\(error)")
+        }
+    }
+}
+
+/// Runs one reflector for each resource, all over one client.
+struct Watch: ServiceLifecycle.Service {
+    let client: APIClient
+    let resources: [Resource]
+    let committer: Committer
+    let metrics: WatcherMetrics
+    let logger: Logger
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            await withTaskGroup { group in
+                for resource in resources {
+                    let reflector = Reflector(
+                        client: client, resource: resource, sink: committer, observer: metrics, logger: logger)
+                    group.addTask { await reflector.run() }
+                }
+            }
+        }
+    }
+}
+
+struct PublisherService: ServiceLifecycle.Service {
+    let publisher: Publisher
+
+    func run() async throws {
+        try await cancelWhenGracefulShutdown { try await publisher.run() }
+    }
+}
+
+/// What `--resources` names.
+struct ResourceSelection {
+    var resources: [Resource]
+
+    /// - Parameter text: plural names separated by commas; nil for all that Mizzen knows.
+    init(_ text: String?) throws {
+        guard let text else {
+            resources = Resource.all
+            return
+        }
+        resources = []
+        for word in text.split(separator: ",") {
+            let name = word.filter { $0 != " " }.lowercased()
+            guard let resource = Resource.named(name) else {
+                let known = Resource.all.map(\.plural).sorted().joined(separator: ", ")
+                throw ValidationError("--resources names '\(name)', which Mizzen does not know; it knows \(known)")
+            }
+            if !resources.contains(resource) { resources.append(resource) }
+        }
+        guard !resources.isEmpty else {
+            throw ValidationError("--resources is empty; name plurals such as services,endpointslices, or leave it out")
+        }
+    }
+}
+
+extension Result where Failure == any Error, Success: Sendable {
+    /// Keeps what an asynchronous call threw, so that something can be closed before it is thrown on.
+    fileprivate init(_ body: () async throws -> Success) async {
+        do {
+            self = .success(try await body())
+        } catch {
+            self = .failure(error)
+        }
+    }
+}

@@ -1,6 +1,0 @@
-import ArgumentParser
-import Watcher
-
-@main
-struct Command: ParsableCommand {
-}

@@ -1,0 +1,133 @@
+import DeltaStream
+import Kubernetes
+import Logging
+import RecordTable
+import ServiceLifecycle
+import Synchronization
+
+/// Where all reflectors meet: each object goes into the record table first, then into the stream, so that a subscriber who
+/// has heard of a change finds it answered.
+///
+/// Reflectors of different resources call concurrently. The table has one lock, held for one record at a time; the
+/// publisher has its own. For one object the two cannot come out of step, because a resource's calls come in order.
+final class Committer: ReflectorSink {
+    private let table: Mutex<TableKeeper>
+    private let publisher: Publisher
+    private let metrics: WatcherMetrics
+    private let logger: Logger
+    private let now: @Sendable () -> Int64
+
+    init(
+        table: sending TableKeeper, publisher: Publisher, metrics: WatcherMetrics, logger: Logger,
+        now: @escaping @Sendable () -> Int64 = WallClock.nanoseconds
+    ) {
+        self.table = Mutex(table)
+        self.publisher = publisher
+        self.metrics = metrics
+        self.logger = logger
+        self.now = now
+    }
+
+    func listBegan(_ resource: Resource) async {
+        table.withLock { $0.listBegan(resource) }
+        publisher.beginReplace(resource)
+    }
+
+    func upsert(_ object: WatchedObject) async {
+        do {
+            try table.withLock { try $0.upsert(object) }
+        } catch {
+            notWritten(object, error)
+        }
+        publisher.upsert(object)
+        reached(object)
+    }
+
+    func delete(_ object: WatchedObject) async {
+        do {
+            try table.withLock { try $0.delete(object) }
+        } catch {
+            notWritten(object, error)
+        }
+        publisher.delete(object)
+        reached(object)
+    }
+
+    func listEnded(_ resource: Resource, resourceVersion: String) async {
+        let time = wallTime
+        do {
+            try table.withLock { try $0.listEnded(resource, resourceVersion: resourceVersion, now: time) }
+        } catch {
+            metrics.tableFailed()
+            logger.error(
+                "cannot finish a list in the record table",
+                metadata: ["resource": "\(resource)", "error": "\(error)"])
+        }
+        publisher.endReplace(resource)
+        publisher.markSynced(resource, resourceVersion: resourceVersion)
+        if metrics.synced(resource) {
+            logger.info("synced", metadata: ["resource": "\(resource)", "resource_version": "\(resourceVersion)"])
+        }
+    }
+
+    func bookmark(_ resource: Resource, resourceVersion: String) async {
+        let time = wallTime
+        table.withLock { $0.reached(resource, resourceVersion: resourceVersion, now: time) }
+        publisher.markSynced(resource, resourceVersion: resourceVersion)
+    }
+
+    func undecodable(_ resource: Resource, reason: String) async {
+        guard metrics.undecodable(resource) else { return }
+        logger.warning(
+            "skipped an object that cannot be decoded; further ones of this resource are only counted",
+            metadata: ["resource": "\(resource)", "reason": "\(reason)"])
+    }
+
+    private func reached(_ object: WatchedObject) {
+        let time = wallTime
+        table.withLock { $0.reached(object.resource, resourceVersion: object.identity.resourceVersion, now: time) }
+    }
+
+    private func notWritten(_ object: WatchedObject, _ error: any Error) {
+        let isFirst: Bool
+        if error is TableError {
+            isFirst = metrics.tableFailed()
+        } else {
+            isFirst = metrics.undecodable(object.resource)
+        }
+        guard isFirst else { return }
+        logger.error(
+            "an object is not in the record table, which keeps its last good state; further failures are only counted",
+            metadata: [
+                "resource": "\(object.resource)", "namespace": "\(object.identity.namespace)",
+                "name": "\(object.identity.name)", "error": "\(error)",
+            ])
+    }
+
+    private var wallTime: UInt64 { UInt64(clamping: now()) }
+
+    /// Writes a sign of life; `Heartbeat` calls it.
+    func beat() {
+        let time = wallTime
+        table.withLock { $0.beat(now: time) }
+    }
+
+    var tableState: (statistics: TableWriter.Statistics, counts: TableStatus.Counts) {
+        table.withLock { ($0.statistics, $0.counts) }
+    }
+}
+
+/// States once a second in the table's header that the watcher lives.
+struct Heartbeat: ServiceLifecycle.Service {
+    let committer: Committer
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                committer.beat()
+                // Cancelled: the loop's condition sees it.
+                try? await Task.sleep(for: .seconds(1))
+            }
+        }
+    }
+}

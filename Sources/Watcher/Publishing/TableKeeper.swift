@@ -1,0 +1,82 @@
+import Kubernetes
+import RecordTable
+
+/// Keeps the record table in step with what the reflectors report. Confined to its owner's lock.
+struct TableKeeper {
+    private let writer: TableWriter
+    /// For each resource whose list is running: the names met so far.
+    private var listed: [Resource: Set<TableWriter.ObjectName>] = [:]
+
+    /// What the table holds; everything else goes to the stream alone.
+    static let resources: [Resource] = [.namespaces, .services, .endpointSlices, .pods]
+
+    init(writer: TableWriter) { self.writer = writer }
+
+    static func holds(_ resource: Resource) -> Bool { resources.contains(resource) }
+
+    mutating func listBegan(_ resource: Resource) {
+        if Self.holds(resource) { listed[resource] = [] }
+    }
+
+    /// - Throws: `ObjectDecodingError` or `TableError`; the table then still holds the object's last good record.
+    mutating func upsert(_ object: WatchedObject) throws {
+        guard Self.holds(object.resource) else { return }
+        let name = TableWriter.ObjectName(namespace: object.identity.namespace, name: object.identity.name)
+        // Before decoding: an object that exists but cannot be read keeps its place.
+        listed[object.resource]?.insert(name)
+        switch object.resource {
+        case .namespaces: try writer.upsert(NamespaceRecord(Namespace(object.object)))
+        case .services: try writer.upsert(ServiceRecord(Service(object.object)))
+        case .endpointSlices: try writer.upsert(EndpointSliceRecord(EndpointSlice(object.object)))
+        default:
+            if let record = PodRecord(try Pod(object.object)) {
+                try writer.upsert(record)
+            } else {
+                try writer.removePod(namespace: name.namespace, name: name.name)
+            }
+        }
+    }
+
+    mutating func delete(_ object: WatchedObject) throws(TableError) {
+        guard Self.holds(object.resource) else { return }
+        let name = TableWriter.ObjectName(namespace: object.identity.namespace, name: object.identity.name)
+        listed[object.resource]?.remove(name)
+        try remove(name, of: object.resource)
+    }
+
+    /// Removes what the finished list did not name, and states that the resource is whole.
+    mutating func listEnded(_ resource: Resource, resourceVersion: String, now: UInt64) throws(TableError) {
+        guard let present = listed.removeValue(forKey: resource) else { return }
+        for name in names(of: resource).subtracting(present) { try remove(name, of: resource) }
+        writer.setStatus(resource: resource.plural, resourceVersion: resourceVersion, isSynced: true, now: now)
+        writer.beat(now: now)
+    }
+
+    mutating func reached(_ resource: Resource, resourceVersion: String, now: UInt64) {
+        guard Self.holds(resource) else { return }
+        writer.setStatus(resource: resource.plural, resourceVersion: resourceVersion, isSynced: false, now: now)
+    }
+
+    func beat(now: UInt64) { writer.beat(now: now) }
+
+    var statistics: TableWriter.Statistics { writer.statistics }
+    var counts: TableStatus.Counts { writer.counts }
+
+    private func names(of resource: Resource) -> Set<TableWriter.ObjectName> {
+        switch resource {
+        case .namespaces: writer.namespaceNames()
+        case .services: writer.serviceNames()
+        case .endpointSlices: writer.sliceNames()
+        default: writer.podNames()
+        }
+    }
+
+    private func remove(_ name: TableWriter.ObjectName, of resource: Resource) throws(TableError) {
+        switch resource {
+        case .namespaces: try writer.removeNamespace(name.name)
+        case .services: try writer.removeService(namespace: name.namespace, name: name.name)
+        case .endpointSlices: try writer.removeSlice(namespace: name.namespace, name: name.name)
+        default: try writer.removePod(namespace: name.namespace, name: name.name)
+        }
+    }
+}

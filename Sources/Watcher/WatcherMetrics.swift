@@ -1,0 +1,174 @@
+import DeltaStream
+import Kubernetes
+import ProcessRuntime
+import RecordTable
+import Synchronization
+
+/// The watcher's own metrics, and what readiness is judged by.
+final class WatcherMetrics: ReflectorObserver {
+    let registry = MetricsRegistry()
+    private let wanted: [Resource]
+    private let states: Mutex<[Resource: State]>
+    private let tableFailures: Counter
+    private let perResource: [Resource: Counters]
+
+    private struct State {
+        var isSynced = false
+        /// The server said that it does not have this resource, or does not show it to us.
+        var isLacking = false
+        var hasSkipped = false
+    }
+
+    private struct Counters {
+        var lists: Counter
+        var listDuration: Histogram
+        var watches: Counter
+        var events: [WatchEventKind: Counter]
+        var undecodable: Counter
+        var lastEvent: Gauge
+        var isSynced: Gauge
+    }
+
+    init(wanted: [Resource]) {
+        self.wanted = wanted
+        let registry = registry
+        states = Mutex(Dictionary(uniqueKeysWithValues: wanted.map { ($0, State()) }))
+        tableFailures = registry.counter(
+            "mizzen_watcher_table_errors_total", help: "Changes that could not be written to the record table.")
+        perResource = Dictionary(uniqueKeysWithValues: wanted.map { ($0, WatcherMetrics.counters($0, registry)) })
+    }
+
+    private static func counters(_ resource: Resource, _ registry: MetricsRegistry) -> Counters {
+        let label = [("resource", "\(resource)")]
+        return Counters(
+            lists: registry.counter(
+                "mizzen_watcher_lists_total", help: "Full lists asked of the API server.", labels: label),
+            listDuration: registry.histogram(
+                "mizzen_watcher_list_duration_seconds", help: "Time from asking for a full list to its last object.",
+                labels: label, buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60]),
+            watches: registry.counter(
+                "mizzen_watcher_watches_total", help: "Watches started at the API server.", labels: label),
+            events: Dictionary(
+                uniqueKeysWithValues: WatchEventKind.allCases.map { kind in
+                    let counter = registry.counter(
+                        "mizzen_watcher_events_total", help: "Watch events received.",
+                        labels: label + [("type", kind.rawValue)])
+                    return (kind, counter)
+                }),
+            undecodable: registry.counter(
+                "mizzen_watcher_undecodable_objects_total", help: "Objects skipped because they cannot be decoded.",
+                labels: label),
+            lastEvent: registry.gauge(
+                "mizzen_watcher_last_event_timestamp_seconds", help: "When the last watch event or list arrived.",
+                labels: label),
+            isSynced: registry.gauge(
+                "mizzen_watcher_synced", help: "1 once a full list has been applied.", labels: label))
+    }
+
+    /// Adds what table and publisher count, read when somebody asks.
+    func observe(_ committer: Committer, _ publisher: Publisher) {
+        typealias Reading = (help: String, value: @Sendable () -> Double)
+        let readings: [String: Reading] = [
+            "mizzen_watcher_table_writes_total": (
+                "Records written to the table.", { Double(committer.tableState.statistics.writes) }
+            ),
+            "mizzen_watcher_table_removals_total": (
+                "Records removed from the table.", { Double(committer.tableState.statistics.removals) }
+            ),
+            "mizzen_watcher_table_unchanged_total": (
+                "Records that were the same as in the table and cost no write.",
+                { Double(committer.tableState.statistics.unchanged) }
+            ),
+            "mizzen_watcher_table_generations_total": (
+                "Moves to a larger or smaller data file.", { Double(committer.tableState.statistics.generations) }
+            ),
+            "mizzen_watcher_table_services": ("Services in the table.", { Double(committer.tableState.counts.services) }),
+            "mizzen_watcher_table_endpoints": (
+                "Endpoints in the table.", { Double(committer.tableState.counts.endpoints) }
+            ),
+            "mizzen_watcher_table_pods": ("Pods in the table.", { Double(committer.tableState.counts.pods) }),
+            "mizzen_watcher_deltas_published_total": ("Deltas published.", { Double(publisher.statistics.deltas) }),
+            "mizzen_watcher_delta_bytes_total": ("Bytes of deltas published.", { Double(publisher.statistics.bytes) }),
+            "mizzen_watcher_snapshot_requests_total": (
+                "Snapshot requests answered.", { Double(publisher.statistics.requests) }
+            ),
+            "mizzen_watcher_snapshot_requests_refused_total": (
+                "Snapshot requests that could not be answered as asked.",
+                { Double(publisher.statistics.refusedRequests) }
+            ),
+        ]
+        for (name, reading) in readings.sorted(by: { $0.key < $1.key }) {
+            registry.gauge(name, help: reading.help, read: reading.value)
+        }
+    }
+
+    // MARK: Told by the committer
+
+    /// - Returns: whether this is the resource's first full list.
+    func synced(_ resource: Resource) -> Bool {
+        perResource[resource]?.isSynced.set(1)
+        return states.withLock { states in
+            defer { states[resource]?.isSynced = true }
+            return states[resource]?.isSynced == false
+        }
+    }
+
+    /// - Returns: whether this is the resource's first skipped object.
+    func undecodable(_ resource: Resource) -> Bool {
+        perResource[resource]?.undecodable.add()
+        return states.withLock { states in
+            defer { states[resource]?.hasSkipped = true }
+            return states[resource]?.hasSkipped == false
+        }
+    }
+
+    /// - Returns: whether this is the first failure.
+    @discardableResult
+    func tableFailed() -> Bool {
+        tableFailures.add()
+        return tableFailures.value == 1
+    }
+
+    /// What readiness waits for: resources without a full list that the server does not lack.
+    var missing: [Resource] {
+        states.withLock { states in
+            wanted.filter { resource in
+                guard let state = states[resource] else { return true }
+                return !state.isSynced && !state.isLacking
+            }
+        }
+    }
+
+    // MARK: ReflectorObserver
+
+    func listStarted(_ resource: Resource) { perResource[resource]?.lists.add() }
+
+    func listEnded(_ resource: Resource, items: Int, duration: Duration) {
+        let (seconds, attoseconds) = duration.components
+        perResource[resource]?.listDuration.observe(Double(seconds) + Double(attoseconds) / 1e18)
+        states.withLock { $0[resource]?.isLacking = false }
+        sawEvent(resource)
+    }
+
+    func watchStarted(_ resource: Resource) { perResource[resource]?.watches.add() }
+
+    func event(_ resource: Resource, kind: WatchEventKind) {
+        perResource[resource]?.events[kind]?.add()
+        sawEvent(resource)
+    }
+
+    func failed(_ resource: Resource, cause: String) {
+        registry.counter(
+            "mizzen_watcher_errors_total", help: "Lists and watches that failed.",
+            labels: [("resource", "\(resource)"), ("cause", cause)]
+        ).add()
+        // What DNS needs is waited for all the same; the rest should not keep a cluster without a resource from being ready.
+        if cause == "not_found" || cause == "forbidden", !TableKeeper.holds(resource) {
+            states.withLock { $0[resource]?.isLacking = true }
+        }
+    }
+
+    private func sawEvent(_ resource: Resource) {
+        perResource[resource]?.lastEvent.set(Double(WallClock.nanoseconds()) / 1e9)
+    }
+}

@@ -1,0 +1,113 @@
+import Foundation
+import Kubernetes
+import NIOCore
+import NIOPosix
+import NIOSSL
+import Synchronization
+
+/// Plays the kubelets of all nodes: a listener each, and nodes whose status says where it is.
+final class KubeletFarm: Sendable {
+    private let store: ObjectStore
+    private let authenticator: Authenticator
+    private let tls: NIOSSLContext
+    private let replayFolder: String?
+    private let clock: @Sendable () -> Instant
+    private let listeners = Mutex<[String: KubeletListener]>([:])
+
+    /// - Parameter replayFolder: where `NODE.1.txt` and `NODE.2.txt` are; a node without them answers 500.
+    init(
+        store: ObjectStore, authority: Authority, authenticator: Authenticator, replayFolder: String?,
+        clock: @escaping @Sendable () -> Instant
+    ) throws {
+        self.store = store
+        self.authenticator = authenticator
+        self.replayFolder = replayFolder
+        self.clock = clock
+        let identity = try authority.serverIdentity(commonName: "system:node", hosts: ["127.0.0.1", "localhost", "::1"])
+        tls = try NIOSSLContext(configuration: try authority.serverConfiguration(identity))
+    }
+
+    /// Starts listeners of the nodes that are there; `run` looks after later ones.
+    func start() async throws { try await adjust() }
+
+    /// Follows nodes that come and go, until cancelled.
+    func run() async throws {
+        let bell = store.hangBell(.nodes)
+        defer { store.takeDown(bell) }
+        try await adjust()
+        for await _ in bell.rings { try await adjust() }
+    }
+
+    func stop() async {
+        for listener in listeners.withLock({ Array($0.values) }) { await listener.stop() }
+        listeners.withLock { $0.removeAll() }
+    }
+
+    private func adjust() async throws {
+        let nodes = try store.read { database throws(StatusError) in database.objects(.nodes).map(\.name) }
+        let gone = listeners.withLock { listeners in
+            let gone = listeners.filter { !nodes.contains($0.key) }
+            for name in gone.keys { listeners[name] = nil }
+            return gone
+        }
+        for listener in gone.values { await listener.stop() }
+        let missing = Set(nodes).subtracting(listeners.withLock { $0.keys })
+        var ports: [String: Int] = [:]
+        for name in nodes where missing.contains(name) {
+            let listener = try await KubeletListener.start(
+                host: "127.0.0.1", port: 0, tls: tls, authenticator: authenticator,
+                group: MultiThreadedEventLoopGroup.singleton, scrape: scrape(ofNode: name))
+            listeners.withLock { $0[name] = listener }
+            ports[name] = listener.port
+        }
+        if !ports.isEmpty { try announce(ports) }
+    }
+
+    private func announce(_ ports: [String: Int]) throws {
+        try store.write { database throws(StatusError) in
+            for (name, port) in ports.sorted(by: { $0.key < $1.key }) {
+                guard let node = database.object(.nodes, name: name) else { continue }
+                var tree = node.tree
+                let others = (tree.at("status", "addresses")?.array ?? []).filter { $0["type"]?.string != "InternalIP" }
+                tree.set(
+                    .array([["type": "InternalIP", "address": "127.0.0.1"]] + others), at: "status", "addresses")
+                tree.set(.integer(Int64(port)), at: "status", "daemonEndpoints", "kubeletEndpoint", "Port")
+                database.put(node.type, tree)
+            }
+        }
+    }
+
+    private func scrape(ofNode name: String) -> @Sendable () -> KubeletListener.Answer {
+        guard let replayFolder else {
+            return { [store, clock] in
+                let pods = (try? store.read { database throws(StatusError) in
+                    database.collections[.pods]?.objects(onNode: name) ?? []
+                }) ?? []
+                return .exposition(ResourceMetrics(pods: pods, now: clock()).render())
+            }
+        }
+        let recordings = (1...2).compactMap { number in
+            FileManager.default.contents(atPath: "\(replayFolder)/\(name).\(number).txt").map {
+                String(decoding: $0, as: UTF8.self)
+            }
+        }
+        let next = Turn()
+        return {
+            guard !recordings.isEmpty else { return .failure(500) }
+            // The first scrape gets the first recording, all others the last.
+            return .exposition(recordings[min(next.take(), recordings.count - 1)])
+        }
+    }
+}
+
+/// Counts scrapes.
+private final class Turn: Sendable {
+    private let count = Mutex(0)
+
+    func take() -> Int {
+        count.withLock { count in
+            defer { count += 1 }
+            return count
+        }
+    }
+}

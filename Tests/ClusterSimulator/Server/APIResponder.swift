@@ -1,0 +1,140 @@
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import NIOSSL
+
+/// What Hummingbird knows of a request beside its text: the connection, for its client certificate.
+struct ConnectionContext: RequestContext {
+    var coreContext: CoreRequestContextStorage
+    let channel: any Channel
+
+    init(source: ApplicationRequestContextSource) {
+        coreContext = .init(source: source)
+        channel = source.channel
+    }
+}
+
+/// Between Hummingbird and the API server: authentication, bodies, errors as `Status`.
+struct APIResponder: HTTPResponder {
+    typealias Context = ConnectionContext
+
+    let server: APIServer
+    let isSecure: Bool
+    private static let bodyLimit = 32 << 20
+
+    func respond(to request: Request, context: ConnectionContext) async throws -> Response {
+        let target = RequestTarget(request.head.path ?? "/")
+        let accept = request.headers[.accept]
+        let description = RequestDescription(
+            method: request.method.rawValue, path: target.path, query: target.query, isWatch: target.flag("watch"))
+        switch await server.conduct.willAnswer(description) {
+        case .proceed: break
+        case .fail(let error): return failure(error, accept)
+        case .disconnect:
+            context.channel.close(promise: nil)
+            throw ConnectionCut()
+        case .hang:
+            try? await Task.sleep(for: .seconds(86_400))
+            throw ConnectionCut()
+        }
+        do {
+            let user = try await authenticate(request, context)
+            try Self.authorize(user, request.method, target)
+            let body = try await request.body.collect(upTo: Self.bodyLimit)
+            let answer = try await server.answer(
+                APIServer.Call(
+                    method: request.method, target: target, accept: accept,
+                    contentType: request.headers[.contentType], authorization: request.headers[.authorization],
+                    body: Array(body.readableBytesView), user: user))
+            return response(answer, context)
+        } catch let error as StatusError {
+            return failure(error, accept)
+        }
+    }
+
+    private func authenticate(_ request: Request, _ context: ConnectionContext) async throws -> Authenticator.User {
+        let authorization = request.headers[.authorization]
+        var certificate: Authenticator.User?
+        if isSecure, authorization == nil {
+            certificate = try await Self.peerCertificate(context.channel).flatMap(Authority.user)
+        }
+        return try server.authenticator.authenticate(authorization: authorization, certificate: certificate)
+    }
+
+    /// With HTTP/2 the request's channel is a stream of the connection's channel.
+    private static func peerCertificate(_ channel: any Channel) async throws -> NIOSSLCertificate? {
+        if let found = try? await channel.nioSSL_peerCertificate().get() { return found }
+        guard let parent = channel.parent else { return nil }
+        return try? await parent.nioSSL_peerCertificate().get()
+    }
+
+    /// Discovery and health are for everybody; the rest for users who are allowed to.
+    private static func authorize(
+        _ user: Authenticator.User, _ method: HTTPRequest.Method, _ target: RequestTarget
+    ) throws(StatusError) {
+        if user.isAllowed { return }
+        let verb = verb(method, target)
+        switch ResourcePath(target.segments) {
+        case .collection(let type, let namespace):
+            throw .forbidden(
+                user: user.name, verb: verb, group: type.resource.group, resource: type.resource.plural,
+                namespace: namespace)
+        case .object(let reference, _):
+            let isNamespaced = reference.type.resource.isNamespaced
+            throw .forbidden(
+                user: user.name, verb: verb, group: reference.type.resource.group,
+                resource: reference.type.resource.plural, namespace: isNamespaced ? reference.namespace : nil)
+        case .other:
+            if ["/version", "/healthz", "/livez", "/readyz"].contains(target.path) { return }
+            if target.segments.starts(with: ["apis", MetricsProxy.group]) { return }  // the collector decides
+            if user != .anonymous { return }
+            throw .forbidden(user: user.name, verb: verb, path: target.path)
+        }
+    }
+
+    private static func verb(_ method: HTTPRequest.Method, _ target: RequestTarget) -> String {
+        let isObject = if case .object = ResourcePath(target.segments) { true } else { false }
+        switch method {
+        case .post: return "create"
+        case .put: return "update"
+        case .patch: return "patch"
+        case .delete: return isObject ? "delete" : "deletecollection"
+        default:
+            if target.flag("watch") { return "watch" }
+            if case .other = ResourcePath(target.segments) { return "get" }
+            return isObject ? "get" : "list"
+        }
+    }
+
+    private func response(_ answer: APIServer.Answer, _ context: ConnectionContext) -> Response {
+        var headers = HTTPFields()
+        headers[.contentType] = answer.contentType
+        headers[.cacheControl] = "no-cache, private"
+        let status = HTTPResponse.Status(code: answer.status)
+        switch answer.body {
+        case .bytes(let buffer):
+            return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: buffer))
+        case .stream(let write):
+            return Response(status: status, headers: headers, body: ResponseBody(write))
+        case .watch(let session):
+            // A client that leaves ends the watch even when nothing more happens.
+            context.channel.closeFuture.whenComplete { _ in session.bell.ring.finish() }
+            return Response(
+                status: status, headers: headers,
+                body: ResponseBody { writer in try await server.run(session, &writer) })
+        }
+    }
+
+    private func failure(_ error: StatusError, _ accept: String?) -> Response {
+        let wantsProtobuf = accept?.hasPrefix(Representation.protobufType) ?? false
+        var headers = HTTPFields()
+        headers[.contentType] = wantsProtobuf ? Representation.protobufType : "application/json"
+        if let seconds = error.details?.retryAfterSeconds { headers[.retryAfter] = String(seconds) }
+        let body = wantsProtobuf
+            ? ProtobufEnvelope.wrap(error.protobuf, apiVersion: "v1", kind: "Status") : error.json.encoded
+        return Response(
+            status: HTTPResponse.Status(code: error.code), headers: headers,
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
+    }
+}

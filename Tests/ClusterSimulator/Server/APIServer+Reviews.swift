@@ -1,0 +1,37 @@
+/// Questions about callers: TokenReview and SubjectAccessReview, answered from the tokens that the simulator issued.
+extension APIServer {
+    /// - Returns: `nil` when the path is not a review.
+    func review(_ call: Call, _ segments: [String]) throws(StatusError) -> Answer? {
+        guard segments.count == 4, segments[0] == "apis", segments[2] == "v1" else { return nil }
+        let answer: (JSONValue) -> JSONValue
+        switch (segments[1], segments[3]) {
+        case ("authentication.k8s.io", "tokenreviews"): answer = tokenReview
+        case ("authentication.k8s.io", "selfsubjectreviews"): answer = { _ in ["userInfo": call.user.json] }
+        case ("authorization.k8s.io", "subjectaccessreviews"): answer = accessReview
+        case ("authorization.k8s.io", "selfsubjectaccessreviews"): answer = { _ in ["allowed": .bool(call.user.isAllowed)] }
+        default: return nil
+        }
+        guard call.method == .post else { throw .methodNotAllowed }
+        guard var body = try call.tree(nil) else { throw .badRequest("the request has no body") }
+        body["status"] = answer(body)
+        if body["metadata"] == nil { body["metadata"] = [:] }
+        return .json(body, status: 201)
+    }
+
+    private func tokenReview(_ review: JSONValue) -> JSONValue {
+        guard let user = authenticator.user(token: review.at("spec", "token")?.string ?? "") else {
+            return ["user": [:], "error": "invalid bearer token"]
+        }
+        let audiences = review.at("spec", "audiences")
+        return .present(["authenticated": true, "user": user.json, "audiences": audiences])
+    }
+
+    private func accessReview(_ review: JSONValue) -> JSONValue {
+        let name = review.at("spec", "user")?.string ?? ""
+        let groups = (review.at("spec", "groups")?.array ?? []).compactMap(\.string)
+        let isAllowed = groups.contains("system:masters") || authenticator.isAllowed(userName: name)
+        return isAllowed
+            ? ["allowed": true, "reason": "the simulator issued credentials that may do this"]
+            : ["allowed": false]
+    }
+}

@@ -1,0 +1,201 @@
+import Hummingbird
+import Kubernetes
+import NIOCore
+
+/// One watch request, ready to run.
+struct WatchSession: Sendable {
+    /// Synthetic ADDED events before the live ones.
+    var initial: [StoredObject]
+    var version: UInt64
+    var type: ResourceType
+    var selection: Selection
+    var representation: Representation
+    var sendsBookmarks: Bool
+    /// WatchList: a bookmark says where the initial events end.
+    var marksInitialEnd: Bool
+    var timeout: Duration
+    var bell: ObjectStore.Bell
+    /// Already known to be hopeless: the answer is this error in a frame.
+    var failure: StatusError?
+    var request: RequestDescription
+}
+
+extension APIServer {
+    func watch(_ call: Call, _ type: ResourceType, _ namespace: String?) throws(StatusError) -> Answer {
+        let representation = try call.representation(type)
+        let selection = try selection(call, type, namespace)
+        let isWatchList = call.target.flag("sendInitialEvents")
+        let sendsBookmarks = call.target.flag("allowWatchBookmarks")
+        if call.target["sendInitialEvents"] != nil {
+            guard call.target["resourceVersionMatch"] == "NotOlderThan" else {
+                throw StatusError(
+                    code: 422, reason: "Invalid",
+                    message: "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: "
+                        + "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")
+            }
+            guard !isWatchList || sendsBookmarks else {
+                throw StatusError(
+                    code: 422, reason: "Invalid",
+                    message: "ListOptions.meta.k8s.io \"\" is invalid: allowWatchBookmarks: Forbidden: "
+                        + "sendInitialEvents requires setting allowWatchBookmarks to true")
+            }
+        }
+        let asked = call.target["resourceVersion"].flatMap { $0.isEmpty ? nil : UInt64($0) }
+        // The bell hangs before the state is read, so that nothing falls between.
+        let bell = store.hangBell(type.resource)
+        let (current, objects, failure) = try store.read {
+            database throws(StatusError) -> (UInt64, [StoredObject], StatusError?) in
+            let wantsInitial = isWatchList || (call.target["sendInitialEvents"] == nil && (asked ?? 0) == 0)
+            if wantsInitial {
+                return (
+                    database.lastVersion,
+                    database.objects(type.resource, namespace: namespace).filter(selection.matches), nil
+                )
+            }
+            let start = asked ?? database.lastVersion
+            do throws(StatusError) {
+                _ = try database.events(of: type, after: start)
+                return (start, [], nil)
+            } catch {
+                return (start, [], error)
+            }
+        }
+        let seconds = call.target["timeoutSeconds"].flatMap { Int($0) } ?? Int.random(in: 1800...3600)
+        let session = WatchSession(
+            initial: objects, version: current, type: type, selection: selection, representation: representation,
+            sendsBookmarks: sendsBookmarks, marksInitialEnd: isWatchList, timeout: .seconds(seconds), bell: bell,
+            failure: failure,
+            request: RequestDescription(
+                method: "GET", path: call.target.path, query: call.target.query, isWatch: true))
+        return Answer(contentType: representation.contentType(isWatch: true), body: .watch(session))
+    }
+
+    /// Writes frames until the client leaves, the time is up or the simulator stops.
+    func run(_ session: WatchSession, _ writer: inout any ResponseBodyWriter) async throws {
+        defer { store.takeDown(session.bell) }
+        if let failure = session.failure {
+            try await writer.write(WatchFrame.error(failure, session.representation))
+            try await writer.finish(nil)
+            return
+        }
+        let clock = ContinuousClock()
+        let end = clock.now + session.timeout
+        // Rings when a bookmark or the end is due; everything else rings from the store.
+        let interval = session.sendsBookmarks ? min(bookmarkInterval, session.timeout) : session.timeout
+        let timer = Task {
+            while !Task.isCancelled, clock.now < end {
+                try await Task.sleep(until: min(clock.now + interval, end), clock: clock)
+                session.bell.ring.yield()
+            }
+        }
+        defer { timer.cancel() }
+        var batch = FrameBatch(session: session, conduct: conduct)
+        for object in session.initial {
+            let event = StoreEvent(kind: .added, object: object, previous: nil)
+            try await batch.add(try event.frame(batch.form(.added)), to: &writer)
+        }
+        if session.marksInitialEnd {
+            try await batch.add(
+                WatchFrame.bookmark(
+                    session.type, version: session.version, endsInitialEvents: true, session.representation),
+                to: &writer)
+        }
+        // Even a watch without events answers at once: clients wait for the head.
+        try await batch.flush(to: &writer)
+        var version = session.version
+        var nextBookmark = clock.now + bookmarkInterval
+        var rings = session.bell.rings.makeAsyncIterator()
+        repeat {
+            let events: ArraySlice<StoreEvent>
+            do {
+                events = try store.read { database throws(StatusError) in
+                    try database.events(of: session.type, after: version)
+                }
+            } catch {
+                try await batch.add(WatchFrame.error(error, session.representation), to: &writer)
+                try await batch.flush(to: &writer)
+                break
+            }
+            for event in events {
+                version = event.resourceVersion
+                if let kind = Self.transition(event, session.selection) {
+                    try await batch.add(try event.frame(batch.form(kind)), to: &writer)
+                }
+            }
+            if session.sendsBookmarks, clock.now >= nextBookmark {
+                nextBookmark = clock.now + bookmarkInterval
+                version = try currentVersion(of: session.type, atLeast: version)
+                try await batch.add(
+                    WatchFrame.bookmark(session.type, version: version, endsInitialEvents: false, session.representation),
+                    to: &writer)
+            }
+            try await batch.flush(to: &writer)
+            if clock.now >= end { break }
+        } while await rings.next() != nil
+        try await writer.finish(nil)
+    }
+
+    /// The newest version of the whole cluster, when nothing of the type has happened that the watcher has not seen.
+    private func currentVersion(of type: ResourceType, atLeast version: UInt64) throws(StatusError) -> UInt64 {
+        try store.read { database throws(StatusError) in
+            try database.events(of: type, after: version).isEmpty ? max(version, database.lastVersion) : version
+        }
+    }
+
+    /// What a change means to a watcher that sees only selected objects.
+    static func transition(_ event: StoreEvent, _ selection: Selection) -> StoreEvent.Kind? {
+        if selection.isEverything && selection.namespace == nil { return event.kind }
+        let isSelected = event.kind != .deleted && selection.matches(event.object)
+        let wasSelected = event.previous.map(selection.matches) ?? false
+        switch (wasSelected, isSelected) {
+        case (false, false): return nil
+        case (false, true): return .added
+        case (true, true): return .modified
+        case (true, false): return .deleted
+        }
+    }
+}
+
+/// Frames of a watch, written together when several are due at once.
+private struct FrameBatch {
+    let session: WatchSession
+    let conduct: any ServerConduct
+    private let isHonest: Bool
+    private var waiting = ByteBuffer()
+
+    init(session: WatchSession, conduct: any ServerConduct) {
+        self.session = session
+        self.conduct = conduct
+        isHonest = conduct is HonestConduct
+    }
+
+    func form(_ kind: StoreEvent.Kind) -> WatchFrame.Form {
+        WatchFrame.Form(kind: kind, representation: session.representation)
+    }
+
+    mutating func add(_ frame: ByteBuffer, to writer: inout any ResponseBodyWriter) async throws {
+        if isHonest {
+            waiting.writeImmutableBuffer(frame)
+        } else {
+            switch await conduct.willSend(frame, of: session.request) {
+            case .send: waiting.writeImmutableBuffer(frame)
+            case .drop: break
+            case .replace(let frames): for other in frames { waiting.writeImmutableBuffer(other) }
+            case .cut(let count):
+                waiting.writeBytes(frame.readableBytesView.prefix(count))
+                try await flush(to: &writer)
+                throw ConnectionCut()
+            }
+        }
+        if waiting.readableBytes > 1 << 18 { try await flush(to: &writer) }
+    }
+
+    mutating func flush(to writer: inout any ResponseBodyWriter) async throws {
+        guard waiting.readableBytes > 0 else { return }
+        try await writer.write(waiting)
+        waiting = ByteBuffer()
+    }
+}
+
+/// Ends a response in the middle, and its connection with it.
+struct ConnectionCut: Error {}

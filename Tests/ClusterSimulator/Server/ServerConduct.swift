@@ -1,0 +1,43 @@
+public import NIOCore
+
+/// What a request is, as far as faults may depend on it.
+public struct RequestDescription: Sendable {
+    public var method: String
+    public var path: String
+    public var query: [(name: String, value: String)]
+    public var isWatch: Bool
+}
+
+/// How a server treats a request before it looks at it.
+public enum RequestConduct: Sendable {
+    case proceed
+    /// Answers with this failure instead; `retryAfterSeconds` of its details becomes a header too.
+    case fail(StatusError)
+    /// Answers nothing until the client gives up or the simulator stops.
+    case hang
+    /// Closes the connection in place of an answer.
+    case disconnect
+}
+
+/// How a server treats one frame of a watch.
+public enum FrameConduct: Sendable {
+    case send
+    case drop
+    /// Sends these bytes instead.
+    case replace([ByteBuffer])
+    /// Sends so many bytes of the frame, then closes the connection.
+    case cut(afterBytes: Int)
+}
+
+/// The place where misbehaviour plugs in: asked before every request and every watch frame.
+public protocol ServerConduct: Sendable {
+    func willAnswer(_ request: RequestDescription) async -> RequestConduct
+    func willSend(_ frame: ByteBuffer, of request: RequestDescription) async -> FrameConduct
+}
+
+/// Does what the protocol says.
+public struct HonestConduct: ServerConduct {
+    public init() {}
+    public func willAnswer(_ request: RequestDescription) async -> RequestConduct { .proceed }
+    public func willSend(_ frame: ByteBuffer, of request: RequestDescription) async -> FrameConduct { .send }
+}

@@ -1,0 +1,77 @@
+import Foundation
+
+@testable import Kubernetes
+
+/// The captured cluster in Tests/Fixtures/cluster-a.
+enum ClusterFixtures {
+    static let folder = URL(filePath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().appending(path: "Fixtures/cluster-a")
+
+    static func bytes(_ path: String) throws -> [UInt8] {
+        Array(try Data(contentsOf: folder.appending(path: path)))
+    }
+
+    static func list(_ resource: Resource, _ encoding: ObjectEncoding) throws -> [UInt8] {
+        let group = resource.group.isEmpty ? "" : resource.group + "_"
+        return try bytes("lists/\(group)\(resource.version)_\(resource.plural).\(encoding.suffix)")
+    }
+
+    /// The items of a captured list and its metadata, decoded from one piece.
+    static func items(
+        _ resource: Resource, _ encoding: ObjectEncoding
+    ) throws -> (items: [EncodedObject], metadata: ListMetadata) {
+        try split(list(resource, encoding), encoding, resource, pieces: [])
+    }
+
+    /// Feeds `body` to a decoder, cut at the offsets in `pieces`.
+    static func split(
+        _ body: [UInt8], _ encoding: ObjectEncoding, _ resource: Resource, pieces: [Int]
+    ) throws -> (items: [EncodedObject], metadata: ListMetadata) {
+        var decoder = ListDecoder(encoding: encoding, resource: resource)
+        var items: [EncodedObject] = []
+        var start = 0
+        for end in pieces + [body.count] {
+            decoder.append(Array(body[start..<end]))
+            start = end
+            while let item = try decoder.next() { items.append(item) }
+        }
+        return (items, try decoder.finish())
+    }
+
+    static let watches = [
+        "namespaces.resume", "namespaces.watchlist", "services.resume", "services.watchlist", "services.expired",
+        "endpointslices.resume", "endpointslices.watchlist",
+    ]
+
+    static func frames(_ watch: String, _ encoding: ObjectEncoding, pieces: [Int] = []) throws -> [WatchFrame] {
+        let body = try bytes("watch/\(watch).\(encoding.suffix)")
+        var decoder = WatchFrameDecoder(encoding: encoding, maximumFrameSize: 1 << 20)
+        var frames: [WatchFrame] = []
+        var start = 0
+        for end in pieces.filter({ $0 < body.count }) + [body.count] {
+            decoder.append(Array(body[start..<end]))
+            start = end
+            while let frame = try decoder.next() { frames.append(frame) }
+        }
+        if decoder.isInsideFrame { throw ObjectDecodingError(.truncated, at: body.count) }
+        return frames
+    }
+}
+
+extension ObjectEncoding {
+    var suffix: String { self == .json ? "json" : "pb" }
+}
+
+/// The same sequence in every run (SplitMix64).
+struct SeededGenerator: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var value = state
+        value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
+        return value ^ (value >> 31)
+    }
+}
