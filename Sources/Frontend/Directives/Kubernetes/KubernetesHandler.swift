@@ -153,18 +153,21 @@ final class KubernetesHandler: Sendable {
     /// How many labels the longest zone has that the name is in; nil if it is in none.
     private func matchZone(_ name: DNSName) -> Int? {
         var best = -1
-        let spans = zones.span
-        for index in 0..<spans.count {
-            let count = spans[index].labelCount
-            if count > best, name.hasSuffix(spans[index]) { best = count }
+        // Through a span, which lends the names instead of copying them.
+        let zones = zones
+        let lent = zones.span
+        for index in 0..<lent.count {
+            let count = lent[index].labelCount
+            if count > best, name.hasSuffix(lent[index]) { best = count }
         }
         return best < 0 ? nil : best
     }
 
     private func passesOn(_ name: DNSName) -> Bool {
-        let spans = fallsThrough.span
-        for index in 0..<spans.count {
-            if name.hasSuffix(spans[index]) { return true }
+        let zones = fallsThrough
+        let lent = zones.span
+        for index in 0..<lent.count {
+            if name.hasSuffix(lent[index]) { return true }
         }
         return false
     }
