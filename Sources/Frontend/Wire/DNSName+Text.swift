@@ -49,6 +49,7 @@ extension DNSName: CustomStringConvertible {
     var description: String {
         if labelCount == 0 { return "." }
         var text = ""
+        let storage = storage.span
         for index in 0..<labelCount {
             for i in range(ofLabel: index) {
                 switch storage[i] {

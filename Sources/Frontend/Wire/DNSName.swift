@@ -1,8 +1,10 @@
 /// A domain name in wire form, without pointers, in storage of its own: no value of this type breaks a length rule.
 ///
 /// A name is at most 255 octets with its length octets and the root's, a label at most 63 (RFC 1035 2.3.4). Letter case is kept
-/// as given; `lowercase()` makes the form that is compared. Copying copies about 400 octets, so pass names `borrowing` or
-/// `inout` on the query path.
+/// as given; `lowercase()` makes the form that is compared.
+///
+/// A name is about 400 octets. Indexing an inline array through a property may copy all of it (41 % of an SRV answer's time
+/// once), so whatever reads in a loop takes `storage.span` first.
 struct DNSName: Sendable {
     static let longest = 255
     /// Pointers that one name may follow: more than a real message needs, few enough that a hostile one costs nothing.
@@ -97,13 +99,15 @@ struct DNSName: Sendable {
     /// Appends the labels of `other` from its label `first` on. Returns false, and changes nothing, when the name would be too long.
     mutating func append(_ other: DNSName, fromLabel first: Int = 0) -> Bool {
         guard first < other.labelCount else { return first == other.labelCount }
-        let from = Int(other.labelOffsets[first])
+        let from = Int(other.labelOffsets.span[first])
         let size = other.length - 1 - from
         guard length + size <= Self.longest else { return false }
         let shift = length - 1 - from
-        for i in from..<(from + size) { storage[i + shift] = other.storage[i] }
+        let octets = other.storage.span
+        let offsets = other.labelOffsets.span
+        for i in from..<(from + size) { storage[i + shift] = octets[i] }
         for i in first..<other.labelCount {
-            labelOffsets[labelCount] = UInt8(truncatingIfNeeded: Int(other.labelOffsets[i]) + shift)
+            labelOffsets[labelCount] = UInt8(truncatingIfNeeded: Int(offsets[i]) + shift)
             labelCount += 1
         }
         length += size
@@ -133,8 +137,8 @@ struct DNSName: Sendable {
 
     /// Where label `index` has its text in `storage`; `index` must be below `labelCount`.
     func range(ofLabel index: Int) -> Range<Int> {
-        let start = Int(labelOffsets[index])
-        return (start + 1)..<(start + 1 + Int(storage[start]))
+        let start = Int(labelOffsets.span[index])
+        return (start + 1)..<(start + 1 + Int(storage.span[start]))
     }
 
     /// The text of label `index`, which must be below `labelCount`.
@@ -147,7 +151,8 @@ struct DNSName: Sendable {
         guard text.hasPointerRepresentation, range.count == text.utf8CodeUnitCount else { return false }
         // Safe: a StaticString with a pointer representation lives as long as the process and has utf8CodeUnitCount octets.
         let wanted = unsafe Span(_unsafeStart: text.utf8Start, count: text.utf8CodeUnitCount)
-        for i in 0..<wanted.count where wanted[i] != storage[range.lowerBound + i] { return false }
+        let octets = storage.span
+        for i in 0..<wanted.count where wanted[i] != octets[range.lowerBound + i] { return false }
         return true
     }
 
@@ -156,8 +161,10 @@ struct DNSName: Sendable {
         guard labelCount >= suffix.labelCount, length >= suffix.length else { return false }
         let shift = length - suffix.length
         if suffix.labelCount == 0 { return true }
-        guard Int(labelOffsets[labelCount - suffix.labelCount]) == shift else { return false }
-        for i in 0..<suffix.length where storage[i + shift] != suffix.storage[i] { return false }
+        guard Int(labelOffsets.span[labelCount - suffix.labelCount]) == shift else { return false }
+        let octets = storage.span
+        let wanted = suffix.storage.span
+        for i in 0..<suffix.length where octets[i + shift] != wanted[i] { return false }
         return true
     }
 }
@@ -166,7 +173,9 @@ extension DNSName: Equatable {
     /// Octet by octet, so letter case counts.
     static func == (a: DNSName, b: DNSName) -> Bool {
         guard a.length == b.length else { return false }
-        for i in 0..<a.length where a.storage[i] != b.storage[i] { return false }
+        let left = a.storage.span
+        let right = b.storage.span
+        for i in 0..<a.length where left[i] != right[i] { return false }
         return true
     }
 }

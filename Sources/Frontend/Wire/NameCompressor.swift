@@ -3,15 +3,16 @@
 /// A small open hash table from label sequences to the offset where they stand in the message. Entries of earlier messages
 /// are told apart by a stamp, so starting a message costs nothing. Letters count: a pointer never changes the case of a name.
 struct NameCompressor: ~Copyable {
+    /// A power of two.
     private static let slots = 1024
     private static let mostEntries = 700
 
-    /// Stamp in the upper half, offset in the lower.
-    private var table = InlineArray<1024, UInt32>(repeating: 0)
+    /// Stamp in the upper half, offset in the lower. An array, since inline ones are copied too easily.
+    private var table = [UInt32](repeating: 0, count: slots)
     private var stamp: UInt32 = 0
     private var entries = 0
     /// Hashes of the name at hand, one for each label: of that label and all behind it.
-    private var hashes = InlineArray<128, UInt32>(repeating: 0)
+    private var hashes = [UInt32](repeating: 0, count: 128)
 
     /// Forgets all names.
     mutating func begin() {
@@ -53,17 +54,22 @@ struct NameCompressor: ~Copyable {
     /// Remembers a name that stands uncompressed at `offset`, as the question's does.
     mutating func remember(_ name: DNSName, at offset: Int) {
         hash(name)
-        for index in 0..<name.labelCount { remember(hashes[index], at: offset + Int(name.labelOffsets[index])) }
+        let offsets = name.labelOffsets.span
+        for index in 0..<name.labelCount { remember(hashes[index], at: offset + Int(offsets[index])) }
     }
 
     /// FNV-1a from the last label to the first, so that equal ends have equal hashes.
     private mutating func hash(_ name: DNSName) {
+        let octets = name.storage.span
+        let offsets = name.labelOffsets.span
         var value: UInt32 = 2_166_136_261
+        var end = name.length - 1
         var index = name.labelCount - 1
         while index >= 0 {
-            let range = name.range(ofLabel: index)
-            for i in (range.lowerBound - 1)..<range.upperBound { value = (value ^ UInt32(name.storage[i])) &* 16_777_619 }
+            let start = Int(offsets[index])
+            for i in start..<end { value = (value ^ UInt32(octets[i])) &* 16_777_619 }
             hashes[index] = value
+            end = start
             index -= 1
         }
     }
@@ -71,18 +77,18 @@ struct NameCompressor: ~Copyable {
     private mutating func remember(_ hash: UInt32, at offset: Int) {
         // A pointer has 14 bits.
         guard offset < 0x4000, entries < Self.mostEntries else { return }
-        var slot = Int(hash % UInt32(Self.slots))
-        while table[slot] >> 16 == stamp { slot = (slot + 1) % Self.slots }
+        var slot = Int(hash) & (Self.slots - 1)
+        while table[slot] >> 16 == stamp { slot = (slot + 1) & (Self.slots - 1) }
         table[slot] = stamp << 16 | UInt32(truncatingIfNeeded: offset)
         entries += 1
     }
 
     private func find(_ name: DNSName, fromLabel first: Int, in buffer: borrowing PacketBuffer) -> Int {
-        var slot = Int(hashes[first] % UInt32(Self.slots))
+        var slot = Int(hashes[first]) & (Self.slots - 1)
         while table[slot] >> 16 == stamp {
             let offset = Int(table[slot] & 0xFFFF)
             if Self.stands(name, fromLabel: first, at: offset, in: buffer) { return offset }
-            slot = (slot + 1) % Self.slots
+            slot = (slot + 1) & (Self.slots - 1)
         }
         return -1
     }
@@ -92,8 +98,9 @@ struct NameCompressor: ~Copyable {
     private static func stands(
         _ name: DNSName, fromLabel first: Int, at offset: Int, in buffer: borrowing PacketBuffer
     ) -> Bool {
+        let octets = name.storage.span
         var at = offset
-        var i = Int(name.labelOffsets[first])
+        var i = Int(name.labelOffsets.span[first])
         while at < buffer.position {
             let octet = buffer[at]
             if octet >= 192 {
@@ -101,10 +108,10 @@ struct NameCompressor: ~Copyable {
                 at = Int(octet & 0x3F) << 8 | Int(buffer[at + 1])
                 continue
             }
-            guard octet == name.storage[i] else { return false }
+            guard octet == octets[i] else { return false }
             if octet == 0 { return true }
             for step in 1...Int(octet) {
-                guard at + step < buffer.position, buffer[at + step] == name.storage[i + step] else { return false }
+                guard at + step < buffer.position, buffer[at + step] == octets[i + step] else { return false }
             }
             at += Int(octet) + 1
             i += Int(octet) + 1

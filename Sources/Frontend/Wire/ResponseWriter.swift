@@ -166,7 +166,7 @@ struct ResponseWriter: ~Copyable {
     /// Appends the question's name from a label on, as a pointer into the question.
     mutating func appendPointer(toLabel label: Int, of query: borrowing Query) {
         if label < query.original.labelCount {
-            buffer.append(word: 0xC000 | UInt16(Query.headerSize + Int(query.original.labelOffsets[label])))
+            buffer.append(word: 0xC000 | UInt16(Query.headerSize + Int(query.original.labelOffsets.span[label])))
         } else {
             buffer.append(0)
         }

@@ -122,14 +122,15 @@ enum AddressText {
     }
 
     private static func reverseV4(_ name: DNSName) -> IPAddress? {
+        let octets = name.storage.span
         var value: UInt32 = 0
         var label = 3
         while label >= 0 {
             let range = name.range(ofLabel: label)
-            guard range.count <= 3, range.count == 1 || name.storage[range.lowerBound] != 0x30 else { return nil }
+            guard range.count <= 3, range.count == 1 || octets[range.lowerBound] != 0x30 else { return nil }
             var octet: UInt32 = 0
             for i in range {
-                let digit = UInt32(name.storage[i]) &- 0x30
+                let digit = UInt32(octets[i]) &- 0x30
                 guard digit < 10 else { return nil }
                 octet = octet * 10 + digit
             }
@@ -141,11 +142,12 @@ enum AddressText {
     }
 
     private static func reverseV6(_ name: DNSName) -> IPAddress? {
+        let octets = name.storage.span
         var high: UInt64 = 0
         var low: UInt64 = 0
         for position in 0..<32 {
             let range = name.range(ofLabel: 31 - position)
-            guard range.count == 1, let digit = hexadecimal(name.storage[range.lowerBound]) else { return nil }
+            guard range.count == 1, let digit = hexadecimal(octets[range.lowerBound]) else { return nil }
             if position < 16 { high = high << 4 | UInt64(digit) } else { low = low << 4 | UInt64(digit) }
         }
         return plain(high, low)

@@ -92,7 +92,7 @@ extension KubernetesHandler {
         var range = 0..<0
         if let label {
             range = name.range(ofLabel: label)
-            if strip, name.storage[range.lowerBound] == 0x5F { range = (range.lowerBound + 1)..<range.upperBound }
+            if strip, name.storage.span[range.lowerBound] == 0x5F { range = (range.lowerBound + 1)..<range.upperBound }
         }
         return name.storage.span.extracting(range)
     }
@@ -102,7 +102,7 @@ extension KubernetesHandler {
         var end = 0
         switch request.topology {
         case .any: break
-        case .pinned(let labels), .preferred(let labels): end = Int(name.labelOffsets[labels])
+        case .pinned(let labels), .preferred(let labels): end = Int(name.labelOffsets.span[labels])
         }
         return name.storage.span.extracting(0..<end)
     }

@@ -6,14 +6,9 @@ import RecordTable
 /// Immutable and shared by all workers. The usual answers (A, AAAA, SRV, PTR, names that do not exist) allocate nothing; those about
 /// name servers and ExternalNames may. Everything an option says is made ready for comparing in `init`.
 final class KubernetesHandler: Sendable {
-    /// A zone that the handler answers for.
-    struct Zone: Sendable {
-        /// Lower case.
-        let name: DNSName
-    }
-
     let settings: KubernetesSettings
-    let zones: [Zone]
+    /// In lower case.
+    let zones: [DNSName]
     /// The first zone that is not a reverse one: where PTR records point to.
     let primaryZone: DNSName
     let fallsThrough: [DNSName]
@@ -29,11 +24,11 @@ final class KubernetesHandler: Sendable {
     ///     is bound to none.
     init(settings: KubernetesSettings, localAddresses: [IPAddress]) throws(WireError) {
         self.settings = settings
-        var zones: [Zone] = []
+        var zones: [DNSName] = []
         var primary: DNSName?
         for zone in settings.zones {
             let name = try DNSName(zone.text)
-            zones.append(Zone(name: name))
+            zones.append(name)
             if primary == nil, !zone.isReverse { primary = name }
         }
         self.zones = zones
@@ -158,14 +153,22 @@ final class KubernetesHandler: Sendable {
     /// How many labels the longest zone has that the name is in; nil if it is in none.
     private func matchZone(_ name: DNSName) -> Int? {
         var best = -1
-        for index in zones.indices where zones[index].name.labelCount > best && name.hasSuffix(zones[index].name) {
-            best = zones[index].name.labelCount
+        // Through a span, which lends the names instead of copying them.
+        let zones = zones
+        let lent = zones.span
+        for index in 0..<lent.count {
+            let count = lent[index].labelCount
+            if count > best, name.hasSuffix(lent[index]) { best = count }
         }
         return best < 0 ? nil : best
     }
 
     private func passesOn(_ name: DNSName) -> Bool {
-        for index in fallsThrough.indices where name.hasSuffix(fallsThrough[index]) { return true }
+        let zones = fallsThrough
+        let lent = zones.span
+        for index in 0..<lent.count {
+            if name.hasSuffix(lent[index]) { return true }
+        }
         return false
     }
 
