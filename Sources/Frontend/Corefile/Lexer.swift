@@ -102,9 +102,11 @@ struct Lexer {
             case "\"":
                 token.text = String(text)
                 return token
-            case "\\" where scalars.first == "\"":
-                text.append("\"")
-                scalars.removeFirst()
+            case "\\":
+                guard let escaped = scalars.popFirst() else { break }
+                if escaped != "\"" { text.append(scalar) }
+                if escaped == "\n" { line += 1 }
+                text.append(escaped)
             case "\n":
                 line += 1
                 text.append(scalar)
