@@ -42,7 +42,9 @@ struct KubeletOptions: ParsableArguments {
         if kubeletRequestTimeout.nanoseconds <= 0 {
             throw ValidationError("--kubelet-request-timeout: give a duration above zero, such as 10s")
         }
-        guard (1...65535).contains(kubeletPort) else { throw ValidationError("--kubelet-port: give a port from 1 to 65535") }
+        guard (1...65535).contains(kubeletPort) else {
+            throw ValidationError("--kubelet-port: give a port from 1 to 65535")
+        }
         if (kubeletClientCertificate == nil) != (kubeletClientKey == nil) {
             throw ValidationError("give both --kubelet-client-certificate and --kubelet-client-key, or none of them")
         }
@@ -52,7 +54,8 @@ struct KubeletOptions: ParsableArguments {
             (kubeletClientKey != nil, "--kubelet-client-key"),
         ]
         if deprecatedKubeletCompletelyInsecure, let clash = clashes.first(where: \.0) {
-            throw ValidationError("\(clash.1) has no use with --deprecated-kubelet-completely-insecure; drop one of them")
+            throw ValidationError(
+                "\(clash.1) has no use with --deprecated-kubelet-completely-insecure; drop one of them")
         }
         if kubeletInsecureTls, kubeletCertificateAuthority != nil {
             throw ValidationError(

@@ -34,7 +34,9 @@ struct ServingOptions: ParsableArguments {
     var insecureSkipAuthorization = false
 
     func validate() throws {
-        guard (0...65535).contains(securePort) else { throw ValidationError("--secure-port: give a port from 0 to 65535") }
+        guard (0...65535).contains(securePort) else {
+            throw ValidationError("--secure-port: give a port from 0 to 65535")
+        }
         if (tlsCertFile == nil) != (tlsPrivateKeyFile == nil) {
             throw ValidationError("give both --tls-cert-file and --tls-private-key-file, or none of them")
         }

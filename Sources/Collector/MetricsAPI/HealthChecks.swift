@@ -10,7 +10,8 @@ struct HealthChecks: Sendable {
 
     var checks: [Check]
 
-    /// `ok`, or every check with its result where one fails or where `verbose` asks for it. Failing is 500, as in Kubernetes.
+    /// `ok`, or every check with its result where one fails or where `verbose` asks for it. Failing is 500, as in
+    /// Kubernetes.
     func answer(_ path: String, verbose: Bool) -> HTTPAnswer {
         let results = checks.map { ($0.name, $0.failure()) }
         let failed = results.contains { $0.1 != nil }

@@ -70,10 +70,12 @@ extension JSONValue {
         }
         guard allowed else { return false }
         switch first {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "/"): return true
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "/"):
+            return true
         case UInt8(ascii: "0")...UInt8(ascii: "9"):
             // Not a number in any base, not a date: a number followed by a unit.
-            guard let last = text.utf8.last, !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(last) else { return false }
+            let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
+            guard let last = text.utf8.last, !digits.contains(last) else { return false }
             return Double(text) == nil && !text.contains("_") && !text.contains("-")
                 && !(first == UInt8(ascii: "0") && text.utf8.count > 1)
         default: return false

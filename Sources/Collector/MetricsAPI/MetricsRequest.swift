@@ -86,7 +86,8 @@ enum AnswerFormat: Sendable, Equatable {
     /// A `Table` of `meta.k8s.io` in JSON; the version is the one asked for.
     case table(version: String)
 
-    /// The first form of an `Accept` header that is served here, by falling `q`; JSON without a header; nil if there is none.
+    /// The first form of an `Accept` header that is served here, by falling `q`; JSON without a header; nil if there is
+    /// none.
     static func negotiate(_ accept: String) -> AnswerFormat? {
         let ranges = accept.split(separator: ",").map { MediaRange($0) }.filter { $0.quality > 0 }
         if ranges.isEmpty { return .json }

@@ -28,7 +28,8 @@ enum ServingCertificate {
         }
         guard let directory else {
             let pair = try selfSigned()
-            return try configuration(certificate: Array(pair.certificate.utf8), key: Array(pair.key.utf8), place: "self-signed certificate")
+            return try configuration(
+                certificate: Array(pair.certificate.utf8), key: Array(pair.key.utf8), place: "self-signed certificate")
         }
         let certificatePath = "\(directory)/\(certificateFile)"
         let keyPath = "\(directory)/\(keyFile)"

@@ -62,8 +62,8 @@ private struct PointPair: Sendable {
 /// The two latest measurements of every node and container, and the usage that they make.
 ///
 /// Holds the rules by which metrics-server answers: usage needs two measurements in a row (a failed scrape starts
-/// anew), a pod is answered only while each of its containers has two, a restarted container starts anew, and a container
-/// younger than the resolution is measured from its start.
+/// anew), a pod is answered only while each of its containers has two, a restarted container starts anew, and a
+/// container younger than the resolution is measured from its start.
 final class UsageStore: Sendable {
     struct PodKey: Hashable, Sendable {
         var namespace: String

@@ -97,7 +97,7 @@ struct SampleScanner {
         return negative ? -value : value
     }
 
-    /// The nearest double. Up to 19 digits with small exponents, which is all that kubelets print, are computed here
+    /// The nearest double. Up to 18 digits with small exponents, which is all that kubelets print, are computed here
     /// exactly (both factors are exact doubles, so one rounding remains); the rest goes to the standard library.
     static func number(_ text: borrowing Span<UInt8>) -> Double? {
         var mantissa: UInt64 = 0

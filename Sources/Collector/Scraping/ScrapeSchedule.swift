@@ -5,8 +5,8 @@ import Synchronization
 
 /// Scrapes every node once an interval, each at its own moment in it.
 ///
-/// Nodes are spread over the interval so that neither the network nor this process sees them all at once; the first scrape of a
-/// node comes early, as in metrics-server, so that its usage is known after little more than one interval.
+/// Nodes are spread over the interval so that neither the network nor this process sees them all at once; the first
+/// scrape of a node comes early, as in metrics-server, so that its usage is known after little more than one interval.
 struct ScrapeSchedule: Service {
     let catalog: ClusterCatalog
     let client: KubeletClient

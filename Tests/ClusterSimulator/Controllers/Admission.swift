@@ -26,7 +26,9 @@ enum Admission {
             (0x61...0x7a).contains($0) || (0x30...0x39).contains($0) || $0 == UInt8(ascii: "-")
                 || ($0 == UInt8(ascii: ".") && limit == 253)
         }
-        let edges = [letters.first, letters.last].allSatisfy { $0 != UInt8(ascii: "-") && $0 != UInt8(ascii: ".") }
+        let edges = [letters.first, letters.last].allSatisfy { (edge: UInt8?) in
+            edge != UInt8(ascii: "-") && edge != UInt8(ascii: ".")
+        }
         guard areAllowed, edges, letters.count <= limit else {
             throw .invalid(
                 type, name, field: "metadata.name",

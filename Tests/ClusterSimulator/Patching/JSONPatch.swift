@@ -36,7 +36,7 @@ enum JSONPatch {
             throw .badRequest("a JSON patch operation has no valid path")
         }
         return text.split(separator: "/", omittingEmptySubsequences: false).dropFirst().map {
-            $0.replacing("~1", with: "/").replacing("~0", with: "~")
+            String($0).replacing("~1", with: "/").replacing("~0", with: "~")
         }
     }
 

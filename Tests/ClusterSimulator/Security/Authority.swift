@@ -16,7 +16,8 @@ struct Authority: Sendable {
     private let key: Certificate.PrivateKey
 
     init() throws {
-        key = Certificate.PrivateKey(P256.Signing.PrivateKey())
+        let key = Certificate.PrivateKey(P256.Signing.PrivateKey())
+        self.key = key
         let name = try DistinguishedName { CommonName("cluster-simulator-ca") }
         let now = Date()
         certificate = try Certificate(

@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import Kubernetes
 import Logging
 import NIOCore
 import NIOSSL

@@ -1,3 +1,5 @@
+import HTTPTypes
+
 /// Questions about callers: TokenReview and SubjectAccessReview, answered from the tokens that the simulator issued.
 extension APIServer {
     /// - Returns: `nil` when the path is not a review.

@@ -1,3 +1,4 @@
+import HTTPTypes
 import Kubernetes
 
 /// The `/scale` subresource: replicas of a workload, seen as `autoscaling/v1` Scale.

@@ -61,30 +61,29 @@ enum ObjectEncoder {
             _ representation: Representation
         ) throws(StatusError) {
             remaining = objects
-            switch (representation.encoding, representation.view) {
-            case (.json, .table(let inclusion)):
+            let view = representation.view
+            let isWhole = view == .whole
+            let kind = isWhole ? "\(type.kind)List" : "PartialObjectMetadataList"
+            let version = isWhole ? type.apiVersion : "meta.k8s.io/v1"
+            if case .table(let inclusion) = view {
                 head = TableRows.table(Array(objects), type, inclusion, metadata: metadata).encoded
                 remaining = []
                 separator = []
                 piece = { _ in [] }
-            case (.json, let view):
-                let isWhole = view == .whole
-                let kind = isWhole ? "\(type.kind)List" : "PartialObjectMetadataList"
-                let version = isWhole ? type.apiVersion : "meta.k8s.io/v1"
-                head = Array("{\"kind\":\"\(kind)\",\"apiVersion\":\"\(version)\",\"metadata\":".utf8)
-                    + metadata.encoded + Array(",\"items\":[".utf8)
+            } else if representation.encoding == .json {
+                var text = Array("{\"kind\":\"\(kind)\",\"apiVersion\":\"\(version)\",\"metadata\":".utf8)
+                metadata.write(to: &text)
+                text.append(contentsOf: ",\"items\":[".utf8)
+                head = text
                 tail = Array("]}\n".utf8)
                 separator = [UInt8(ascii: ",")]
-                piece = isWhole ? { $0.json } : { ObjectEncoder.partial($0).encoded }
-            case (.protobuf, let view):
-                var lengths = 0
-                for object in objects { lengths += Self.fieldLength(try Self.message(object, view).count) }
+                piece = { isWhole ? $0.json : ObjectEncoder.partial($0).encoded }
+            } else {
+                var length = 0
+                for object in objects { length += Self.fieldLength(try Self.message(object, view).count) }
                 let listMetadata = Self.listMetadata(metadata)
-                let isWhole = view == .whole
                 head = ProtobufEnvelope.head(
-                    apiVersion: isWhole ? type.apiVersion : "meta.k8s.io/v1",
-                    kind: isWhole ? "\(type.kind)List" : "PartialObjectMetadataList",
-                    messageLength: listMetadata.count + lengths) + listMetadata
+                    apiVersion: version, kind: kind, messageLength: listMetadata.count + length) + listMetadata
                 tail = ProtobufEnvelope.tail
                 separator = []
                 piece = { object in

@@ -1,3 +1,5 @@
+import Kubernetes
+
 /// A failure as the API server tells it: the fields of `meta.v1.Status`.
 public struct StatusError: Error, Sendable, CustomStringConvertible {
     public struct Cause: Sendable {

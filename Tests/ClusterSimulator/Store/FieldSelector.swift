@@ -1,3 +1,5 @@
+import Kubernetes
+
 /// A field selector: `metadata.name=a,status.phase!=Running`.
 struct FieldSelector: Sendable {
     struct Requirement: Sendable {

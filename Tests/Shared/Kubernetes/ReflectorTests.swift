@@ -1,5 +1,6 @@
 import Kubernetes
 import NIOCore
+import NIOHTTP1
 import Testing
 
 /// The reflector against a server over real HTTP, with time of its own.

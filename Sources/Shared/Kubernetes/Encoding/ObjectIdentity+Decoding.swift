@@ -1,5 +1,5 @@
 extension ObjectIdentity {
-    /// Reads only the identity; the rest of the object is passed over, not decoded, and nothing after the metadata is looked at.
+    /// Reads only the identity; the rest of the object is passed over, and nothing after the metadata is looked at.
     ///
     /// - Throws: ``ObjectDecodingError`` when there is no metadata, or no name in it.
     public init(_ encoded: EncodedObject) throws(ObjectDecodingError) {

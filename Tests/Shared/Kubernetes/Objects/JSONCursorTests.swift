@@ -23,7 +23,8 @@ import Testing
     @Test(
         "text that is not JSON is refused inside it",
         arguments: [
-            "", " ", "{", "[", "{]", "[1,]", "{\"a\":1,}", "{\"a\"}", "{a:1}", "[1 2]", "01", "-", "1.", "1e", ".5", "+1",
+            "", " ", "{", "[", "{]", "[1,]", "{\"a\":1,}", "{\"a\"}", "{a:1}", "[1 2]", "01", "-", "1.", "1e", ".5",
+            "+1",
             "tru", "nul", "\"a", "\"\\x\"", "\"\\u12g4\"", "\"\n\"", "1 1", "NaN", "'a'", "[\"a\":1]",
         ])
     func malformed(text: String) {
@@ -78,7 +79,8 @@ import Testing
 
     @Test("null stands for absence, and of two members with one key the last counts")
     func nulls() throws {
-        let text = #"{"metadata":{"name":"a","name":"b","creationTimestamp":null,"labels":null},"spec":null,"status":{"loadBalancer":{}}}"#
+        let text =
+            #"{"metadata":{"name":"a","name":"b","creationTimestamp":null,"labels":null},"spec":null,"status":{"loadBalancer":{}}}"#
         let service = try Service(EncodedObject(encoding: .json, bytes: Array(text.utf8)))
         #expect(service.metadata.name == "b" && service.metadata.creationTimestamp == nil && service.spec == .init())
     }

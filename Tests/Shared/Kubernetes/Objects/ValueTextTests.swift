@@ -18,7 +18,11 @@ import Testing
         #expect(Quantity(text)?.nanos == nanos)
     }
 
-    @Test("what Kubernetes does not write is no quantity", arguments: ["", "-", "m", "1.2.3", "1 Gi", "1Kib", "1ki", "1e", "1e+", "1e1x", "0x1", "1Zi", "Ki", ".", "1i", "½"])
+    @Test(
+        "what Kubernetes does not write is no quantity",
+        arguments: [
+            "", "-", "m", "1.2.3", "1 Gi", "1Kib", "1ki", "1e", "1e+", "1e1x", "0x1", "1Zi", "Ki", ".", "1i", "½",
+        ])
     func badQuantities(text: String) {
         #expect(Quantity(text) == nil)
     }
@@ -26,7 +30,8 @@ import Testing
     @Test("quantities beyond 64 bits end at the bound, and rounding goes away from zero")
     func quantityBounds() throws {
         let largest = Int128(Int64.max) * 1_000_000_000
-        for text in ["100E", "9223372036854775808", "1e30", "99999999999999999999999999999999999999999999", "1e999999"] {
+        for text in ["100E", "9223372036854775808", "1e30", "99999999999999999999999999999999999999999999", "1e999999"]
+        {
             #expect(Quantity(text)?.nanos == largest)
             #expect(Quantity("-" + text)?.nanos == -largest)
         }
@@ -64,7 +69,13 @@ import Testing
         #expect(Timestamp(seconds: .max).text() == nil)
     }
 
-    @Test("what RFC 3339 forbids is no time", arguments: ["", "2026-07-24", "2026-13-01T00:00:00Z", "2026-02-29T00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01T00:00:00", "2026-01-01 00:00:00Z", "2026-01-01T00:00:00.Z", "2026-01-01T00:00:00Zx", "26-01-01T00:00:00Z"])
+    @Test(
+        "what RFC 3339 forbids is no time",
+        arguments: [
+            "", "2026-07-24", "2026-13-01T00:00:00Z", "2026-02-29T00:00:00Z", "2026-01-01T24:00:00Z",
+            "2026-01-01T00:00:00", "2026-01-01 00:00:00Z", "2026-01-01T00:00:00.Z", "2026-01-01T00:00:00Zx",
+            "26-01-01T00:00:00Z",
+        ])
     func badTimes(text: String) {
         #expect(Timestamp(text) == nil)
     }

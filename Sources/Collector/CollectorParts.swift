@@ -1,0 +1,233 @@
+import AsyncHTTPClient
+import DeltaStream
+import Glibc
+import Kubernetes
+import Logging
+import NIOCore
+import ProcessRuntime
+import ServiceLifecycle
+
+/// Everything that runs, wired from the options.
+struct CollectorParts {
+    private(set) var services: [any ServiceLifecycle.Service] = []
+    private let kubeletHTTP: HTTPClient
+    private let client: APIClient?
+
+    /// - Parameter listening: called once the metrics API is served, with its address.
+    init(
+        _ command: CollectorCommand, logger: Logger, listening: @escaping @Sendable (HTTPAddress) -> Void = { _ in }
+    ) throws {
+        Self.warn(command, logger)
+        let registry = MetricsRegistry()
+        registry.gauge(
+            "mizzen_build_info", help: "Version of this program.", labels: [("version", MizzenVersion.current)]
+        ).set(1)
+        let store = UsageStore(resolution: command.kubelets.metricResolution.nanoseconds)
+        let catalog = Self.catalog(registry, logger)
+        let tls = try ServingCertificate.configuration(
+            certificateFile: command.serving.tlsCertFile, keyFile: command.serving.tlsPrivateKeyFile,
+            directory: command.serving.certDir)
+        let nodeSelector = try LabelQuery(command.kubelets.nodeSelector)
+        let configuration = try Self.clientConfiguration(command)
+        let trust = try KubeletTrust(command.kubelets, configuration, logger: logger)
+        let stream = try CollectorStreams(command, catalog, store, logger)
+        Self.register(store, catalog, stream.publisher, in: registry)
+        // Clients come last: they must be shut down, and from here on nothing fails.
+        client = try configuration.map { try Self.apiClient($0, logger) }
+        kubeletHTTP = Self.kubeletHTTP(command.kubelets)
+
+        let publisher = stream.publisher
+        let schedule = ScrapeSchedule(
+            catalog: catalog,
+            client: KubeletClient(
+                http: kubeletHTTP, addressing: command.kubelets.addressing,
+                timeout: command.kubelets.kubeletRequestTimeout.duration,
+                credentials: { try await trust.current() }),
+            interval: command.kubelets.metricResolution.duration, selector: nodeSelector, collector: command.name,
+            metrics: ScrapeMetrics(registry), logger: logger,
+            sink: { outcome in
+                store.apply(outcome.sample)
+                publisher.publish(outcome.sample)
+            },
+            forget: { node in
+                store.forget(node: node)
+                publisher.forget(node: node)
+            })
+        let port = PortBox(command.serving.securePort)
+        let api = Self.api(command, catalog, store, nodeSelector, registry, client, port, logger)
+        services = stream.services + [schedule]
+        services.append(
+            MetricsAPIServer(address: command.serving.address, tls: tls, api: api, logger: logger) {
+                port.set($0.port)
+                listening($0)
+            })
+        if let address = command.http { addHealth(address, api, registry, logger) }
+    }
+
+    func shutdown() async throws {
+        try await kubeletHTTP.shutdown()
+        try await client?.shutdown()
+    }
+
+    private static func warn(_ command: CollectorCommand, _ logger: Logger) {
+        let resolution = command.kubelets.metricResolution
+        if resolution.nanoseconds < 10_000_000_000 {
+            logger.warning(
+                "the metric resolution is finer than kubelets measure; answers may repeat or be missing",
+                metadata: ["metric-resolution": "\(resolution)"])
+        }
+        if command.kubelets.kubeletRequestTimeout.nanoseconds > resolution.nanoseconds / 10 * 9 {
+            logger.warning(
+                "the kubelet request timeout is not smaller than the metric resolution; slow kubelets are scraped late",
+                metadata: [
+                    "kubelet-request-timeout": "\(command.kubelets.kubeletRequestTimeout)",
+                    "metric-resolution": "\(resolution)",
+                ])
+        }
+        if command.serving.insecureSkipAuthorization {
+            logger.warning(
+                "EVERYONE WHO REACHES THIS ADDRESS CAN READ ALL METRICS: --insecure-skip-authorization is set",
+                metadata: ["address": "\(command.serving.address)"])
+        }
+    }
+
+    private static func catalog(_ registry: MetricsRegistry, _ logger: Logger) -> ClusterCatalog {
+        let counter = registry.counter(
+            "mizzen_collector_undecodable_objects_total", help: "Objects of the stream that were skipped.")
+        return ClusterCatalog { resource, name, reason in
+            if counter.value == 0 {
+                logger.error(
+                    "object skipped; further ones are only counted",
+                    metadata: ["resource": "\(resource)", "name": "\(name)", "reason": "\(reason)"])
+            }
+            counter.add()
+        }
+    }
+
+    /// Nil if no API server is known, which leaves everyone anonymous.
+    private static func clientConfiguration(_ command: CollectorCommand) throws -> ClientConfiguration? {
+        do throws(CredentialError) {
+            if let path = command.kubeconfig { return try ClientConfiguration.kubeconfig(path: path) }
+            // metrics-server takes the service account of its pod when nothing is said.
+            // Safe: only compared, and nothing in this process sets variables.
+            let isInPod = unsafe getenv("KUBERNETES_SERVICE_HOST") != nil
+            return command.inCluster || isInPod ? try ClientConfiguration.inCluster() : nil
+        } catch {
+            throw ProcessError(code: ExitStatus.configuration, message: "\(error)")
+        }
+    }
+
+    private static func apiClient(_ configuration: ClientConfiguration, _ logger: Logger) throws -> APIClient {
+        do throws(CredentialError) {
+            return try APIClient(
+                configuration, userAgent: "mizzen-collector/\(MizzenVersion.current)", logger: logger)
+        } catch {
+            throw ProcessError(code: ExitStatus.configuration, message: "\(error)")
+        }
+    }
+
+    private static func kubeletHTTP(_ options: KubeletOptions) -> HTTPClient {
+        var configuration = HTTPClient.Configuration()
+        configuration.redirectConfiguration = .disallow
+        configuration.timeout.connect = TimeAmount(options.kubeletRequestTimeout.duration)
+        // Connections outlive the pause between two scrapes: a TLS handshake costs more than a scrape.
+        configuration.connectionPool.idleTimeout = .nanoseconds(
+            options.metricResolution.nanoseconds + 30_000_000_000)
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }
+
+    private static func api(
+        _ command: CollectorCommand, _ catalog: ClusterCatalog, _ store: UsageStore, _ nodeSelector: LabelQuery,
+        _ registry: MetricsRegistry, _ client: APIClient?, _ port: PortBox, _ logger: Logger
+    ) -> MetricsAPI {
+        let health = CollectorHealth(catalog: catalog, store: store)
+        return MetricsAPI(
+            catalog: catalog, store: store, access: access(command, client, logger),
+            alwaysAllowedPaths: command.serving.authorizationAlwaysAllowPaths.split(separator: ",").map(String.init),
+            nodeSelector: nodeSelector, livez: health.livez, readyz: health.readyz, registry: registry,
+            freshness: registry.histogram(
+                "metrics_server_api_metric_freshness_seconds", help: "Age of metrics when they were answered.",
+                buckets: freshnessBuckets),
+            port: { port.value }, now: { WallClock.nanoseconds() }, logger: logger)
+    }
+
+    /// metrics-server's: twenty from 1 s on, each 1.364 times the one before.
+    private static let freshnessBuckets: [Double] = (1..<20).reduce(into: [1]) { bounds, _ in
+        bounds.append((bounds.last ?? 1) * 1.364)
+    }
+
+    private static func access(
+        _ command: CollectorCommand, _ client: APIClient?, _ logger: Logger
+    ) -> any AccessControl {
+        if command.serving.insecureSkipAuthorization { return OpenAccess() }
+        if let client {
+            return CachedAccess(DelegatedAccess(client: client), lifetimes: command.serving.lifetimes)
+        }
+        logger.warning(
+            "no API server is known, so nobody may read metrics; give --kubeconfig or --in-cluster")
+        return NoAccess()
+    }
+
+    private static func register(
+        _ store: UsageStore, _ catalog: ClusterCatalog, _ publisher: SamplePublisher, in registry: MetricsRegistry
+    ) {
+        let points = "metrics_server_storage_points"
+        let help = "Nodes and containers that have usage to answer with."
+        registry.gauge(points, help: help, labels: [("type", "node")]) { Double(store.counts.nodes) }
+        registry.gauge(points, help: help, labels: [("type", "container")]) { Double(store.counts.containers) }
+        let objects = "mizzen_collector_objects"
+        registry.gauge(objects, help: "Objects known from the stream.", labels: [("resource", "nodes")]) {
+            Double(catalog.counts.nodes)
+        }
+        registry.gauge(objects, help: "Objects known from the stream.", labels: [("resource", "pods")]) {
+            Double(catalog.counts.pods)
+        }
+        registry.gauge("mizzen_collector_samples_published", help: "Samples published since the start.") {
+            Double(publisher.publishedCount)
+        }
+    }
+
+    private mutating func addHealth(
+        _ address: HTTPAddress, _ api: MetricsAPI, _ registry: MetricsRegistry, _ logger: Logger
+    ) {
+        services.append(
+            HTTPEndpoints(
+                address: address,
+                routes: [
+                    "/livez": { api.livez.answer("livez", verbose: false) },
+                    "/readyz": { api.readyz.answer("readyz", verbose: false) },
+                    "/metrics": { .metrics(registry.render()) },
+                ],
+                logger: logger))
+    }
+}
+
+/// The collector's ends of the streams: objects in, samples out, and samples of others in.
+private struct CollectorStreams {
+    let publisher: SamplePublisher
+    private(set) var services: [any ServiceLifecycle.Service] = []
+
+    /// - Throws: `ProcessError` naming the endpoint that cannot be used.
+    init(
+        _ command: CollectorCommand, _ catalog: ClusterCatalog, _ store: UsageStore, _ logger: Logger
+    ) throws(ProcessError) {
+        do throws(DeltaStreamError) {
+            let publisher = try SamplePublisher(command.samples, logger: logger)
+            let subscriber = try Subscriber(
+                deltas: command.deltas, snapshots: command.snapshots,
+                filter: [TopicFilter(.nodes), TopicFilter(.pods)], consumer: catalog, logger: logger)
+            self.publisher = publisher
+            services = [
+                CancellableService { try await subscriber.run() }, CancellableService { try await publisher.run() },
+            ]
+            let peers = command.peerSamples.split(separator: ",").map(String.init)
+            if !peers.isEmpty {
+                let others = try SampleSubscriber(endpoints: peers, logger: logger) { store.apply($0) }
+                services.append(CancellableService { try await others.run() })
+            }
+        } catch {
+            throw ProcessError(code: ExitStatus.unavailable, message: error.message, place: error.place)
+        }
+    }
+}

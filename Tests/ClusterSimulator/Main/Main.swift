@@ -1,0 +1,7 @@
+import ClusterSimulator
+import ProcessRuntime
+
+@main
+enum Main {
+    static func main() async { await ProcessMain.run(SimulatorCommand.self) }
+}

@@ -1,6 +1,0 @@
-import ArgumentParser
-import ClusterSimulator
-
-@main
-struct Command: ParsableCommand {
-}
