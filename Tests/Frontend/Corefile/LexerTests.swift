@@ -20,12 +20,14 @@ struct LexerTests {
         Case(name: "a comment ends with its line", text: "a # b c\nd", rows: [["a"], ["d"]]),
         Case(name: "a comment may begin in the middle of a word", text: "ab#c\nd", rows: [["ab"], ["d"]]),
         Case(name: "quotes keep spaces and comment signs", text: #"a "b # c" d"#, rows: [["a", "b # c", "d"]]),
-        Case(name: "quotes may span lines and stay one row", text: "a \"b\nc\" d\ne", rows: [["a", "b\nc", "d"], ["e"]]),
+        Case(
+            name: "quotes may span lines and stay one row", text: "a \"b\nc\" d\ne", rows: [["a", "b\nc", "d"], ["e"]]),
         Case(name: "an escaped quote is a quote", text: #""a\"b""#, rows: [["a\"b"]]),
         Case(name: "other backslashes in quotes stand for themselves", text: #""a\nb\\""#, rows: [[#"a\nb\\"#]]),
         Case(name: "an empty quoted word is a word", text: #"a """#, rows: [["a", ""]]),
         Case(name: "a quote inside a word is part of it", text: #"a"b c"#, rows: [["a\"b", "c"]]),
-        Case(name: "a backslash at the line's end joins lines", text: "a b \\\n c\nd", rows: [["a", "b", "c"], ["d"]]),
+        Case(
+            name: "a backslash at the line's end joins lines", text: "a b \\\n c\nd", rows: [["a", "b", "c"], ["d"]]),
         Case(name: "a backslash at a word's end joins lines too", text: "a b\\\r\nc", rows: [["a", "b", "c"]]),
         Case(name: "a backslash elsewhere is part of a word", text: #"a\.b"#, rows: [[#"a\.b"#]]),
         Case(name: "braces are words where they stand alone", text: "a {\n}\n", rows: [["a", "{"], ["}"]]),
@@ -50,7 +52,11 @@ struct LexerTests {
 
     @Test("an open quote is an error where it opens")
     func openQuote() {
-        #expect(throws: CorefileError(file: "Corefile", line: 2, message: "expected a closing '\"' for the quote that opens here, found the end of the file")) {
+        #expect(
+            throws: CorefileError(
+                file: "Corefile", line: 2,
+                message: "expected a closing '\"' for the quote that opens here, found the end of the file")
+        ) {
             try Lexer.tokens(of: Array("a\nb \"c\nd".utf8), file: "Corefile")
         }
     }

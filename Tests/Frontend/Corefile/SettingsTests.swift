@@ -30,7 +30,9 @@ struct SettingsTests {
 
     @Test("errors takes its options")
     func errors() throws {
-        let errors = try block("errors {\n stacktrace\n consolidate 5m \"^a b$\" warning show_first\n consolidate 30s x\n}").errors[0]
+        let errors = try block(
+            "errors {\n stacktrace\n consolidate 5m \"^a b$\" warning show_first\n consolidate 30s x\n}"
+        ).errors[0]
         #expect(errors.stacktrace)
         #expect(
             errors.consolidations == [
@@ -42,10 +44,14 @@ struct SettingsTests {
     @Test("hosts takes its options and entries")
     func hosts() throws {
         let hosts = try block(
-            "hosts /tmp/h a.org 10.0.0.0/8 {\n 192.0.2.1 x.a.org y.a.org\n fe80::1%eth0 z.a.org\n ttl 60\n no_reverse\n reload 0s\n fallthrough a.org\n}").hosts[0]
+            "hosts /tmp/h a.org 10.0.0.0/8 {\n 192.0.2.1 x.a.org y.a.org\n fe80::1%eth0 z.a.org\n ttl 60\n no_reverse\n reload 0s\n fallthrough a.org\n}"
+        ).hosts[0]
         #expect(hosts.path == "/tmp/h")
         #expect(hosts.zones.map(\.text) == ["a.org.", "10.in-addr.arpa."])
-        #expect(hosts.entries.map { "\($0.address) \($0.names.map(\.text))" } == [#"192.0.2.1 ["x.a.org.", "y.a.org."]"#, #"fe80::1 ["z.a.org."]"#])
+        #expect(
+            hosts.entries.map { "\($0.address) \($0.names.map(\.text))" } == [
+                #"192.0.2.1 ["x.a.org.", "y.a.org."]"#, #"fe80::1 ["z.a.org."]"#,
+            ])
         #expect(hosts.timeToLive == 60)
         #expect(!hosts.answersReverse)
         #expect(hosts.reload == .zero)
@@ -69,13 +75,15 @@ struct SettingsTests {
               failover REFUSED
               failfast_all_unhealthy_upstreams
             }
-            """).forward[0]
+            """
+        ).forward[0]
         #expect(forward.from.text == "example.org.")
         let v6 = try #require(IPAddress("2001:db8::1"))
         let other = try #require(IPAddress("2001:db8::2"))
         #expect(
             forward.targets == [
-                .address(.v4(0xC000_0201), port: 54), .address(v6, port: 55), .address(other, port: 53), .address(.v4(0xC000_0203), port: 53),
+                .address(.v4(0xC000_0201), port: 54), .address(v6, port: 55), .address(other, port: 53),
+                .address(.v4(0xC000_0203), port: 53),
                 .resolverFile("/etc/resolv.conf"),
             ])
         #expect(forward.except.map(\.text) == ["a.example.org.", "0.10.in-addr.arpa.", "1.10.in-addr.arpa."])
@@ -100,8 +108,10 @@ struct SettingsTests {
     @Test(
         "durations are Go's",
         arguments: [
-            ("0", Duration.zero), ("5s", .seconds(5)), ("1m30s", .seconds(90)), ("1.5h", .seconds(5400)), ("100ms", .milliseconds(100)),
-            ("2us", .microseconds(2)), ("2µs", .microseconds(2)), ("7ns", .nanoseconds(7)), ("-1s", .seconds(-1)), (".5s", .milliseconds(500)),
+            ("0", Duration.zero), ("5s", .seconds(5)), ("1m30s", .seconds(90)), ("1.5h", .seconds(5400)),
+            ("100ms", .milliseconds(100)),
+            ("2us", .microseconds(2)), ("2µs", .microseconds(2)), ("7ns", .nanoseconds(7)), ("-1s", .seconds(-1)),
+            (".5s", .milliseconds(500)),
         ])
     func durations(text: String, duration: Duration) {
         #expect(Duration(goNotation: text) == duration)

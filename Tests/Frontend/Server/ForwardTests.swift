@@ -14,11 +14,15 @@ struct ForwardTests {
         big.example.com. 300 TXT "\(String(repeating: "c", count: 250))"
         """
 
-    private func ask(_ frontend: RunningFrontend, _ packet: [UInt8], overStream: Bool = false) async throws -> MessageText {
+    private func ask(_ frontend: RunningFrontend, _ packet: [UInt8], overStream: Bool = false) async throws
+        -> MessageText
+    {
         let address = frontend.address
         return try MessageText(
             try await onThread {
-                overStream ? try TestClient.askOverStream([packet], address)[0] : try TestClient.ask(packet, address, milliseconds: 9000)
+                overStream
+                    ? try TestClient.askOverStream([packet], address)[0]
+                    : try TestClient.ask(packet, address, milliseconds: 9000)
             })
     }
 
@@ -31,7 +35,9 @@ struct ForwardTests {
         let upstream = try TestUpstream(Self.zone)
         let frontend = try await RunningFrontend(corefile([upstream]))
         let address = frontend.address
-        let octets = try await onThread { try TestClient.ask(try TestPacket.query("One.example.com", .a, id: 0xBEEF, advertisedSize: 1400), address) }
+        let octets = try await onThread {
+            try TestClient.ask(try TestPacket.query("One.example.com", .a, id: 0xBEEF, advertisedSize: 1400), address)
+        }
         let text = try MessageText(octets)
         #expect(octets[0] == 0xBE && octets[1] == 0xEF)
         #expect(text.code == "NOERROR" && text.flags == "QR AA RD")
@@ -66,7 +72,8 @@ struct ForwardTests {
         let packet = try TestPacket.query("big.example.com", .init(rawValue: 16))
         #expect(try await ask(preferring, packet, overStream: true).answer.count == 3)
         try await preferring.stop()
-        #expect(upstream.questions == ["tcp one.example.com. A", "udp big.example.com. TXT", "tcp big.example.com. TXT"])
+        #expect(
+            upstream.questions == ["tcp one.example.com. A", "udp big.example.com. TXT", "tcp big.example.com. TXT"])
         upstream.stop()
     }
 
@@ -76,7 +83,10 @@ struct ForwardTests {
         let frontend = try await RunningFrontend(corefile([upstream]))
         let address = frontend.address
         let answers = try await onThread {
-            try TestClient.askOverStream(try (1...300).map { try TestPacket.query($0 % 2 == 0 ? "one.example.com" : "none.example.com", .a, id: UInt16($0)) }, address)
+            try TestClient.askOverStream(
+                try (1...300).map {
+                    try TestPacket.query($0 % 2 == 0 ? "one.example.com" : "none.example.com", .a, id: UInt16($0))
+                }, address)
         }
         #expect(Set(answers.map { Int($0[0]) << 8 | Int($0[1]) }) == Set(1...300))
         for answer in answers { #expect(try MessageText(answer).code == (answer[1] % 2 == 0 ? "NOERROR" : "NXDOMAIN")) }
@@ -97,7 +107,9 @@ struct ForwardTests {
     func endedStreams() async throws {
         let upstream = try TestUpstream(Self.zone, behaviour: .endsStreams)
         let frontend = try await RunningFrontend(corefile([upstream], "force_tcp"))
-        for _ in 0..<5 { #expect(try await ask(frontend, try TestPacket.query("one.example.com", .a)).answer.count == 1) }
+        for _ in 0..<5 {
+            #expect(try await ask(frontend, try TestPacket.query("one.example.com", .a)).answer.count == 1)
+        }
         try await frontend.stop()
         upstream.stop()
     }
@@ -108,8 +120,11 @@ struct ForwardTests {
         gone.stop()
         let upstream = try TestUpstream(Self.zone)
         // A port that nothing listens on any more: bound and let go of.
-        let unused = SocketAddress(address: .v4(0x7F00_0001), port: try Socket.boundPort(try Socket.listening(.datagram, on: .init(address: .v4(0x7F00_0001), port: 0))))
-        let both = try await RunningFrontend(".:0 {\n bind 127.0.0.1\n forward . \(unused) \(upstream.address) {\n  policy sequential\n }\n}")
+        let unused = SocketAddress(
+            address: .v4(0x7F00_0001),
+            port: try Socket.boundPort(try Socket.listening(.datagram, on: .init(address: .v4(0x7F00_0001), port: 0))))
+        let both = try await RunningFrontend(
+            ".:0 {\n bind 127.0.0.1\n forward . \(unused) \(upstream.address) {\n  policy sequential\n }\n}")
         #expect(try await ask(both, try TestPacket.query("one.example.com", .a)).answer.count == 1)
         try await both.stop()
         let none = try await RunningFrontend(".:0 {\n bind 127.0.0.1\n forward . \(unused)\n}")
@@ -145,7 +160,8 @@ struct ForwardTests {
     func nextForward() async throws {
         let empty = try TestUpstream("example.com. 300 SOA ns.example.com. host.example.com. 1 2 3 4 60")
         let upstream = try TestUpstream(Self.zone)
-        let frontend = try await RunningFrontend(corefile([empty], "next NXDOMAIN", extra: " forward . \(upstream.address)"))
+        let frontend = try await RunningFrontend(
+            corefile([empty], "next NXDOMAIN", extra: " forward . \(upstream.address)"))
         #expect(try await ask(frontend, try TestPacket.query("one.example.com", .a)).answer.count == 1)
         #expect(empty.questions.count == 1)
         try await frontend.stop()
@@ -172,7 +188,8 @@ struct ForwardTests {
         let frontend = try await RunningFrontend(corefile([silent], "max_concurrent 2"))
         let address = frontend.address
         let refused = try await onThread {
-            let socket = try TestClient.open(address, sending: try (1...5).map { try TestPacket.query("one.example.com", .a, id: UInt16($0)) })
+            let socket = try TestClient.open(
+                address, sending: try (1...5).map { try TestPacket.query("one.example.com", .a, id: UInt16($0)) })
             return try TestClient.read(3, from: socket).map { try MessageText($0).code }
         }
         #expect(refused == ["REFUSED", "REFUSED", "REFUSED"])

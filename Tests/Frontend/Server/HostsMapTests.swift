@@ -9,12 +9,15 @@ import TestSupport
 struct HostsMapTests {
     private func map(_ text: String, zones: [String] = ["."], answersReverse: Bool = true) -> HostsMap {
         HostsMap(
-            HostsSettings.entries(ofFile: Array(text.utf8)), zones: zones.compactMap { ZoneName($0) }, answersReverse: answersReverse)
+            HostsSettings.entries(ofFile: Array(text.utf8)), zones: zones.compactMap { ZoneName($0) },
+            answersReverse: answersReverse)
     }
 
     @Test("a hosts file gives names their addresses and addresses their names")
     func entries() throws {
-        let map = map("# comment\n192.0.2.1 a.org b.org # c.org\n\n2001:db8::1\ta.org\nfe80::1%eth0 d.org\nnonsense e.org\n192.0.2.3\n")
+        let map = map(
+            "# comment\n192.0.2.1 a.org b.org # c.org\n\n2001:db8::1\ta.org\nfe80::1%eth0 d.org\nnonsense e.org\n192.0.2.3\n"
+        )
         let found = try #require(map.addresses(of: try DNSName("a.org")))
         #expect(found.v4.map(\.description) == ["192.0.2.1"])
         #expect(found.v6.map(\.description) == ["2001:db8::1"])

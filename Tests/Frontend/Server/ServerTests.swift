@@ -118,7 +118,9 @@ struct ServerTests {
     }
 
     static let header: [UInt8] = [0x12, 0x34, 0x01, 0x00, 0, 1, 0, 0, 0, 0, 0, 0]
-    static let question: [UInt8] = [3, 0x6f, 0x6e, 0x65, 7, 0x65, 0x78, 0x61, 0x6d, 0x70, 0x6c, 0x65, 3, 0x6f, 0x72, 0x67, 0, 0, 1, 0, 1]
+    static let question: [UInt8] = [
+        3, 0x6f, 0x6e, 0x65, 7, 0x65, 0x78, 0x61, 0x6d, 0x70, 0x6c, 0x65, 3, 0x6f, 0x72, 0x67, 0, 0, 1, 0, 1,
+    ]
 
     static let garbage: [Garbage] = [
         Garbage(name: "nothing at all", packet: []),
@@ -126,12 +128,16 @@ struct ServerTests {
         Garbage(name: "an answer", packet: [0x12, 0x34, 0x81, 0x80] + header[4...] + question),
         Garbage(name: "a header alone", packet: header, code: "FORMERR"),
         Garbage(name: "no question", packet: [0x12, 0x34, 0x01, 0, 0, 0, 0, 0, 0, 0, 0, 0], code: "FORMERR"),
-        Garbage(name: "two questions", packet: [0x12, 0x34, 0x01, 0, 0, 2, 0, 0, 0, 0, 0, 0] + question + question, code: "FORMERR"),
+        Garbage(
+            name: "two questions", packet: [0x12, 0x34, 0x01, 0, 0, 2, 0, 0, 0, 0, 0, 0] + question + question,
+            code: "FORMERR"),
         Garbage(name: "a label that goes beyond the packet", packet: header + [63, 0x61], code: "FORMERR"),
         Garbage(name: "a name that points at itself", packet: header + [0xC0, 12, 0, 1, 0, 1], code: "FORMERR"),
         Garbage(name: "another operation", packet: [0x12, 0x34, 0x28, 0x00] + header[4...] + question, code: "NOTIMP"),
         Garbage(name: "another class", packet: header + question.dropLast() + [3], code: "REFUSED"),
-        Garbage(name: "a later EDNS", packet: header.dropLast() + [1] + question + [0, 0, 41, 16, 0, 0, 1, 0, 0, 0, 0], code: "BADVERS"),
+        Garbage(
+            name: "a later EDNS", packet: header.dropLast() + [1] + question + [0, 0, 41, 16, 0, 0, 1, 0, 0, 0, 0],
+            code: "BADVERS"),
     ]
 
     @Test("what is no query gets an error or silence, and the server goes on", arguments: garbage)
@@ -155,11 +161,14 @@ struct ServerTests {
             let socket = try Socket.connecting(.datagram, to: address)
             for round in 0..<2000 {
                 var packet = Self.header + Self.question
-                for _ in 0..<Int.random(in: 0...6, using: &random) { packet[Int.random(in: 2..<packet.count, using: &random)] = .random(in: 0...255, using: &random) }
+                for _ in 0..<Int.random(in: 0...6, using: &random) {
+                    packet[Int.random(in: 2..<packet.count, using: &random)] = .random(in: 0...255, using: &random)
+                }
                 if round % 3 == 0 { packet = Array(packet.prefix(Int.random(in: 0...packet.count, using: &random))) }
                 _ = try Socket.send(packet.span, on: socket)
             }
-            let stream = try TestClient.open(address, sending: (0..<50).map { _ in (0..<30).map { _ in .random(in: 0...255, using: &random) } })
+            let stream = try TestClient.open(
+                address, sending: (0..<50).map { _ in (0..<30).map { _ in .random(in: 0...255, using: &random) } })
             withExtendedLifetime(stream) {}
             return try TestClient.ask(try TestPacket.query("one.example.org", .a), address)
         }
@@ -186,7 +195,9 @@ struct ServerTests {
             }
             """
         let texts = try await with(corefile) { address in
-            try ["a.example.org", "a.sub.example.org", "A.SUB.EXAMPLE.ORG", "other.org", "x.empty.org", "b.example.org"].map {
+            try [
+                "a.example.org", "a.sub.example.org", "A.SUB.EXAMPLE.ORG", "other.org", "x.empty.org", "b.example.org",
+            ].map {
                 try MessageText(try TestClient.ask(try TestPacket.query($0, .a), address))
             }
         }
@@ -216,10 +227,15 @@ struct ServerTests {
         let second = try await RunningFrontend(Self.hosts.replacing(":0 {", with: ":\(address.port) {"), threads: 2)
         let ask: @Sendable () throws -> Int = {
             // Different source ports are spread over all sockets of the port.
-            try (0..<100).filter { _ in try MessageText(try TestClient.ask(try TestPacket.query("one.example.org", .a), address)).answer.count == 2 }.count
+            try (0..<100).filter { _ in
+                try MessageText(try TestClient.ask(try TestPacket.query("one.example.org", .a), address)).answer.count
+                    == 2
+            }.count
         }
         #expect(try await onThread(ask) == 100)
-        func served(_ frontend: RunningFrontend) -> String { String(decoding: frontend.control.metrics.render(), as: UTF8.self) }
+        func served(_ frontend: RunningFrontend) -> String {
+            String(decoding: frontend.control.metrics.render(), as: UTF8.self)
+        }
         try await first.stop()
         #expect(try await onThread(ask) == 100)
         try await second.stop()
@@ -237,12 +253,14 @@ struct ServerTests {
         try folder.write(Array(".:\(port) {\n bind 127.0.0.1\n}".utf8), to: "Corefile")
         let error = #expect(throws: ProcessError.self) {
             try FrontendControl(
-                options: .init(corefile: folder.path("Corefile"), table: "", threads: 1), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+                options: .init(corefile: folder.path("Corefile"), table: "", threads: 1),
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         }
         #expect(error?.place == "\(folder.path("Corefile")):1")
         #expect(
             error?.message
-                == "cannot listen for DNS on 127.0.0.1:\(port): another program has this port; stop it, or choose another port or a 'bind' address in the Corefile")
+                == "cannot listen for DNS on 127.0.0.1:\(port): another program has this port; stop it, or choose another port or a 'bind' address in the Corefile"
+        )
         withExtendedLifetime(other) {}
     }
 
@@ -254,7 +272,9 @@ struct ServerTests {
         name.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
         // Safe: the pointer is to this frame's struct, for the call.
         let result = unsafe withUnsafePointer(to: &name) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe bind(descriptor.raw, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe bind(descriptor.raw, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
         }
         #expect(result == 0)
         #expect(listen(descriptor.raw, 1) == 0)
@@ -265,14 +285,19 @@ struct ServerTests {
     func noInterface() throws {
         let configuration = try parse(".:0 {\n bind nosuch0\n}")
         let error = #expect(throws: ProcessError.self) {
-            try ServingPlan(configuration, metrics: FrontendMetrics(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            try ServingPlan(
+                configuration, metrics: FrontendMetrics(),
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         }
-        #expect(error?.description == "Corefile:1: bind: expected an IP address or an interface of this host, found 'nosuch0'")
+        #expect(
+            error?.description
+                == "Corefile:1: bind: expected an IP address or an interface of this host, found 'nosuch0'")
     }
 
     @Test("without a record table the cluster's names are SERVFAIL and others are answered")
     func noTable() async throws {
-        let corefile = ".:0 {\n bind 127.0.0.1\n hosts /nonexistent {\n  192.0.2.1 one.example.org\n  fallthrough\n }\n kubernetes cluster.local\n}"
+        let corefile =
+            ".:0 {\n bind 127.0.0.1\n hosts /nonexistent {\n  192.0.2.1 one.example.org\n  fallthrough\n }\n kubernetes cluster.local\n}"
         let codes = try await with(corefile) { address in
             try ["one.example.org", "kubernetes.default.svc.cluster.local"].map {
                 try MessageText(try TestClient.ask(try TestPacket.query($0, .a), address)).code
@@ -286,7 +311,9 @@ struct ServerTests {
         let frontend = try await RunningFrontend(Self.hosts)
         let address = frontend.address
         func answer() async throws -> [String] {
-            try MessageText(try await onThread { try TestClient.ask(try TestPacket.query("one.example.org", .a), address) }).answer
+            try MessageText(
+                try await onThread { try TestClient.ask(try TestPacket.query("one.example.org", .a), address) }
+            ).answer
         }
         let fixed = Self.hosts.replacing(":0 {", with: ":\(address.port) {")
         try await frontend.rewrite(fixed.replacing("192.0.2.2 one", with: "192.0.2.9 one"))
