@@ -103,7 +103,7 @@ struct ServerTests {
         let answers = try await with { address in
             let packet = try TestPacket.query("one.example.org", .a)
             let socket = try TestClient.open(address, sending: [packet, packet])
-            shutdown(socket.raw, Int32(SHUT_WR.rawValue))
+            shutdown(socket.raw, Int32(SHUT_WR))
             return try TestClient.read(3, from: socket)
         }
         #expect(answers.count == 2)
@@ -122,10 +122,10 @@ struct ServerTests {
         3, 0x6f, 0x6e, 0x65, 7, 0x65, 0x78, 0x61, 0x6d, 0x70, 0x6c, 0x65, 3, 0x6f, 0x72, 0x67, 0, 0, 1, 0, 1,
     ]
 
-    static let garbage: [Garbage] = [
+    static let packets: [Garbage] = [
         Garbage(name: "nothing at all", packet: []),
         Garbage(name: "less than a header", packet: Array(header.prefix(11))),
-        Garbage(name: "an answer", packet: [0x12, 0x34, 0x81, 0x80] + header[4...] + question),
+        Garbage(name: "an answer", packet: [0x12, 0x34, 0x81, 0x80] + Array(header[4...]) + question),
         Garbage(name: "a header alone", packet: header, code: "FORMERR"),
         Garbage(name: "no question", packet: [0x12, 0x34, 0x01, 0, 0, 0, 0, 0, 0, 0, 0, 0], code: "FORMERR"),
         Garbage(
@@ -133,15 +133,15 @@ struct ServerTests {
             code: "FORMERR"),
         Garbage(name: "a label that goes beyond the packet", packet: header + [63, 0x61], code: "FORMERR"),
         Garbage(name: "a name that points at itself", packet: header + [0xC0, 12, 0, 1, 0, 1], code: "FORMERR"),
-        Garbage(name: "another operation", packet: [0x12, 0x34, 0x28, 0x00] + header[4...] + question, code: "NOTIMP"),
-        Garbage(name: "another class", packet: header + question.dropLast() + [3], code: "REFUSED"),
+        Garbage(name: "another operation", packet: [0x12, 0x34, 0x28, 0x00] + Array(header[4...]) + question, code: "NOTIMP"),
+        Garbage(name: "another class", packet: header + Array(question.dropLast()) + [3], code: "REFUSED"),
         Garbage(
-            name: "a later EDNS", packet: header.dropLast() + [1] + question + [0, 0, 41, 16, 0, 0, 1, 0, 0, 0, 0],
+            name: "a later EDNS", packet: Array(header.dropLast()) + [1] + question + [0, 0, 41, 16, 0, 0, 1, 0, 0, 0, 0],
             code: "BADVERS"),
     ]
 
-    @Test("what is no query gets an error or silence, and the server goes on", arguments: garbage)
-    func garbage(example: Garbage) async throws {
+    @Test("what is no query gets an error or silence, and the server goes on", arguments: packets)
+    func notAQuery(example: Garbage) async throws {
         let (answer, after) = try await with { address in
             let socket = try Socket.connecting(.datagram, to: address)
             _ = try Socket.send(example.packet.span, on: socket)
