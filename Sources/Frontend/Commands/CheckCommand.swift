@@ -26,9 +26,11 @@ struct CheckCommand: AsyncParsableCommand {
         text += "\(file): ok\n"
         for block in configuration.blocks {
             let zones = block.addresses.map { "\($0.zone):\($0.port)" }.joined(separator: " ")
-            let hosts = block.bind.isEmpty ? "all addresses" : block.bindAddresses.map(\.description).joined(separator: " ")
+            let hosts =
+                block.bind.isEmpty ? "all addresses" : block.bindAddresses.map(\.description).joined(separator: " ")
             let directives = block.directiveNames.filter { $0 != "bind" }.joined(separator: " ")
-            text += "  dns  \(zones)  on \(hosts): \(directives.isEmpty ? "nothing, every query is refused" : directives)\n"
+            text +=
+                "  dns  \(zones)  on \(hosts): \(directives.isEmpty ? "nothing, every query is refused" : directives)\n"
         }
         for (address, paths) in configuration.httpAddresses.sorted(by: { $0.key < $1.key }) {
             text += "  http \(address): \(paths.sorted().joined(separator: " "))\n"
@@ -52,7 +54,8 @@ struct DirectivesCommand: AsyncParsableCommand {
         let chosen = pages.filter { name == nil || $0.name == name }
         guard !chosen.isEmpty else {
             throw ProcessError(
-                code: ExitStatus.usage, message: "no directive '\(name ?? "")'; there are \(pages.map(\.name).joined(separator: ", "))")
+                code: ExitStatus.usage,
+                message: "no directive '\(name ?? "")'; there are \(pages.map(\.name).joined(separator: ", "))")
         }
         print(chosen.map(\.manual).joined(separator: "\n"), terminator: "")
     }

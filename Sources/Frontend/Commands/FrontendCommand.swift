@@ -24,7 +24,10 @@ public struct FrontendCommand: AsyncParsableCommand {
     public var threads: Int?
 
     @Option(
-        name: [.customLong("dns-port"), .customLong("dns.port", withSingleDash: true), .customLong("p", withSingleDash: true)],
+        name: [
+            .customLong("dns-port"), .customLong("dns.port", withSingleDash: true),
+            .customLong("p", withSingleDash: true),
+        ],
         help: "The port of zones that name none.")
     public var dnsPort: UInt16 = 53
 
@@ -42,8 +45,11 @@ public struct FrontendCommand: AsyncParsableCommand {
         let logger = logging.makeLogger("mizzen-frontend")
         let service = try FrontendService(
             options: .init(
-                corefile: corefile, table: table, threads: threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount), defaultPort: dnsPort),
+                corefile: corefile, table: table,
+                threads: threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount), defaultPort: dnsPort),
             logger: logger)
-        try await ProcessMain.serve(services: [service], logger: logger, drain: service.drainTime) { await service.reload() }
+        try await ProcessMain.serve(services: [service], logger: logger, drain: service.drainTime) {
+            await service.reload()
+        }
     }
 }

@@ -9,7 +9,9 @@ struct TableCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "table",
         abstract: "Prints what the record table holds.",
-        discussion: "NAME is service.namespace, a full name such as web.default.svc.cluster.local or an address; without it, everything is printed.")
+        discussion:
+            "NAME is service.namespace, a full name such as web.default.svc.cluster.local or an address; without it, everything is printed."
+    )
 
     @Option(help: "The record table.")
     var table = DefaultPaths.table
@@ -32,7 +34,9 @@ struct TableCommand: AsyncParsableCommand {
         }
         guard report.find(name) else {
             throw ProcessError(
-                code: ExitStatus.unavailable, message: "the record table has nothing for '\(name)'; give service.namespace, a full name or an address",
+                code: ExitStatus.unavailable,
+                message:
+                    "the record table has nothing for '\(name)'; give service.namespace, a full name or an address",
                 place: table)
         }
         print(report.text, terminator: "")
@@ -52,9 +56,11 @@ struct TableReport {
         let status = reader.status
         text += "table \(reader.path)\n"
         let age = status.age(at: now).map { "\(Double($0 / 1_000_000) / 1000) s ago" } ?? "never"
-        text += "  written by \(status.writer) (process \(status.writerProcess)), last sign of life \(age), generation \(status.generation)\n"
+        text +=
+            "  written by \(status.writer) (process \(status.writerProcess)), last sign of life \(age), generation \(status.generation)\n"
         for resource in status.resources.sorted(by: { $0.name < $1.name }) {
-            text += "  \(resource.name): \(resource.isSynced ? "synced" : "not synced"), resource version \(resource.resourceVersion)\n"
+            text +=
+                "  \(resource.name): \(resource.isSynced ? "synced" : "not synced"), resource version \(resource.resourceVersion)\n"
         }
         let counts = status.counts
         text += "  \(counts.namespaces) namespaces, \(counts.services) services, \(counts.slices) endpoint slices, "
@@ -98,11 +104,15 @@ struct TableReport {
         var endpoints: [String] = []
         reader.forEachEndpoint(address: address) { slice, endpoint in
             let record = slice.record()
-            endpoints.append("endpoint \(address) of \(record.service).\(record.namespace)\(Self.describe(record.endpoints[endpoint]))\n")
+            endpoints.append(
+                "endpoint \(address) of \(record.service).\(record.namespace)\(Self.describe(record.endpoints[endpoint]))\n"
+            )
         }
         text += endpoints.joined()
         var pods: [String] = []
-        reader.forEachPod(address: address) { pods.append("pod \($0.name.string).\($0.namespace.string) uid \($0.uid.string)\n") }
+        reader.forEachPod(address: address) {
+            pods.append("pod \($0.name.string).\($0.namespace.string) uid \($0.uid.string)\n")
+        }
         text += pods.joined()
     }
 
@@ -120,8 +130,15 @@ struct TableReport {
         guard end >= 2 else { return }
         let namespace = labels[end - 1]
         let name = labels[end - 2]
-        if let service = reader.withService(namespace: Array(namespace.utf8).span, name: Array(name.utf8).span, { $0.record() }) { add(service) }
-        if let pod = reader.withPod(namespace: Array(namespace.utf8).span, name: Array(name.utf8).span, { $0.record() }) { add(pod) }
+        if let service = reader.withService(
+            namespace: Array(namespace.utf8).span, name: Array(name.utf8).span, { $0.record() })
+        {
+            add(service)
+        }
+        if let pod = reader.withPod(namespace: Array(namespace.utf8).span, name: Array(name.utf8).span, { $0.record() })
+        {
+            add(pod)
+        }
     }
 
     // MARK: Records
@@ -134,23 +151,29 @@ struct TableReport {
         text += "service \(service.name).\(service.namespace)  \(service.kind)"
         if !service.clusterIPs.isEmpty { text += "  \(service.clusterIPs.map(\.description).joined(separator: " "))" }
         if !service.externalName.isEmpty { text += "  \(service.externalName)" }
-        text += "  \(Self.describe(service.ports))\(service.publishesNotReadyAddresses ? "  publishes not-ready addresses" : "")"
+        text +=
+            "  \(Self.describe(service.ports))\(service.publishesNotReadyAddresses ? "  publishes not-ready addresses" : "")"
         text += "\(Self.describe(service.labels))\n"
         var slices: [EndpointSliceRecord] = []
-        reader.forEachSlice(namespace: Array(service.namespace.utf8).span, service: Array(service.name.utf8).span) { slices.append($0.record()) }
+        reader.forEachSlice(namespace: Array(service.namespace.utf8).span, service: Array(service.name.utf8).span) {
+            slices.append($0.record())
+        }
         for slice in slices.sorted(by: { $0.name < $1.name }) { add(slice, indent: "  ") }
     }
 
     private mutating func add(_ slice: EndpointSliceRecord, indent: String) {
-        text += "\(indent)slice \(slice.name)\(indent.isEmpty ? ".\(slice.namespace)" : "")  \(slice.addressType)  \(Self.describe(slice.ports))\n"
+        text +=
+            "\(indent)slice \(slice.name)\(indent.isEmpty ? ".\(slice.namespace)" : "")  \(slice.addressType)  \(Self.describe(slice.ports))\n"
         for endpoint in slice.endpoints {
-            text += "\(indent)  \(endpoint.addresses.map(\.description).joined(separator: " "))\(Self.describe(endpoint))\n"
+            text +=
+                "\(indent)  \(endpoint.addresses.map(\.description).joined(separator: " "))\(Self.describe(endpoint))\n"
         }
     }
 
     private mutating func add(_ pod: PodRecord) {
         let addresses = pod.addresses.map(\.description).joined(separator: " ")
-        text += "pod \(pod.name).\(pod.namespace)  \(addresses)  node \(pod.nodeName)  uid \(pod.uid)\(Self.describe(pod.labels))\n"
+        text +=
+            "pod \(pod.name).\(pod.namespace)  \(addresses)  node \(pod.nodeName)  uid \(pod.uid)\(Self.describe(pod.labels))\n"
     }
 
     private static func describe(_ endpoint: EndpointRecord) -> String {
@@ -167,11 +190,15 @@ struct TableReport {
     }
 
     private static func describe(_ ports: [PortRecord]) -> String {
-        ports.isEmpty ? "no ports" : ports.map { "\($0.name.isEmpty ? "" : $0.name + "=")\($0.number)/\($0.protocol)" }.joined(separator: " ")
+        ports.isEmpty
+            ? "no ports"
+            : ports.map { "\($0.name.isEmpty ? "" : $0.name + "=")\($0.number)/\($0.protocol)" }.joined(separator: " ")
     }
 
     private static func describe(_ labels: [String: String]) -> String {
-        labels.isEmpty ? "" : "  {" + labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ", ") + "}"
+        labels.isEmpty
+            ? ""
+            : "  {" + labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ", ") + "}"
     }
 }
 

@@ -36,14 +36,18 @@ struct CorefileSurroundings: Sendable {
         return result + rest
     }
 
-    /// The paths that match `pattern`, sorted by name. At most one `*` and one `?` are allowed (the caller has checked), in any component.
+    /// The paths that match `pattern`, sorted by name. At most one `*` and one `?` are allowed (the caller has
+    /// checked), in any component.
     func paths(matching pattern: String) -> [String] {
         var bases = [pattern.hasPrefix("/") ? "/" : ""]
         for component in pattern.split(separator: "/", omittingEmptySubsequences: true).map(String.init) {
             if component.contains("*") || component.contains("?") {
                 bases = bases.flatMap { base in
                     names(base.isEmpty ? "." : base)
-                        .filter { Self.matches(Array($0.utf8)[...], Array(component.utf8)[...]) && (!$0.hasPrefix(".") || component.hasPrefix(".")) }
+                        .filter {
+                            Self.matches(Array($0.utf8)[...], Array(component.utf8)[...])
+                                && (!$0.hasPrefix(".") || component.hasPrefix("."))
+                        }
                         .map { base + $0 + "/" }
                 }
             } else {

@@ -13,7 +13,8 @@ struct ServerBlock: Hashable, Sendable {
     var statements: [Statement]
 }
 
-/// Groups the words of a Corefile into server blocks and statements, with snippets, imports and environment variables resolved.
+/// Groups the words of a Corefile into server blocks and statements, with snippets, imports and environment variables
+/// resolved.
 ///
 /// Directive names are not looked at here; `FrontendConfiguration` does that.
 struct CorefileParser {
@@ -182,13 +183,16 @@ struct CorefileParser {
     // MARK: Snippets and imports
 
     private static func snippetName(_ keys: [Token]) -> String? {
-        guard keys.count == 1, keys[0].text.hasPrefix("("), keys[0].text.hasSuffix(")"), keys[0].text.count > 2 else { return nil }
+        guard keys.count == 1, keys[0].text.hasPrefix("("), keys[0].text.hasSuffix(")"), keys[0].text.count > 2 else {
+            return nil
+        }
         return String(keys[0].text.dropFirst().dropLast())
     }
 
     private mutating func snippet(named name: String, at definition: Token) throws(CorefileError) {
         if let earlier = snippets[name] {
-            throw definition.error("the snippet '\(name)' is already defined at \(earlier.definition.file):\(earlier.definition.line)")
+            throw definition.error(
+                "the snippet '\(name)' is already defined at \(earlier.definition.file):\(earlier.definition.line)")
         }
         guard let opening = current else { throw endOfFile("'{' after the snippet '(\(name))'") }
         guard opening.opensBlock else {
@@ -223,7 +227,9 @@ struct CorefileParser {
             throw keyword.error("import: expected one snippet name, file or pattern, found \(row.count) words")
         }
         let target = surroundings.expanding(argument.text)
-        guard !target.isEmpty else { throw argument.error("import: expected a snippet name, file or pattern, found an empty word") }
+        guard !target.isEmpty else {
+            throw argument.error("import: expected a snippet name, file or pattern, found an empty word")
+        }
         expansions += 1
         guard expansions <= Self.expansionLimit else {
             throw keyword.error("import: more than \(Self.expansionLimit) imports; does '\(target)' import itself?")
@@ -243,20 +249,25 @@ struct CorefileParser {
 
     private mutating func fileTokens(matching target: String, at argument: Token) throws(CorefileError) -> [Token] {
         let path = target.hasPrefix("/") ? target : Self.directory(of: argument.file) + target
-        guard path.count(where: { $0 == "*" }) <= 1, path.count(where: { $0 == "?" }) <= 1, !(path.contains("[") && path.contains("]")) else {
-            throw argument.error("import: expected at most one '*' and one '?' and no '[…]' in a pattern, found '\(target)'")
+        guard path.count(where: { $0 == "*" }) <= 1, path.count(where: { $0 == "?" }) <= 1,
+            !(path.contains("[") && path.contains("]"))
+        else {
+            throw argument.error(
+                "import: expected at most one '*' and one '?' and no '[…]' in a pattern, found '\(target)'")
         }
         let isPattern = path.contains("*") || path.contains("?")
         let paths = isPattern ? surroundings.paths(matching: path) : [path]
         if paths.isEmpty {
             warnings.append(
-                CorefileWarning(file: argument.file, line: argument.line, message: "import: no file matches '\(target)'"))
+                CorefileWarning(
+                    file: argument.file, line: argument.line, message: "import: no file matches '\(target)'"))
         }
         var imported: [Token] = []
         for path in paths {
             guard let bytes = surroundings.contents(path) else {
                 throw argument.error(
-                    "import: '\(target)' is neither a snippet defined above this line nor a file that can be read (looked for \(path))")
+                    "import: '\(target)' is neither a snippet defined above this line nor a file that can be read (looked for \(path))"
+                )
             }
             var words = try Lexer.tokens(of: bytes, file: path)
             if !words.isEmpty { words[0].startsRow = true }

@@ -13,7 +13,8 @@ enum DirectiveEntry: Sendable {
 
     /// Every directive of CoreDNS 1.13 in the order in which a query passes them, whatever their order in the Corefile.
     static let executionOrder: [DirectiveEntry] = [
-        .notBuilt("root"), .notBuilt("metadata"), .notBuilt("geoip"), .notBuilt("cancel"), .notBuilt("tls"), .notBuilt("quic"),
+        .notBuilt("root"), .notBuilt("metadata"), .notBuilt("geoip"), .notBuilt("cancel"), .notBuilt("tls"),
+        .notBuilt("quic"),
         .notBuilt("timeouts"), .notBuilt("multisocket"), .notBuilt("reload"), .notBuilt("nsid"), .notBuilt("bufsize"),
         .built(Directive(BindSettings.row, into: \.bind)),
         .notBuilt("debug"), .notBuilt("trace"),
@@ -22,7 +23,8 @@ enum DirectiveEntry: Sendable {
         .notBuilt("pprof"),
         .built(Directive(PrometheusSettings.row, into: \.prometheus)),
         .built(Directive(ErrorsSettings.row, into: \.errors)),
-        .notBuilt("log"), .notBuilt("dnstap"), .notBuilt("local"), .notBuilt("dns64"), .notBuilt("acl"), .notBuilt("any"),
+        .notBuilt("log"), .notBuilt("dnstap"), .notBuilt("local"), .notBuilt("dns64"), .notBuilt("acl"),
+        .notBuilt("any"),
         .notBuilt("chaos"), .notBuilt("loadbalance"), .notBuilt("tsig"), .notBuilt("cache"), .notBuilt("rewrite"),
         .notBuilt("header"), .notBuilt("dnssec"), .notBuilt("autopath"), .notBuilt("minimal"), .notBuilt("template"),
         .notBuilt("transfer"),
@@ -31,7 +33,8 @@ enum DirectiveEntry: Sendable {
         .built(Directive(KubernetesSettings.row, into: \.kubernetes)),
         .notBuilt("file"), .notBuilt("auto"), .notBuilt("secondary"), .notBuilt("etcd"), .notBuilt("loop"),
         .built(Directive(ForwardSettings.row, into: \.forward)),
-        .notBuilt("grpc"), .notBuilt("erratic"), .notBuilt("whoami"), .notBuilt("on"), .notBuilt("sign"), .notBuilt("view"),
+        .notBuilt("grpc"), .notBuilt("erratic"), .notBuilt("whoami"), .notBuilt("on"), .notBuilt("sign"),
+        .notBuilt("view"),
         .notBuilt("nomad"),
     ]
 }
@@ -40,8 +43,7 @@ enum DirectiveEntry: Sendable {
 struct Directive: Sendable {
     let name: String
     let manual: String
-    let read:
-        @Sendable ([Statement], inout BlockConfiguration, inout [CorefileWarning]) throws(CorefileError) -> Void
+    let read: @Sendable ([Statement], inout BlockConfiguration, inout [CorefileWarning]) throws(CorefileError) -> Void
 
     /// - Parameter path: where the settings of each statement are kept, in the Corefile's order.
     init<Settings: DirectiveSettings>(

@@ -1,6 +1,7 @@
 /// A directive's declaration: what may follow its name and what its block may hold.
 ///
-/// The row reads statements into `Settings`, words the errors, and is the text of the manual; nothing else knows the grammar of a directive.
+/// The row reads statements into `Settings`, words the errors, and is the text of the manual; nothing else knows the
+/// grammar of a directive.
 struct DirectiveRow<Settings: Sendable>: Sendable {
     /// How often one server block may name the directive.
     enum Repetition: Sendable { case once, many }
@@ -27,7 +28,8 @@ struct DirectiveRow<Settings: Sendable>: Sendable {
             let place = "\(name): \(inner.name.text)"
             guard let option = options.first(where: { $0.name == inner.name.text }) else {
                 guard let otherLines else { throw unknownOption(inner) }
-                try otherLines.read(&settings, OptionLine(statement: inner, place: name, usage: otherLines.usage, zones: zones))
+                try otherLines.read(
+                    &settings, OptionLine(statement: inner, place: name, usage: otherLines.usage, zones: zones))
                 continue
             }
             line = OptionLine(statement: inner, place: place, usage: option.usageLine, zones: zones)
@@ -37,7 +39,8 @@ struct DirectiveRow<Settings: Sendable>: Sendable {
             try option.read(&settings, line)
             if let reason = option.ignoredBecause {
                 warnings.append(
-                    CorefileWarning(file: inner.name.file, line: inner.name.line, message: "\(place): ignored: \(reason)"))
+                    CorefileWarning(
+                        file: inner.name.file, line: inner.name.line, message: "\(place): ignored: \(reason)"))
             }
         }
         try check?(&settings, OptionLine(statement: statement, place: name, usage: usageLine, zones: zones))
@@ -76,7 +79,8 @@ struct ArgumentsRow<Settings: Sendable>: Sendable {
     }
 
     static func custom(
-        _ usage: String, _ summary: String, read: @escaping @Sendable (inout Settings, OptionLine) throws(CorefileError) -> Void
+        _ usage: String, _ summary: String,
+        read: @escaping @Sendable (inout Settings, OptionLine) throws(CorefileError) -> Void
     ) -> Self {
         Self(usage: usage, summary: summary, read: read)
     }
@@ -125,7 +129,8 @@ struct OptionRow<Settings: Sendable>: Sendable {
 
     /// A time such as `5s` or `1m30s` (Go's notation).
     static func duration(
-        _ name: String, _ range: ClosedRange<Duration>, _ path: any WritableKeyPath<Settings, Duration> & Sendable, _ summary: String
+        _ name: String, _ range: ClosedRange<Duration>, _ path: any WritableKeyPath<Settings, Duration> & Sendable,
+        _ summary: String
     ) -> Self {
         Self(name: name, usage: "DURATION", summary: summary) { settings, line throws(CorefileError) in
             try line.expectWords(1...1)
@@ -135,7 +140,8 @@ struct OptionRow<Settings: Sendable>: Sendable {
 
     /// A line without a value that sets `path`.
     static func flag(
-        _ name: String, _ path: any WritableKeyPath<Settings, Bool> & Sendable, sets value: Bool = true, _ summary: String
+        _ name: String, _ path: any WritableKeyPath<Settings, Bool> & Sendable, sets value: Bool = true,
+        _ summary: String
     ) -> Self {
         Self(name: name, usage: "", summary: summary) { settings, line throws(CorefileError) in
             try line.expectWords(0...0)
@@ -148,7 +154,8 @@ struct OptionRow<Settings: Sendable>: Sendable {
         _ name: String, _ path: any WritableKeyPath<Settings, Choice> & Sendable, _ summary: String
     ) -> Self {
         let words = Choice.allCases.map(\.rawValue)
-        return Self(name: name, usage: words.joined(separator: "|"), summary: summary) { settings, line throws(CorefileError) in
+        return Self(name: name, usage: words.joined(separator: "|"), summary: summary) {
+            settings, line throws(CorefileError) in
             try line.expectWords(1...1)
             settings[keyPath: path] = try line.choice(line.words[0])
         }
@@ -212,16 +219,21 @@ struct OptionLine: Sendable {
     func expectWords(_ count: ClosedRange<Int>) throws(CorefileError) {
         guard !count.contains(words.count) else { return }
         let expected =
-            if count.upperBound == 0 { "nothing after it" }
-            else if count.lowerBound == count.upperBound { "\(count.lowerBound) \(count.lowerBound == 1 ? "word" : "words") after it" }
-            else if count.upperBound == .max { "at least \(count.lowerBound) \(count.lowerBound == 1 ? "word" : "words") after it" }
-            else { "\(count.lowerBound) to \(count.upperBound) words after it" }
+            if count.upperBound == 0 { "nothing after it" } else if count.lowerBound == count.upperBound {
+                "\(count.lowerBound) \(count.lowerBound == 1 ? "word" : "words") after it"
+            } else if count.upperBound == .max {
+                "at least \(count.lowerBound) \(count.lowerBound == 1 ? "word" : "words") after it"
+            } else { "\(count.lowerBound) to \(count.upperBound) words after it" }
         throw error("expected \(expected), found \(words.count); usage: \(usage)")
     }
 
-    func integer<Number: FixedWidthInteger>(_ word: Token, _ range: ClosedRange<Number>) throws(CorefileError) -> Number {
+    func integer<Number: FixedWidthInteger>(_ word: Token, _ range: ClosedRange<Number>) throws(CorefileError) -> Number
+    {
         guard let value = Number(word.text), range.contains(value) else {
-            let expected = range.upperBound == .max ? "a whole number from \(range.lowerBound)" : "a whole number from \(range.lowerBound) to \(range.upperBound)"
+            let expected =
+                range.upperBound == .max
+                ? "a whole number from \(range.lowerBound)"
+                : "a whole number from \(range.lowerBound) to \(range.upperBound)"
             throw error("expected \(expected), found '\(word.text)'", at: word)
         }
         return value

@@ -34,11 +34,15 @@ struct FrontendConfiguration: Sendable, Equatable {
     ) throws(CorefileError) -> FrontendConfiguration {
         let (serverBlocks, parserWarnings) = try CorefileParser.parse(bytes, file: file, surroundings: surroundings)
         guard !serverBlocks.isEmpty else {
-            throw CorefileError(file: file, line: 1, message: "expected at least one server block, for example '. { forward . /etc/resolv.conf }' on three lines")
+            throw CorefileError(
+                file: file, line: 1,
+                message:
+                    "expected at least one server block, for example '. { forward . /etc/resolv.conf }' on three lines")
         }
         var configuration = FrontendConfiguration(blocks: [], warnings: parserWarnings)
         for serverBlock in serverBlocks {
-            configuration.blocks.append(try read(serverBlock, defaultPort: defaultPort, warnings: &configuration.warnings))
+            configuration.blocks.append(
+                try read(serverBlock, defaultPort: defaultPort, warnings: &configuration.warnings))
         }
         try configuration.checkOverlaps(serverBlocks)
         return configuration
@@ -49,7 +53,8 @@ struct FrontendConfiguration: Sendable, Equatable {
     ) throws(CorefileError) -> BlockConfiguration {
         var addresses: [ZoneAddress] = []
         for key in serverBlock.keys { addresses += try ZoneAddress.parse(key, defaultPort: defaultPort) }
-        var block = BlockConfiguration(addresses: addresses, file: serverBlock.keys[0].file, line: serverBlock.keys[0].line)
+        var block = BlockConfiguration(
+            addresses: addresses, file: serverBlock.keys[0].file, line: serverBlock.keys[0].line)
         for statement in serverBlock.statements { try checkName(statement.name) }
         for case .built(let directive) in DirectiveEntry.executionOrder {
             let statements = serverBlock.statements.filter { $0.name.text == directive.name }
@@ -70,7 +75,8 @@ struct FrontendConfiguration: Sendable, Equatable {
             let built = DirectiveEntry.executionOrder.compactMap { entry in
                 if case .built(let directive) = entry { directive.name } else { nil }
             }
-            throw name.error("directive '\(directive)' is not built yet; this version has \(built.joined(separator: ", "))")
+            throw name.error(
+                "directive '\(directive)' is not built yet; this version has \(built.joined(separator: ", "))")
         }
     }
 
@@ -81,11 +87,15 @@ struct FrontendConfiguration: Sendable, Equatable {
             let targets: [BindTarget?] = block.bind.isEmpty ? [nil] : block.bindAddresses
             for address in block.addresses {
                 for target in targets {
-                    let earlier = served[address, default: []].first { $0.target == nil || target == nil || $0.target == target }
+                    let earlier = served[address, default: []].first {
+                        $0.target == nil || target == nil || $0.target == target
+                    }
                     if let earlier {
                         throw CorefileError(
                             file: block.file, line: block.line,
-                            message: "cannot serve \(address) twice: it is already served by the block at \(earlier.block.file):\(earlier.block.line)")
+                            message:
+                                "cannot serve \(address) twice: it is already served by the block at \(earlier.block.file):\(earlier.block.line)"
+                        )
                     }
                     served[address, default: []].append((target, block))
                 }

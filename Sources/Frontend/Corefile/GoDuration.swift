@@ -3,7 +3,8 @@ extension Duration {
         ("ns", 1), ("us", 1e3), ("µs", 1e3), ("μs", 1e3), ("ms", 1e6), ("h", 3600e9), ("m", 60e9), ("s", 1e9),
     ]
 
-    /// A time as Go writes it: numbers with units `h m s ms us ns`, largest first by habit, or a bare `0`; nil for anything else.
+    /// A time as Go writes it: numbers with units `h m s ms us ns`, largest first by habit, or a bare `0`; nil for
+    /// anything else.
     init?(goNotation text: String) {
         var rest = text[...]
         var sign = 1.0
@@ -19,7 +20,9 @@ extension Duration {
         var nanoseconds = 0.0
         while !rest.isEmpty {
             let digits = rest.prefix(while: { ($0.isASCII && $0.isNumber) || $0 == "." })
-            guard !digits.isEmpty, digits != ".", let number = Double(digits.hasPrefix(".") ? "0" + digits : digits + (digits.hasSuffix(".") ? "0" : "")) else { return nil }
+            guard !digits.isEmpty, digits != ".",
+                let number = Double(digits.hasPrefix(".") ? "0" + digits : digits + (digits.hasSuffix(".") ? "0" : ""))
+            else { return nil }
             rest = rest[digits.endIndex...]
             guard let unit = Self.units.first(where: { rest.hasPrefix($0.name) }) else { return nil }
             rest = rest.dropFirst(unit.name.count)

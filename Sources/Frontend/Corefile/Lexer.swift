@@ -4,7 +4,8 @@ struct Token: Hashable, Sendable {
     var file: String
     /// The line on which the word begins, counted from 1.
     var line: Int
-    /// Whether the word is the first of its row. A row ends at a line end that is neither inside quotes nor after a backslash.
+    /// Whether the word is the first of its row. A row ends at a line end that is neither inside quotes nor after a
+    /// backslash.
     var startsRow: Bool
     /// A quoted word is never a brace, a comma or a keyword.
     var isQuoted: Bool
@@ -16,9 +17,12 @@ struct Token: Hashable, Sendable {
 
 /// Splits a Corefile into words.
 ///
-/// The rules are the Caddyfile's, as CoreDNS uses it: white space separates; a word that begins with `"` goes to the closing quote and may
-/// span lines; inside quotes only `\"` is an escape, any other backslash stands for itself; `#` outside quotes comments out the rest of the
-/// line, also in the middle of a word; a byte order mark and carriage returns are skipped. A backslash right before the line end joins
+/// The rules are the Caddyfile's, as CoreDNS uses it: white space separates; a word that begins with `"` goes to the
+/// closing quote and may
+/// span lines; inside quotes only `\"` is an escape, any other backslash stands for itself; `#` outside quotes comments
+/// out the rest of the
+/// line, also in the middle of a word; a byte order mark and carriage returns are skipped. A backslash right before the
+/// line end joins
 /// two lines into one row.
 struct Lexer {
     private let file: String
@@ -52,7 +56,9 @@ struct Lexer {
         while low < high {
             let middle = (low + high + 1) / 2
             // A prefix may end inside a character, so up to 3 bytes less count as valid too.
-            let decodes = (0...3).contains { middle >= $0 && String(validating: bytes.prefix(middle - $0), as: UTF8.self) != nil }
+            let decodes = (0...3).contains {
+                middle >= $0 && String(validating: bytes.prefix(middle - $0), as: UTF8.self) != nil
+            }
             if decodes { low = middle } else { high = middle - 1 }
         }
         return low
@@ -102,9 +108,11 @@ struct Lexer {
             case "\"":
                 token.text = String(text)
                 return token
-            case "\\" where scalars.first == "\"":
-                text.append("\"")
-                scalars.removeFirst()
+            case "\\":
+                guard let escaped = scalars.popFirst() else { break }
+                if escaped != "\"" { text.append(scalar) }
+                if escaped == "\n" { line += 1 }
+                text.append(escaped)
             case "\n":
                 line += 1
                 text.append(scalar)

@@ -14,7 +14,9 @@ private func editDistance(_ left: [UInt8], _ right: [UInt8]) -> Int {
         var row = [i + 1]
         for j in 0..<right.count {
             var best = min(row[j] + 1, rows[i][j + 1] + 1, rows[i][j] + (left[i] == right[j] ? 0 : 1))
-            if i > 0, j > 0, left[i] == right[j - 1], left[i - 1] == right[j] { best = min(best, rows[i - 1][j - 1] + 1) }
+            if i > 0, j > 0, left[i] == right[j - 1], left[i - 1] == right[j] {
+                best = min(best, rows[i - 1][j - 1] + 1)
+            }
             row.append(best)
         }
         rows.append(row)

@@ -1,6 +1,7 @@
 import Names
 
-/// A zone of the Corefile: lower case, with the closing dot; `.` is the root. Labels have 1 to 63 bytes, the name at most 255.
+/// A zone of the Corefile: lower case, with the closing dot; `.` is the root. Labels have 1 to 63 bytes, the name at
+/// most 255.
 struct ZoneName: Hashable, Sendable, CustomStringConvertible {
     let text: String
 
@@ -8,7 +9,8 @@ struct ZoneName: Hashable, Sendable, CustomStringConvertible {
 
     private init(normalised: String) { text = normalised }
 
-    /// Nil unless `text` is a domain name (RFC 1035 §2.3.4; any bytes are allowed in a label, `\.` and `\DDD` are escapes).
+    /// Nil unless `text` is a domain name (RFC 1035 §2.3.4; any bytes are allowed in a label, `\.` and `\DDD` are
+    /// escapes).
     init?(_ text: some StringProtocol) {
         let bytes = Array(text.utf8)
         if bytes.isEmpty || bytes == [UInt8(ascii: ".")] {
@@ -58,7 +60,8 @@ struct ZoneName: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension ZoneName {
-    /// The zones that `text` stands for: a domain name is one; a CIDR block is its reverse zones, several when the prefix does not end on
+    /// The zones that `text` stands for: a domain name is one; a CIDR block is its reverse zones, several when the
+    /// prefix does not end on
     /// a label (8 bits of IPv4, 4 bits of IPv6), as CoreDNS expands it.
     ///
     /// - Throws: `String`-carrying `Fault` with what was expected.
@@ -133,9 +136,12 @@ struct ZoneAddress: Hashable, Sendable, CustomStringConvertible {
         case "dns": return
         case "tls", "https", "https3", "quic", "grpc":
             throw key.error(
-                "the scheme '\(scheme)://' of '\(key.text)' is not built yet; this version serves dns:// (plain UDP and TCP)")
+                "the scheme '\(scheme)://' of '\(key.text)' is not built yet; this version serves dns:// (plain UDP and TCP)"
+            )
         default:
-            throw key.error("expected one of the schemes dns, tls, https, https3, quic, grpc, found '\(scheme)://' in '\(key.text)'")
+            throw key.error(
+                "expected one of the schemes dns, tls, https, https3, quic, grpc, found '\(scheme)://' in '\(key.text)'"
+            )
         }
     }
 }

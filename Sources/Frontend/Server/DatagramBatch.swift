@@ -2,7 +2,8 @@ import CMizzenSystem
 
 /// Up to `slots` datagrams received at once and the answers to them. One thread uses a batch.
 ///
-/// Memory contract: the C side owns the memory from `init` to `deinit`; a packet's span and an answer's memory are valid until the next
+/// Memory contract: the C side owns the memory from `init` to `deinit`; a packet's span and an answer's memory are
+/// valid until the next
 /// `receive`.
 @safe final class DatagramBatch {
     static let slots = 64
@@ -13,7 +14,9 @@ import CMizzenSystem
     private let batch: OpaquePointer
 
     init?() {
-        guard let batch = unsafe mz_udp_batch_create(UInt32(Self.slots), Self.largestPacket, Self.largestAnswer) else { return nil }
+        guard let batch = unsafe mz_udp_batch_create(UInt32(Self.slots), Self.largestPacket, Self.largestAnswer) else {
+            return nil
+        }
         // Safe: just created, freed in deinit only.
         unsafe self.batch = batch
     }

@@ -80,21 +80,29 @@ final class FrontendControl: Sendable {
             throw ProcessError(code: ExitStatus.software, message: "cannot start a worker thread", cause: "\(error)")
         }
         (running, ended) = AsyncStream.makeStream()
-        reloads = metrics.registry.counter("mizzen_corefile_reloads_total", help: "Reloads of the Corefile that took effect.")
-        failedReloads = metrics.registry.counter("mizzen_corefile_reload_failures_total", help: "Reloads refused because the Corefile is broken.")
-        for warning in configuration.warnings { logger.warning("corefile", metadata: ["place": "\(warning.file):\(warning.line)", "warning": "\(warning.message)"]) }
+        reloads = metrics.registry.counter(
+            "mizzen_corefile_reloads_total", help: "Reloads of the Corefile that took effect.")
+        failedReloads = metrics.registry.counter(
+            "mizzen_corefile_reload_failures_total", help: "Reloads refused because the Corefile is broken.")
+        for warning in configuration.warnings {
+            logger.warning(
+                "corefile", metadata: ["place": "\(warning.file):\(warning.line)", "warning": "\(warning.message)"])
+        }
     }
 
     /// - Throws: `ProcessError` 78 with `FILE:LINE`.
     static func configuration(_ options: FrontendService.Options) throws(ProcessError) -> FrontendConfiguration {
         guard let bytes = FileManager.default.contents(atPath: options.corefile) else {
             throw ProcessError(
-                code: ExitStatus.configuration, message: "cannot read the Corefile; name a readable one with --corefile", place: options.corefile)
+                code: ExitStatus.configuration,
+                message: "cannot read the Corefile; name a readable one with --corefile", place: options.corefile)
         }
         do {
-            return try FrontendConfiguration.parse([UInt8](bytes), file: options.corefile, defaultPort: options.defaultPort)
+            return try FrontendConfiguration.parse(
+                [UInt8](bytes), file: options.corefile, defaultPort: options.defaultPort)
         } catch {
-            throw ProcessError(code: ExitStatus.configuration, message: error.message, place: "\(error.file):\(error.line)")
+            throw ProcessError(
+                code: ExitStatus.configuration, message: error.message, place: "\(error.file):\(error.line)")
         }
     }
 
@@ -139,7 +147,8 @@ final class FrontendControl: Sendable {
                 try WorkerThread.start(name: "mizzen-dns-\(thread)") { [self] in
                     do throws(SystemError) {
                         let worker = try Worker(
-                            thread: thread, mailbox: mailbox, table: self.options.table, metrics: self.metrics, logger: self.logger)
+                            thread: thread, mailbox: mailbox, table: self.options.table, metrics: self.metrics,
+                            logger: self.logger)
                         worker.run()
                     } catch {
                         self.logger.critical("a worker thread cannot start", metadata: ["error": "\(error)"])
@@ -147,7 +156,8 @@ final class FrontendControl: Sendable {
                     self.ended.yield(thread)
                 }
             } catch {
-                throw ProcessError(code: ExitStatus.software, message: "cannot start a worker thread", cause: "\(error)")
+                throw ProcessError(
+                    code: ExitStatus.software, message: "cannot start a worker thread", cause: "\(error)")
             }
         }
     }
@@ -161,7 +171,8 @@ final class FrontendControl: Sendable {
                 let path = source.settings.path
                 guard next[path].map({ $0 <= now }) ?? true else { continue }
                 next[path] = now + source.settings.reload
-                for source in state.withLock({ $0.plan.blocks.flatMap(\.hosts) }) where source.settings.path == path && source.reload() {
+                for source in state.withLock({ $0.plan.blocks.flatMap(\.hosts) })
+                where source.settings.path == path && source.reload() {
                     logger.info("hosts file read", metadata: ["path": "\(path)"])
                 }
             }
@@ -195,13 +206,21 @@ final class FrontendControl: Sendable {
                 $0.readyOnce = []
             }
             publishEnabled(plan)
-            for (thread, mailbox) in mailboxes.enumerated() { mailbox.post(.install(plan, listeners.listeners(ofThread: thread))) }
+            for (thread, mailbox) in mailboxes.enumerated() {
+                mailbox.post(.install(plan, listeners.listeners(ofThread: thread)))
+            }
             for warning in configuration.warnings {
-                logger.warning("corefile", metadata: ["place": "\(warning.file):\(warning.line)", "warning": "\(warning.message)"])
+                logger.warning(
+                    "corefile", metadata: ["place": "\(warning.file):\(warning.line)", "warning": "\(warning.message)"])
             }
             reloads.add()
             if httpChanged { await restartEndpoints() }
-            logger.info("reloaded", metadata: ["corefile": "\(options.corefile)", "addresses": "\(addresses.map(\.description).joined(separator: " "))"])
+            logger.info(
+                "reloaded",
+                metadata: [
+                    "corefile": "\(options.corefile)",
+                    "addresses": "\(addresses.map(\.description).joined(separator: " "))",
+                ])
         } catch {
             failedReloads.add()
             logger.error("reload refused, the old configuration stays in use", metadata: ["error": "\(error)"])
@@ -242,7 +261,9 @@ final class FrontendControl: Sendable {
         for (address, routes) in configuration.httpAddresses.sorted(by: { $0.key < $1.key }) {
             guard let parsed = HTTPAddress(argument: address) else { continue }
             let (started, starting) = AsyncStream<Void>.makeStream()
-            let endpoints = HTTPEndpoints(address: parsed, routes: self.routes(routes), logger: logger) { _ in starting.yield() }
+            let endpoints = HTTPEndpoints(address: parsed, routes: self.routes(routes), logger: logger) { _ in
+                starting.yield()
+            }
             let task = Task {
                 defer { starting.finish() }
                 try await endpoints.run()
@@ -278,11 +299,17 @@ final class FrontendControl: Sendable {
         await observer.publish(now: UInt64(max(0, Date().timeIntervalSince1970) * 1e9))
         for source in state.withLock({ $0.plan.blocks.flatMap(\.hosts) }) {
             let reading = source.reading
-            metrics.registry.gauge("coredns_hosts_entries", help: "Names and addresses of hosts files and of the Corefile.", labels: [("hostsfile", source.settings.path)])
-                .set(Double(reading.count))
+            metrics.registry.gauge(
+                "coredns_hosts_entries", help: "Names and addresses of hosts files and of the Corefile.",
+                labels: [("hostsfile", source.settings.path)]
+            )
+            .set(Double(reading.count))
             if let modified = reading.modified {
-                metrics.registry.gauge("coredns_hosts_reload_timestamp_seconds", help: "When the hosts file was written that was read last.")
-                    .set(modified.timeIntervalSince1970)
+                metrics.registry.gauge(
+                    "coredns_hosts_reload_timestamp_seconds",
+                    help: "When the hosts file was written that was read last."
+                )
+                .set(modified.timeIntervalSince1970)
             }
         }
     }
@@ -294,7 +321,9 @@ final class FrontendControl: Sendable {
         let asked = configuration.blocks.filter { !$0.ready.isEmpty && !$0.kubernetes.isEmpty }
         if asked.isEmpty { return HTTPAnswer(body: Array("OK".utf8)) }
         let staysReady = asked.allSatisfy { $0.ready[0].monitor == .untilReady }
-        if staysReady, state.withLock({ $0.readyOnce.contains("kubernetes") }) { return HTTPAnswer(body: Array("OK".utf8)) }
+        if staysReady, state.withLock({ $0.readyOnce.contains("kubernetes") }) {
+            return HTTPAnswer(body: Array("OK".utf8))
+        }
         guard await observer.isReady() else { return HTTPAnswer(status: 503, body: Array("kubernetes".utf8)) }
         state.withLock { _ = $0.readyOnce.insert("kubernetes") }
         return HTTPAnswer(body: Array("OK".utf8))
@@ -318,7 +347,8 @@ extension BlockConfiguration {
     /// The built directives that the block names, in execution order.
     var directiveNames: [String] {
         let counts = [
-            ("bind", bind.count), ("ready", ready.count), ("health", health.count), ("prometheus", prometheus.count), ("errors", errors.count),
+            ("bind", bind.count), ("ready", ready.count), ("health", health.count), ("prometheus", prometheus.count),
+            ("errors", errors.count),
             ("hosts", hosts.count), ("kubernetes", kubernetes.count), ("forward", forward.count),
         ]
         return counts.filter { $0.1 > 0 }.map(\.0)

@@ -1,7 +1,8 @@
 import Glibc
 import ProcessRuntime
 
-/// The sockets of all workers, opened before anything is handed to them: either all of a plan's addresses can be listened on, or nothing changes.
+/// The sockets of all workers, opened before anything is handed to them: either all of a plan's addresses can be
+/// listened on, or nothing changes.
 struct ListenerSet: Sendable {
     private struct Key: Hashable {
         var address: SocketAddress

@@ -18,7 +18,8 @@ struct UpstreamAnswer {
 
 /// Runs queries through the chains of a server, on one thread. Decides only: it sends nothing and waits for nothing.
 ///
-/// Whatever needs an upstream ends with `.forward`; once the upstream has answered, the same query runs again from the start with that answer at
+/// Whatever needs an upstream ends with `.forward`; once the upstream has answered, the same query runs again from the
+/// start with that answer at
 /// hand. A query that the table answers runs once, allocates nothing and takes no lock.
 final class Resolver {
     /// Look-ups on behalf of look-ups: an ExternalName that leads to an ExternalName, and so on.
@@ -66,13 +67,16 @@ final class Resolver {
     /// The query that ran last.
     func withQuery<Result>(_ body: (borrowing Query) -> Result) -> Result { body(frames[0].query) }
 
-    /// The message that asks an upstream what the chain at `depth` wants to know; depth 0 sends the client's own packet instead.
+    /// The message that asks an upstream what the chain at `depth` wants to know; depth 0 sends the client's own packet
+    /// instead.
     func question(atDepth depth: Int) -> [UInt8] { Self.message(frames[depth].query) }
 
     /// Answers one packet, or says what has to happen first.
     ///
     /// - Parameter memory: where the answer goes; at least 512 octets.
-    func run(_ packet: Span<UInt8>, transport: Transport, on server: WorkerServer, into memory: UnsafeMutableRawBufferPointer) -> Resolution {
+    func run(
+        _ packet: Span<UInt8>, transport: Transport, on server: WorkerServer, into memory: UnsafeMutableRawBufferPointer
+    ) -> Resolution {
         let frame = frames[0]
         zone = nil
         writer = 0
@@ -90,7 +94,9 @@ final class Resolver {
         }
     }
 
-    private func resolve(_ depth: Int, on server: WorkerServer, into memory: UnsafeMutableRawBufferPointer) -> Resolution {
+    private func resolve(_ depth: Int, on server: WorkerServer, into memory: UnsafeMutableRawBufferPointer)
+        -> Resolution
+    {
         let frame = frames[depth]
         let isKnownClass = frame.query.recordClass == internetClass || server.takesAllClasses
         guard isKnownClass, let zone = server.zone(of: frame.query), !server.zones[zone].block.handlers.isEmpty else {
@@ -130,7 +136,10 @@ final class Resolver {
             case .hosts(let handler): step = handler.answer(frame.query, &frame.response)
             case .forward(let handler):
                 // Safe: the caller's memory, alive for the call.
-                guard let resolution = unsafe forward(handler, isLast: index == block.handlers.count - 1, depth, into: memory) else { continue }
+                guard
+                    let resolution = unsafe forward(
+                        handler, isLast: index == block.handlers.count - 1, depth, into: memory)
+                else { continue }
                 if depth == 0 { writer = block.handlers[index].writer }
                 return .ended(resolution)
             }
@@ -174,7 +183,8 @@ final class Resolver {
         return .answer(unsafe frame.response.refuse(frame.query, .serverFailure, in: memory))
     }
 
-    /// Writes an upstream's answer for the client: its id, its EDNS and its size, all else as the upstream said it. Nil when it does not parse.
+    /// Writes an upstream's answer for the client: its id, its EDNS and its size, all else as the upstream said it. Nil
+    /// when it does not parse.
     private func relay(_ message: Span<UInt8>, _ frame: Frame, into memory: UnsafeMutableRawBufferPointer) -> Int? {
         // Safe: the caller's memory, alive for the call.
         unsafe frame.response.begin(frame.query, in: memory)
@@ -185,7 +195,8 @@ final class Resolver {
             while let record = try reader.next(in: message) {
                 // The hop to the upstream has its own OPT record, the hop to the client gets another.
                 if record.type == .opt { continue }
-                try frame.response.copy(record, of: message, to: record.section, scratch: &frame.context.scratch.owner, of: frame.query)
+                try frame.response.copy(
+                    record, of: message, to: record.section, scratch: &frame.context.scratch.owner, of: frame.query)
             }
         } catch {
             return nil
@@ -221,10 +232,15 @@ final class Resolver {
         var bytes: [UInt8] = [0, 0, UInt8(query.flags >> 8) & 0x01, UInt8(truncatingIfNeeded: query.flags) & 0x30]
         bytes += [0, 1, 0, 0, 0, 0, 0, query.hasEDNS ? 1 : 0]
         for index in 0..<query.original.length { bytes.append(query.original.storage[index]) }
-        for word in [query.type.rawValue, query.recordClass] { bytes += [UInt8(word >> 8), UInt8(truncatingIfNeeded: word)] }
+        for word in [query.type.rawValue, query.recordClass] {
+            bytes += [UInt8(word >> 8), UInt8(truncatingIfNeeded: word)]
+        }
         if query.hasEDNS {
             let size = max(512, query.advertisedSize)
-            bytes += [0, 0, 41, UInt8(size >> 8), UInt8(truncatingIfNeeded: size), 0, 0, query.wantsDNSSEC ? 0x80 : 0, 0, 0, 0]
+            bytes += [
+                0, 0, 41, UInt8(size >> 8), UInt8(truncatingIfNeeded: size), 0, 0, query.wantsDNSSEC ? 0x80 : 0, 0, 0,
+                0,
+            ]
         }
         return bytes
     }

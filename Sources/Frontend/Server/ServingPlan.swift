@@ -33,7 +33,8 @@ struct BlockPlan: Sendable {
     var isCounted: Bool
 }
 
-/// A configuration made ready to serve: interfaces looked up, hosts files read, upstreams known. Immutable and shared by all threads.
+/// A configuration made ready to serve: interfaces looked up, hosts files read, upstreams known. Immutable and shared
+/// by all threads.
 struct ServingPlan: Sendable {
     var servers: [ServerPlan]
     var blocks: [BlockPlan]
@@ -44,7 +45,9 @@ struct ServingPlan: Sendable {
         servers = []
         for block in configuration.blocks {
             let (hosts, isBound) = try Self.listenHosts(block)
-            blocks.append(try Self.plan(block, localAddresses: try Self.localAddresses(hosts, isBound), metrics: metrics, logger: logger))
+            blocks.append(
+                try Self.plan(
+                    block, localAddresses: try Self.localAddresses(hosts, isBound), metrics: metrics, logger: logger))
             for zone in block.addresses {
                 guard let name = try? DNSName(zone.zone.text) else {
                     throw Self.fault(block, "the zone \(zone.zone) is not a domain name")
@@ -55,7 +58,8 @@ struct ServingPlan: Sendable {
                     if index == servers.endIndex {
                         var listen = [host] + (isBound ? [] : [SocketAddress(address: SocketAddress.anyV6, port: 0)])
                         for i in listen.indices { listen[i].port = zone.port }
-                        servers.append(ServerPlan(label: label, listen: listen, zones: [], place: "\(block.file):\(block.line)"))
+                        servers.append(
+                            ServerPlan(label: label, listen: listen, zones: [], place: "\(block.file):\(block.line)"))
                     }
                     servers[index].zones.append((name, zone.zone.text, blocks.count - 1))
                 }
@@ -77,21 +81,27 @@ struct ServingPlan: Sendable {
     }
 
     /// The addresses of `bind`, ports still 0; the IPv4 wildcard, which stands for both, without `bind`.
-    private static func listenHosts(_ block: BlockConfiguration) throws(ProcessError) -> (hosts: [SocketAddress], isBound: Bool) {
+    private static func listenHosts(_ block: BlockConfiguration) throws(ProcessError) -> (
+        hosts: [SocketAddress], isBound: Bool
+    ) {
         if block.bind.isEmpty { return ([SocketAddress(address: SocketAddress.anyV4, port: 0)], false) }
         var hosts: [SocketAddress] = []
         for settings in block.bind {
             var excepted: [SocketAddress] = []
             for target in settings.exceptions { excepted += try resolve(target, block) }
             for target in settings.targets {
-                for host in try resolve(target, block) where !excepted.contains(host) && !hosts.contains(host) { hosts.append(host) }
+                for host in try resolve(target, block) where !excepted.contains(host) && !hosts.contains(host) {
+                    hosts.append(host)
+                }
             }
         }
         guard !hosts.isEmpty else { throw fault(block, "bind: no address is left to listen on") }
         return (hosts, true)
     }
 
-    private static func resolve(_ target: BindTarget, _ block: BlockConfiguration) throws(ProcessError) -> [SocketAddress] {
+    private static func resolve(_ target: BindTarget, _ block: BlockConfiguration) throws(ProcessError)
+        -> [SocketAddress]
+    {
         switch target {
         case .address(let address): return [SocketAddress(address: address, port: 0)]
         case .interface(let name):
@@ -133,7 +143,9 @@ struct ServingPlan: Sendable {
             }
         }
         return BlockPlan(
-            configuration: block, hosts: block.hosts.map { HostsSource(settings: $0, logger: logger) }, kubernetes: kubernetes,
-            forward: forward, errors: block.errors.first.map { ErrorLog(settings: $0, logger: logger) }, isCounted: !block.prometheus.isEmpty)
+            configuration: block, hosts: block.hosts.map { HostsSource(settings: $0, logger: logger) },
+            kubernetes: kubernetes,
+            forward: forward, errors: block.errors.first.map { ErrorLog(settings: $0, logger: logger) },
+            isCounted: !block.prometheus.isEmpty)
     }
 }

@@ -39,7 +39,9 @@ enum Socket {
         let bytes = address.address.bytes
         try systemCall("bind") {
             // Safe: the array lives through the call and its length goes with it.
-            unsafe bytes.withUnsafeBufferPointer { unsafe mz_bind(descriptor.raw, $0.baseAddress, $0.count, address.port, address.scope) }
+            unsafe bytes.withUnsafeBufferPointer {
+                unsafe mz_bind(descriptor.raw, $0.baseAddress, $0.count, address.port, address.scope)
+            }
         }
         if kind == .stream { try systemCall("listen") { listen(descriptor.raw, 1024) } }
         return descriptor
@@ -52,7 +54,9 @@ enum Socket {
         do {
             try systemCall("connect") {
                 // Safe: the array lives through the call and its length goes with it.
-                unsafe bytes.withUnsafeBufferPointer { unsafe mz_connect(descriptor.raw, $0.baseAddress, $0.count, address.port) }
+                unsafe bytes.withUnsafeBufferPointer {
+                    unsafe mz_connect(descriptor.raw, $0.baseAddress, $0.count, address.port)
+                }
             }
         } catch {
             guard error.code == EINPROGRESS else { throw error }
@@ -107,7 +111,9 @@ enum Socket {
         do {
             let count = try systemCall("recv") {
                 // Safe: the array is as long as its count says.
-                unsafe buffer.withUnsafeMutableBufferPointer { unsafe mz_receive(descriptor.raw, $0.baseAddress, $0.count) }
+                unsafe buffer.withUnsafeMutableBufferPointer {
+                    unsafe mz_receive(descriptor.raw, $0.baseAddress, $0.count)
+                }
             }
             return count == 0 ? .end : .count(count)
         } catch {
@@ -123,7 +129,9 @@ enum Socket {
         let count = Int(
             try systemCall("getifaddrs") {
                 // Safe: the count of the array goes with its pointer.
-                unsafe found.withUnsafeMutableBufferPointer { unsafe mz_interface_addresses(name, $0.baseAddress, Int32($0.count)) }
+                unsafe found.withUnsafeMutableBufferPointer {
+                    unsafe mz_interface_addresses(name, $0.baseAddress, Int32($0.count))
+                }
             })
         if count == 0 { return nil }
         return found.prefix(min(count, found.count)).compactMap { entry in

@@ -17,7 +17,8 @@ struct SystemError: Error, Equatable, CustomStringConvertible {
 
 /// The one door to the kernel: runs `body` until it is not interrupted.
 ///
-/// - Parameter body: a call that returns -1 and sets errno when it fails; nothing may run between the call and its return.
+/// - Parameter body: a call that returns -1 and sets errno when it fails; nothing may run between the call and its
+///   return.
 /// - Returns: what the call returned, 0 or more.
 @discardableResult
 func systemCall<Number: FixedWidthInteger & SignedInteger>(

@@ -13,10 +13,12 @@ actor TableObserver {
 
     init(path: String, registry: MetricsRegistry) {
         slot = TableSlot(path: path)
-        age = registry.gauge("mizzen_table_age_seconds", help: "Time since the watcher's last sign of life in the record table.")
+        age = registry.gauge(
+            "mizzen_table_age_seconds", help: "Time since the watcher's last sign of life in the record table.")
         isThere = registry.gauge("mizzen_table_present", help: "1 if there is a record table.")
         generation = registry.gauge("mizzen_table_generation", help: "Which file of the record table is in use.")
-        synced = registry.gauge("mizzen_table_synced", help: "1 if the record table has all namespaces, services and endpoint slices.")
+        synced = registry.gauge(
+            "mizzen_table_synced", help: "1 if the record table has all namespaces, services and endpoint slices.")
         counts = ["namespaces", "services", "slices", "endpoints", "pods"].map {
             registry.gauge("mizzen_table_records", help: "Records in the table.", labels: [("kind", $0)])
         }
@@ -51,7 +53,10 @@ actor TableObserver {
         synced.set(status.isSynced(Self.needed) ? 1 : 0)
         generation.set(Double(status.generation))
         if let nanoseconds = status.age(at: now) { age.set(Double(nanoseconds) / 1e9) }
-        let all = [status.counts.namespaces, status.counts.services, status.counts.slices, status.counts.endpoints, status.counts.pods]
+        let all = [
+            status.counts.namespaces, status.counts.services, status.counts.slices, status.counts.endpoints,
+            status.counts.pods,
+        ]
         for (gauge, count) in zip(counts, all) { gauge.set(Double(count)) }
     }
 }

@@ -1,4 +1,5 @@
-/// What is due when, the earliest first. Entries are never taken out: whoever gets one checks whether it still means something.
+/// What is due when, the earliest first. Entries are never taken out: whoever gets one checks whether it still means
+/// something.
 struct TimerQueue<Entry> {
     private var heap: [(due: Instant, entry: Entry)] = []
 
@@ -21,7 +22,8 @@ struct TimerQueue<Entry> {
         var parent = 0
         while true {
             var least = parent
-            for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && heap[child].due < heap[least].due { least = child }
+            for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && heap[child].due < heap[least].due
+            { least = child }
             if least == parent { return first.entry }
             heap.swapAt(parent, least)
             parent = least

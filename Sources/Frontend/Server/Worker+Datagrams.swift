@@ -32,7 +32,8 @@ extension Worker {
     /// Rounds of one socket before the others get their turn.
     private static let rounds = 4
 
-    /// Answers what has arrived on a datagram socket. The common path: no allocation, no lock, two system calls for up to 64 queries.
+    /// Answers what has arrived on a datagram socket. The common path: no allocation, no lock, two system calls for up
+    /// to 64 queries.
     func serveDatagrams(of listener: Listener) {
         for _ in 0..<Self.rounds {
             guard let count = try? batch.receive(from: listener.datagrams), count > 0 else { return }
@@ -57,12 +58,14 @@ extension Worker {
             batch.setAnswer(slot, length: count)
             // Safe: the resolver wrote at least a header.
             let code = unsafe UInt16(memory[3] & 0xf)
-            began = self.count(server, requestSize: size, responseSize: count, code: code, isV6: listener.address.isV6, began: began)
+            began = self.count(
+                server, requestSize: size, responseSize: count, code: code, isV6: listener.address.isV6, began: began)
         case .silence: return
         case .forward(let depth, let handler):
             let packet = batch.withPacket(slot) { $0.bytes }
             let waiting = WaitingQuery(
-                packet: packet, path: .datagram(batch.peer(slot), listener), server: server, isV6: listener.address.isV6, began: began)
+                packet: packet, path: .datagram(batch.peer(slot), listener), server: server,
+                isV6: listener.address.isV6, began: began)
             forward(waiting, depth: depth, handler: handler)
         }
     }
@@ -87,14 +90,17 @@ extension Worker {
             counters.count(
                 .init(
                     isTCP: query.transport == .tcp, isV6: isV6, type: query.type.rawValue, code: code, writer: writer,
-                    requestSize: requestSize, responseSize: responseSize, nanoseconds: now &- began, wantsDNSSEC: query.wantsDNSSEC))
+                    requestSize: requestSize, responseSize: responseSize, nanoseconds: now &- began,
+                    wantsDNSSEC: query.wantsDNSSEC))
         }
         return now
     }
 
     @inline(never)
     private func reportFailure(_ server: WorkerServer) {
-        guard let zone = resolver.zone, let log = server.zones[zone].block.errors, let reason = resolver.failure else { return }
+        guard let zone = resolver.zone, let log = server.zones[zone].block.errors, let reason = resolver.failure else {
+            return
+        }
         let question = resolver.withQuery { "\($0.original) \($0.type)" }
         log.report(question: question, reason: reason)
     }
@@ -113,7 +119,8 @@ extension Worker {
             // Safe: the resolver wrote at least a header.
             let code = unsafe UInt16(memory[3] & 0xf)
             _ = count(
-                waiting.server, requestSize: waiting.packet.count, responseSize: size, code: code, isV6: waiting.isV6, began: waiting.began)
+                waiting.server, requestSize: waiting.packet.count, responseSize: size, code: code, isV6: waiting.isV6,
+                began: waiting.began)
             waitingCount -= 1
             switch waiting.path {
             case .datagram(let peer, let listener):

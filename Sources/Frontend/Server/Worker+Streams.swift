@@ -1,6 +1,7 @@
 import Logging
 
-/// A client's TCP connection: length-prefixed queries, as many as the client likes, answered in the order in which answers are known
+/// A client's TCP connection: length-prefixed queries, as many as the client likes, answered in the order in which
+/// answers are known
 /// (RFC 7766 §6.2.1.1, §7).
 final class Connection {
     private(set) var descriptor: Descriptor?
@@ -13,6 +14,8 @@ final class Connection {
     /// Queries that wait for upstreams.
     var waiting = 0
     var peerHasEnded = false
+    /// While queries are taken from `received`.
+    var isAnswering = false
     var interest: Poller.Interest = .readable
 
     init(_ descriptor: Descriptor, listener: Listener, isV6: Bool, now: Instant) {
@@ -45,9 +48,22 @@ extension Worker {
                 connectionCount += 1
                 timers.add(.idleConnection(connection), due: now + Self.idleNanoseconds)
             } catch {
-                logger.error("cannot accept a connection", metadata: ["address": "\(listener.address)", "error": "\(error)"])
+                logger.error(
+                    "cannot accept connections for a moment",
+                    metadata: ["address": "\(listener.address)", "error": "\(error)"])
+                // Out of descriptors, most likely. The waiting connection would wake this thread again and again.
+                listener.acceptsPaused = true
+                try? poller.change(listener.streams, [], token: listener.streamToken)
                 return
             }
+        }
+    }
+
+    /// Tries again where accepting failed.
+    func resumeAccepting() {
+        for listener in listeners where listener.acceptsPaused {
+            listener.acceptsPaused = false
+            try? poller.change(listener.streams, .readable, token: listener.streamToken)
         }
     }
 
@@ -73,8 +89,14 @@ extension Worker {
 
     /// Answers the whole queries that are there, as far as the connection may have answers outstanding.
     private func answerQueries(of connection: Connection) {
+        // An answer that is known at once comes back here; the loop below goes on by itself.
+        if connection.isAnswering { return }
+        connection.isAnswering = true
+        defer { connection.isAnswering = false }
         var start = 0
-        while connection.descriptor != nil, connection.waiting < Self.mostWaitingOnConnection, connection.unsent.count < Self.mostUnsent {
+        while connection.descriptor != nil, connection.waiting < Self.mostWaitingOnConnection,
+            connection.unsent.count < Self.mostUnsent
+        {
             guard connection.received.count >= start + 2 else { break }
             let size = Int(connection.received[start]) << 8 | Int(connection.received[start + 1])
             guard connection.received.count >= start + 2 + size else { break }
@@ -99,14 +121,16 @@ extension Worker {
         case .answer(let size):
             // Safe: the resolver wrote at least a header.
             let code = unsafe UInt16(memory[3] & 0xf)
-            _ = count(server, requestSize: packet.count, responseSize: size, code: code, isV6: connection.isV6, began: began)
+            _ = count(
+                server, requestSize: packet.count, responseSize: size, code: code, isV6: connection.isV6, began: began)
             answerOnStream(connection, count: size, wasWaiting: false)
         case .silence:
             // Something that is not DNS: nobody waits for more of it.
             close(connection)
         case .forward(let depth, let handler):
             connection.waiting += 1
-            let waiting = WaitingQuery(packet: packet, path: .stream(connection), server: server, isV6: connection.isV6, began: began)
+            let waiting = WaitingQuery(
+                packet: packet, path: .stream(connection), server: server, isV6: connection.isV6, began: began)
             forward(waiting, depth: depth, handler: handler)
         }
     }
@@ -139,7 +163,9 @@ extension Worker {
     /// Closes a connection that is through, else watches it for what it can do next.
     private func settle(_ connection: Connection) {
         guard let descriptor = connection.descriptor else { return }
-        if connection.unsent.isEmpty, connection.waiting == 0, connection.peerHasEnded || isDraining { return close(connection) }
+        if connection.unsent.isEmpty, connection.waiting == 0, connection.peerHasEnded || isDraining {
+            return close(connection)
+        }
         var interest: Poller.Interest = []
         let isCrowded = connection.unsent.count >= Self.mostUnsent || connection.waiting >= Self.mostWaitingOnConnection
         if !connection.peerHasEnded, !isCrowded { interest.insert(.readable) }

@@ -1,6 +1,7 @@
 import ProcessRuntime
 
-/// Asks upstreams, in the order and with the limits that CoreDNS's forward has; the transport is the query's own unless the Corefile says otherwise.
+/// Asks upstreams, in the order and with the limits that CoreDNS's forward has; the transport is the query's own unless
+/// the Corefile says otherwise.
 extension Worker {
     /// For one exchange.
     private static let exchangeNanoseconds: UInt64 = 2_000_000_000
@@ -20,7 +21,9 @@ extension Worker {
         let run = ForwardRun(
             waiting: waiting, depth: depth, handler: handler, message: message, order: handler.source.order(),
             deadline: monotonicNow() + Self.queryNanoseconds, cameOverStream: waiting.transport == .tcp)
-        guard waitingCount <= Self.mostWaiting else { return deliver(run, .failed("too many queries wait for upstreams")) }
+        guard waitingCount <= Self.mostWaiting else {
+            return deliver(run, .failed("too many queries wait for upstreams"))
+        }
         guard handler.source.enter() else { return deliver(run, .limited) }
         attempt(run)
     }
@@ -41,7 +44,8 @@ extension Worker {
     private func attempt(_ run: ForwardRun) {
         while true {
             let now = monotonicNow()
-            // CoreDNS tries until its deadline; a limit besides keeps refused connections from turning into a busy loop.
+            // CoreDNS tries until its deadline; a limit besides keeps refused connections from turning into a busy
+            // loop.
             guard now < run.deadline, run.attempts < 2 * run.order.count, let upstream = choose(run) else {
                 return finish(run, .failed(run.lastFailure))
             }
@@ -100,15 +104,20 @@ extension Worker {
         }
     }
 
-    private func open(_ kind: Socket.Kind, _ upstream: Upstream, _ handler: ForwardHandler) throws(SystemError) -> UpstreamSocket {
-        let socket = UpstreamSocket(try Socket.connecting(kind, to: upstream.address), kind: kind, upstream: upstream, handler: handler)
+    private func open(_ kind: Socket.Kind, _ upstream: Upstream, _ handler: ForwardHandler) throws(SystemError)
+        -> UpstreamSocket
+    {
+        let socket = UpstreamSocket(
+            try Socket.connecting(kind, to: upstream.address), kind: kind, upstream: upstream, handler: handler)
         guard let descriptor = socket.descriptor else { return socket }
         // A stream tells by being writable that it is connected.
-        socket.token = try register(descriptor, .upstream(socket), interest: kind == .stream ? [.readable, .writable] : .readable)
+        socket.token = try register(
+            descriptor, .upstream(socket), interest: kind == .stream ? [.readable, .writable] : .readable)
         return socket
     }
 
-    private func start(_ socket: UpstreamSocket, message: [UInt8], timeout: UInt64, _ now: Instant) throws(SystemError) {
+    private func start(_ socket: UpstreamSocket, message: [UInt8], timeout: UInt64, _ now: Instant) throws(SystemError)
+    {
         socket.serial += 1
         socket.sent = message
         socket.sentAt = now
@@ -173,14 +182,19 @@ extension Worker {
             guard socket.received.count >= 2 + size else { return }
             let message = Array(socket.received[2..<(2 + size)])
             socket.received.removeFirst(2 + size)
-            guard socket.isAnswered(by: message.span) else { return failed(socket, "an answer to another question came") }
+            guard socket.isAnswered(by: message.span) else {
+                return failed(socket, "an answer to another question came")
+            }
             answered(socket, message)
         }
     }
 
-    /// The upstream closed the stream. If that was an old one it may just have been tired of waiting: the same upstream gets another.
+    /// The upstream closed the stream. If that was an old one it may just have been tired of waiting: the same upstream
+    /// gets another.
     private func ended(_ socket: UpstreamSocket) {
-        guard case .query(let run) = socket.use, socket.isReused else { return failed(socket, "the connection was closed") }
+        guard case .query(let run) = socket.use, socket.isReused else {
+            return failed(socket, "the connection was closed")
+        }
         let upstream = socket.upstream
         close(socket)
         do throws(SystemError) {
@@ -280,14 +294,18 @@ extension Worker {
             upstream.isProbing = false
         } else {
             upstream.countFailedCheck()
-            timers.add(.probe(handler, upstream), due: monotonicNow() + handler.source.settings.healthCheck.interval.nanoseconds)
+            timers.add(
+                .probe(handler, upstream),
+                due: monotonicNow() + handler.source.settings.healthCheck.interval.nanoseconds)
         }
     }
 
     /// `NS` of the domain to ask for, usually the root.
     private func probeMessage(_ check: ForwardSettings.HealthCheck) -> [UInt8] {
         let id = UInt16.random(in: .min ... .max)
-        var message: [UInt8] = [UInt8(id >> 8), UInt8(truncatingIfNeeded: id), check.recursionDesired ? 1 : 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]
+        var message: [UInt8] = [
+            UInt8(id >> 8), UInt8(truncatingIfNeeded: id), check.recursionDesired ? 1 : 0, 0, 0, 1, 0, 0, 0, 0, 0, 0,
+        ]
         let name = (try? DNSName(check.domain.text)) ?? DNSName()
         for index in 0..<name.length { message.append(name.storage[index]) }
         return message + [0, 2, 0, 1]

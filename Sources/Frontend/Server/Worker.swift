@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 import Synchronization
 
@@ -39,7 +40,8 @@ final class WorkerMailbox: Sendable {
     }
 }
 
-/// One thread that serves: its sockets, its queries, its upstreams. Nothing of it is shared, so nothing of it is locked.
+/// One thread that serves: its sockets, its queries, its upstreams. Nothing of it is shared, so nothing of it is
+/// locked.
 ///
 /// The common path, a datagram that the table answers, is in Worker+Datagrams.swift: batch in, run, batch out.
 final class Worker {
@@ -85,14 +87,16 @@ final class Worker {
     private var freeSources: [Int] = []
     private var isRunning = true
 
-    init(thread: Int, mailbox: WorkerMailbox, table: String, metrics: FrontendMetrics, logger: Logger) throws(SystemError) {
+    init(thread: Int, mailbox: WorkerMailbox, table: String, metrics: FrontendMetrics, logger: Logger)
+        throws(SystemError)
+    {
         self.thread = thread
         self.mailbox = mailbox
         self.metrics = metrics
         self.logger = logger
         resolver = Resolver(table: TableSlot(path: table))
         poller = try Poller()
-        guard let batch = DatagramBatch() else { throw SystemError(call: "mmap", code: 12 /* ENOMEM */) }
+        guard let batch = DatagramBatch() else { throw SystemError(call: "mmap", code: ENOMEM) }
         self.batch = batch
         try register(mailbox.waker.descriptor, .mailbox)
         timers.add(.everySecond, due: monotonicNow() + 1_000_000_000)
@@ -102,7 +106,9 @@ final class Worker {
 
     /// Watches `descriptor` and returns the token of its events.
     @discardableResult
-    func register(_ descriptor: Descriptor, _ source: Source, interest: Poller.Interest = .readable) throws(SystemError) -> UInt64 {
+    func register(_ descriptor: Descriptor, _ source: Source, interest: Poller.Interest = .readable) throws(SystemError)
+        -> UInt64
+    {
         let index = freeSources.popLast() ?? sources.endIndex
         if index == sources.endIndex { sources.append((0, .free)) }
         let token = UInt64(sources[index].generation) << 32 | UInt64(index)
@@ -120,7 +126,8 @@ final class Worker {
         sources.compactMap { if case .connection(let connection) = $0.source { connection } else { nil } }
     }
 
-    /// Forgets a token. The descriptor must be closed by its owner; events of it that are already here mean nothing any more.
+    /// Forgets a token. The descriptor must be closed by its owner; events of it that are already here mean nothing any
+    /// more.
     func unregister(_ token: UInt64) {
         let index = Int(token & 0xFFFF_FFFF)
         guard sources[index].generation == UInt32(token >> 32) else { return }
@@ -174,6 +181,7 @@ final class Worker {
         case .everySecond:
             timers.add(.everySecond, due: now + 1_000_000_000)
             resolver.refreshTable()
+            resumeAccepting()
             for block in blocks {
                 block.errors?.flush(now: now)
                 for handler in block.forwards { closeIdle(handler, now) }
@@ -195,7 +203,9 @@ final class Worker {
     private func install(_ plan: ServingPlan, _ open: [OpenListener]) {
         let old = blocks
         blocks = plan.blocks.map { WorkerBlock($0) }
-        let servers = plan.servers.map { WorkerServer($0, blocks: blocks, blockPlans: plan.blocks, metrics: metrics, thread: thread) }
+        let servers = plan.servers.map {
+            WorkerServer($0, blocks: blocks, blockPlans: plan.blocks, metrics: metrics, thread: thread)
+        }
         var kept: [Listener] = []
         for sockets in open {
             if let listener = listeners.first(where: { $0.datagrams === sockets.datagrams }) {
@@ -217,7 +227,8 @@ final class Worker {
     }
 
     private func listen(on sockets: OpenListener, _ server: WorkerServer) -> Listener? {
-        let listener = Listener(address: sockets.address, datagrams: sockets.datagrams, streams: sockets.streams, server: server)
+        let listener = Listener(
+            address: sockets.address, datagrams: sockets.datagrams, streams: sockets.streams, server: server)
         do throws(SystemError) {
             listener.datagramToken = try register(sockets.datagrams, .datagrams(listener))
             listener.streamToken = try register(sockets.streams, .accepting(listener))
@@ -231,7 +242,6 @@ final class Worker {
     private func close(_ listener: Listener) {
         unregister(listener.datagramToken)
         unregister(listener.streamToken)
-        listener.isOpen = false
     }
 }
 
@@ -243,7 +253,7 @@ final class Listener {
     var server: WorkerServer
     var datagramToken: UInt64 = 0
     var streamToken: UInt64 = 0
-    var isOpen = true
+    var acceptsPaused = false
 
     init(address: SocketAddress, datagrams: Descriptor, streams: Descriptor, server: WorkerServer) {
         self.address = address

@@ -14,7 +14,8 @@ enum Handler {
     }
 }
 
-/// A server block as one thread runs it. The objects belong to the thread, so that counting references to them stays in its core's cache.
+/// A server block as one thread runs it. The objects belong to the thread, so that counting references to them stays in
+/// its core's cache.
 final class WorkerBlock {
     /// In execution order: hosts, kubernetes, forward.
     let handlers: [Handler]
@@ -55,13 +56,15 @@ final class WorkerServer {
         zones = plan.zones.map { zone in
             Zone(
                 name: zone.name, block: blocks[zone.block],
-                counters: blockPlans[zone.block].isCounted ? metrics.counters(server: plan.label, zone: zone.text, thread: thread) : nil)
+                counters: blockPlans[zone.block].isCounted
+                    ? metrics.counters(server: plan.label, zone: zone.text, thread: thread) : nil)
         }
         dropped = metrics.counters(server: plan.label, zone: FrontendMetrics.dropped, thread: thread)
         takesAllClasses = plan.zones.contains { !blockPlans[$0.block].forward.isEmpty }
     }
 
-    /// The zone that a name belongs to: the longest that it is in. A DS question belongs to the parent's side of a cut, so it goes to the
+    /// The zone that a name belongs to: the longest that it is in. A DS question belongs to the parent's side of a cut,
+    /// so it goes to the
     /// next longer one when there is one.
     func zone(of query: borrowing Query) -> Int? {
         var found: Int?

@@ -28,7 +28,9 @@ enum WorkerThread {
             // Safe: the closure captures nothing.
             { argument in
                 // Safe: the only taker of what passRetained gave.
-                if let argument = unsafe argument { unsafe Unmanaged<Box>.fromOpaque(argument).takeRetainedValue().body() }
+                if let argument = unsafe argument {
+                    unsafe Unmanaged<Box>.fromOpaque(argument).takeRetainedValue().body()
+                }
                 return nil
             }, unsafe box.toOpaque())
         guard code == 0 else {

@@ -5,10 +5,13 @@ import Testing
 
 @testable import Frontend
 
-/// The captured questions again, now over real sockets: through the batches, the streams, every directive of the Corefile and a real upstream.
+/// The captured questions again, now over real sockets: through the batches, the streams, every directive of the
+/// Corefile and a real upstream.
 @Suite("Captured answers over sockets", .serialized)
 struct CapturedServerTests {
-    @Test("every captured question gets the captured answer from a running frontend", arguments: ["bare", "verified", "filtered", "noendpoints"])
+    @Test(
+        "every captured question gets the captured answer from a running frontend",
+        arguments: ["bare", "verified", "filtered", "noendpoints"])
     func capturedAnswers(name: String) async throws {
         let captured = try CapturedAnswers(name)
         let cluster = try CapturedCluster()
@@ -24,7 +27,8 @@ struct CapturedServerTests {
             for (question, wanted) in answers {
                 let packet = try question.packet()
                 let octets =
-                    question.transport == .tcp ? try TestClient.askOverStream([packet], address)[0] : try TestClient.ask(packet, address)
+                    question.transport == .tcp
+                    ? try TestClient.askOverStream([packet], address)[0] : try TestClient.ask(packet, address)
                 var got = try MessageText(octets)
                 if wanted.flags.contains("TC"), got.flags.contains("TC") { got = wanted }  // which records fit is free
                 if got != wanted { differences.append("\(question)\n  want \(wanted)\n  got  \(got)") }
@@ -41,7 +45,9 @@ struct CapturedServerTests {
     static func zone() throws -> String {
         var lines: [String] = []
         var owner = ""
-        func absolute(_ name: Substring) -> String { name == "@" ? "example.com." : name.hasSuffix(".") ? String(name) : "\(name).example.com." }
+        func absolute(_ name: Substring) -> String {
+            name == "@" ? "example.com." : name.hasSuffix(".") ? String(name) : "\(name).example.com."
+        }
         for line in try CapturedCluster.text("upstream.zone").split(separator: "\n") where !line.hasPrefix("$") {
             let words = line.split(separator: " ", maxSplits: 2)
             owner = absolute(words[0])

@@ -137,25 +137,44 @@ final class TestUpstream: Sendable {
             _ = try? target.read(alias.data.span, at: 0)
             name = target.description
         }
-        let soa = records.first { $0.type == .soa && (query.name.description == $0.name || query.name.description.hasSuffix("." + $0.name)) }
+        let soa = records.first {
+            $0.type == .soa && (query.name.description == $0.name || query.name.description.hasSuffix("." + $0.name))
+        }
         let exists = records.contains { $0.name == name }
         let code: UInt8 = soa == nil ? 5 : exists ? 0 : 3
-        let authority = found.contains { $0.type == query.type } ? [] : [soa].compactMap { $0 }
-        var message = build(query, code, found, authority, isCut: false)
-        if message.count > query.sizeLimit { message = build(query, code, [], [], isCut: true) }
+        var authority = found.contains { $0.type == query.type } ? [] : [soa].compactMap { $0 }
+        // RFC 2308 §5: no longer than the SOA's own minimum, its last field.
+        for index in authority.indices {
+            authority[index].ttl = min(
+                authority[index].ttl, authority[index].data.suffix(4).reduce(0) { $0 << 8 | UInt32($1) })
+        }
+        // A mail server's address goes along, as authoritative servers do it.
+        let additional = found.filter { $0.type == .mx }.flatMap { mail -> [Record] in
+            var host = DNSName()
+            _ = try? host.read(Array(mail.data[2...]).span, at: 0)
+            let name = host.description
+            return records.filter { $0.name == name && ($0.type == .a || $0.type == .aaaa) }
+        }
+        var message = build(query, code, found, authority, additional, isCut: false)
+        if message.count > query.sizeLimit { message = build(query, code, [], [], [], isCut: true) }
         return message
     }
 
-    private func build(_ query: borrowing Query, _ code: UInt8, _ answer: [Record], _ authority: [Record], isCut: Bool) -> [UInt8] {
+    private func build(
+        _ query: borrowing Query, _ code: UInt8, _ answer: [Record], _ authority: [Record], _ additional: [Record],
+        isCut: Bool
+    ) -> [UInt8] {
         var message: [UInt8] = []
         func word(_ value: UInt16) { message += [UInt8(value >> 8), UInt8(truncatingIfNeeded: value)] }
         word(query.id)
         word((code == 5 ? 0x8000 : 0x8400) | (isCut ? 0x0200 : 0) | query.flags & 0x0100 | UInt16(code))
-        for count in [1, answer.count, authority.count, query.hasEDNS ? 1 : 0] { word(UInt16(count)) }
+        for count in [1, answer.count, authority.count, additional.count + (query.hasEDNS ? 1 : 0)] {
+            word(UInt16(count))
+        }
         for index in 0..<query.original.length { message.append(query.original.storage[index]) }
         word(query.type.rawValue)
         word(query.recordClass)
-        for record in answer + authority {
+        for record in answer + authority + additional {
             let isAsked = record.name == query.name.description
             message += isAsked ? Self.wire(query.original) : ((try? DNSName(record.name)).map { Self.wire($0) } ?? [0])
             word(record.type.rawValue)
@@ -190,7 +209,9 @@ final class TestUpstream: Sendable {
             (type, data) = (.mx, [0, UInt8(number(parts[0]))] + (try name(parts[1])))
         case "SOA":
             let parts = rest.split(separator: " ")
-            let numbers = parts[2...].flatMap { part in (0..<4).map { UInt8(truncatingIfNeeded: number(part) >> (24 - 8 * UInt32($0))) } }
+            let numbers = parts[2...].flatMap { part in
+                (0..<4).map { UInt8(truncatingIfNeeded: number(part) >> (24 - 8 * UInt32($0))) }
+            }
             (type, data) = (.soa, try name(parts[0]) + (try name(parts[1])) + numbers)
         default:
             let text = Array(rest.dropFirst().dropLast().utf8)

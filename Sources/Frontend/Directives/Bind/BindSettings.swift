@@ -22,12 +22,15 @@ struct BindSettings: DirectiveSettings {
         name: "bind",
         summary: "Listens on these addresses only, instead of on all of the host's.",
         repetition: .many,
-        arguments: .custom("ADDRESS|INTERFACE...", "Addresses, or interfaces that stand for all of their addresses.") { settings, line throws(CorefileError) in
+        arguments: .custom("ADDRESS|INTERFACE...", "Addresses, or interfaces that stand for all of their addresses.") {
+            settings, line throws(CorefileError) in
             try line.expectWords(1...Int.max)
             settings.targets = try line.bindTargets()
         },
         options: [
-            .custom("except", usage: "ADDRESS|INTERFACE...", "Addresses left out, of those that an interface stands for.") { settings, line throws(CorefileError) in
+            .custom(
+                "except", usage: "ADDRESS|INTERFACE...", "Addresses left out, of those that an interface stands for."
+            ) { settings, line throws(CorefileError) in
                 try line.expectWords(1...Int.max)
                 settings.exceptions += try line.bindTargets()
             }

@@ -28,10 +28,17 @@ final class ErrorLog: Sendable {
         for (index, rule) in settings.consolidations.enumerated() {
             guard let pattern = try? Regex(rule.pattern), text.firstMatch(of: pattern) != nil else { continue }
             let isFirst = periods.withLock { periods in
-                defer { periods[index] = Period(began: periods[index]?.began ?? now, count: (periods[index]?.count ?? 0) + 1) }
+                defer {
+                    periods[index] = Period(
+                        began: periods[index]?.began ?? now, count: (periods[index]?.count ?? 0) + 1)
+                }
                 return periods[index] == nil
             }
-            if isFirst, rule.showFirst { logger.log(level: rule.level.loggerLevel, "query failed", metadata: ["query": "\(question)", "error": "\(reason)"]) }
+            if isFirst, rule.showFirst {
+                logger.log(
+                    level: rule.level.loggerLevel, "query failed",
+                    metadata: ["query": "\(question)", "error": "\(reason)"])
+            }
             return
         }
         logger.error("query failed", metadata: ["query": "\(question)", "error": "\(reason)"])
@@ -49,7 +56,9 @@ final class ErrorLog: Sendable {
             guard let ended else { continue }
             logger.log(
                 level: rule.level.loggerLevel, "queries failed alike",
-                metadata: ["count": "\(ended.count)", "pattern": "\(rule.pattern)", "period": "\(rule.period.goNotation)"])
+                metadata: [
+                    "count": "\(ended.count)", "pattern": "\(rule.pattern)", "period": "\(rule.period.goNotation)",
+                ])
         }
     }
 }

@@ -18,7 +18,8 @@ struct ErrorsSettings: DirectiveSettings {
     static let row = DirectiveRow<ErrorsSettings>(
         name: "errors",
         summary: "Logs errors met while answering; one line each unless consolidated.",
-        arguments: .custom("[stdout]", "The word stdout is allowed for old Corefiles; logs go to standard error.") { _, line throws(CorefileError) in
+        arguments: .custom("[stdout]", "The word stdout is allowed for old Corefiles; logs go to standard error.") {
+            _, line throws(CorefileError) in
             try line.expectWords(0...1)
             if let word = line.words.first, word.text != "stdout" {
                 throw line.error("expected 'stdout' or nothing, found '\(word.text)'", at: word)
@@ -39,7 +40,8 @@ struct ErrorsSettings: DirectiveSettings {
         let period = try line.duration(line.words[0], .milliseconds(1) ... .seconds(86_400))
         let pattern = line.words[1]
         guard pattern.text.utf8.count <= 10_000, (try? Regex(pattern.text)) != nil else {
-            throw line.error("expected a regular expression of at most 10000 bytes, found '\(pattern.text)'", at: pattern)
+            throw line.error(
+                "expected a regular expression of at most 10000 bytes, found '\(pattern.text)'", at: pattern)
         }
         var result = Consolidation(period: period, pattern: pattern.text, level: .error, showFirst: false)
         var rest = line.words[2...]
@@ -52,7 +54,8 @@ struct ErrorsSettings: DirectiveSettings {
             rest.removeFirst()
         }
         if let word = rest.first {
-            throw line.error("expected a level (error, warning, info, debug) and then 'show_first', found '\(word.text)'", at: word)
+            throw line.error(
+                "expected a level (error, warning, info, debug) and then 'show_first', found '\(word.text)'", at: word)
         }
         return result
     }

@@ -92,7 +92,8 @@ final class Upstream {
     }
 }
 
-/// A socket connected to an upstream; at most one exchange uses it at a time, so its port and its id are a guess for others.
+/// A socket connected to an upstream; at most one exchange uses it at a time, so its port and its id are a guess for
+/// others.
 final class UpstreamSocket {
     enum Use {
         case idle
@@ -129,14 +130,17 @@ final class UpstreamSocket {
 
     func close() { descriptor = nil }
 
-    /// Whether `message` answers what was sent: id, the QR bit and the question (letter case aside, as some upstreams change it).
+    /// Whether `message` answers what was sent: id, the QR bit and the question (letter case aside, as some upstreams
+    /// change it).
     func isAnswered(by message: Span<UInt8>) -> Bool {
         guard message.count >= 12, sent.count >= 12 else { return false }
         guard message[0] == sent[0], message[1] == sent[1], message[2] & 0x80 != 0 else { return false }
         // An answer to a probe may be anything; FORMERR may come without a question.
         guard case .query = use else { return true }
         if message[4] == 0, message[5] == 0 { return message[3] & 0xf != 0 }
-        guard message[4] == 0, message[5] == 1, let end = Self.questionEnd(sent.span), message.count >= end else { return false }
+        guard message[4] == 0, message[5] == 1, let end = Self.questionEnd(sent.span), message.count >= end else {
+            return false
+        }
         for index in 12..<end where Self.lower(message[index]) != Self.lower(sent[index]) { return false }
         return true
     }
@@ -177,7 +181,10 @@ final class ForwardRun {
     var insistsOnStream = false
     var lastFailure = "no healthy upstream"
 
-    init(waiting: WaitingQuery, depth: Int, handler: ForwardHandler, message: [UInt8], order: [Int], deadline: Instant, cameOverStream: Bool) {
+    init(
+        waiting: WaitingQuery, depth: Int, handler: ForwardHandler, message: [UInt8], order: [Int], deadline: Instant,
+        cameOverStream: Bool
+    ) {
         self.waiting = waiting
         self.depth = depth
         self.handler = handler

@@ -47,7 +47,9 @@ struct ForwardSettings: DirectiveSettings {
         name: "forward",
         summary: "Asks other resolvers, over the transport that the query came by.",
         repetition: .many,
-        arguments: .custom("FROM TO...", "FROM is a zone; TO are up to 15 addresses (IP, IP:PORT, dns://IP) or files like resolv.conf.") { settings, line throws(CorefileError) in
+        arguments: .custom(
+            "FROM TO...", "FROM is a zone; TO are up to 15 addresses (IP, IP:PORT, dns://IP) or files like resolv.conf."
+        ) { settings, line throws(CorefileError) in
             try line.expectWords(2...Int.max)
             settings.from = try line.zones([line.words[0]])[0]
             for word in line.words.dropFirst() { settings.targets.append(try target(word, line)) }
@@ -56,28 +58,44 @@ struct ForwardSettings: DirectiveSettings {
             }
         },
         options: [
-            .custom("except", usage: "ZONES...", "Names in these zones are not forwarded.") { settings, line throws(CorefileError) in
+            .custom("except", usage: "ZONES...", "Names in these zones are not forwarded.") {
+                settings, line throws(CorefileError) in
                 try line.expectWords(1...Int.max)
                 settings.except += try line.zones(line.words)
             },
             .choice("policy", \.policy, "How upstreams are chosen; default random."),
-            .integer("max_fails", 0...UInt32.max, \.maximumFailures, "Failed health checks until an upstream counts as down, 0 for never; default 2."),
-            .custom("health_check", usage: "DURATION [no_rec] [domain NAME]", "How a failed upstream is probed; default 500ms for '.' with recursion desired.") { settings, line throws(CorefileError) in
+            .integer(
+                "max_fails", 0...UInt32.max, \.maximumFailures,
+                "Failed health checks until an upstream counts as down, 0 for never; default 2."),
+            .custom(
+                "health_check", usage: "DURATION [no_rec] [domain NAME]",
+                "How a failed upstream is probed; default 500ms for '.' with recursion desired."
+            ) { settings, line throws(CorefileError) in
                 settings.healthCheck = try healthCheck(line)
             },
-            .duration("expire", .zero ... .seconds(86_400), \.expire, "How long an idle socket to an upstream is kept; default 10s."),
+            .duration(
+                "expire", .zero ... .seconds(86_400), \.expire,
+                "How long an idle socket to an upstream is kept; default 10s."),
             .flag("force_tcp", \.forceTCP, "Asks over TCP whatever the query came by."),
-            .flag("prefer_udp", \.preferUDP, "Asks over UDP whatever the query came by, and again over TCP when the answer was cut."),
-            .integer("max_concurrent", 0...UInt32.max, \.maximumConcurrent, "Queries under way at once, more are refused; 0, the default, for no limit."),
-            .custom("next", usage: "RCODES...", "Response codes for which the next forward of the block is asked.") { settings, line throws(CorefileError) in
+            .flag(
+                "prefer_udp", \.preferUDP,
+                "Asks over UDP whatever the query came by, and again over TCP when the answer was cut."),
+            .integer(
+                "max_concurrent", 0...UInt32.max, \.maximumConcurrent,
+                "Queries under way at once, more are refused; 0, the default, for no limit."),
+            .custom("next", usage: "RCODES...", "Response codes for which the next forward of the block is asked.") {
+                settings, line throws(CorefileError) in
                 settings.next += try responseCodes(line)
             },
-            .custom("failover", usage: "RCODES...", "Response codes for which the next upstream is asked.") { settings, line throws(CorefileError) in
+            .custom("failover", usage: "RCODES...", "Response codes for which the next upstream is asked.") {
+                settings, line throws(CorefileError) in
                 let codes = try responseCodes(line)
                 if codes.contains(0) { throw line.error("expected response codes other than NOERROR") }
                 settings.failover += codes
             },
-            .flag("failfast_all_unhealthy_upstreams", \.failsFastWithoutHealthyUpstream, "Answers SERVFAIL at once when every upstream is down, instead of trying one."),
+            .flag(
+                "failfast_all_unhealthy_upstreams", \.failsFastWithoutHealthyUpstream,
+                "Answers SERVFAIL at once when every upstream is down, instead of trying one."),
             .notBuilt("tls", usage: "[CERT KEY] [CA]"),
             .notBuilt("tls_servername", usage: "NAME"),
         ])
@@ -89,7 +107,9 @@ struct ForwardSettings: DirectiveSettings {
             switch name {
             case "dns": text = String(text[scheme.upperBound...])
             case "tls", "https", "grpc", "quic":
-                throw line.error("upstreams over '\(name)://' are not built yet; give plain addresses such as 192.0.2.1:53", at: word)
+                throw line.error(
+                    "upstreams over '\(name)://' are not built yet; give plain addresses such as 192.0.2.1:53", at: word
+                )
             default:
                 throw line.error("expected an upstream address or a file, found '\(word.text)'", at: word)
             }
@@ -97,7 +117,9 @@ struct ForwardSettings: DirectiveSettings {
             return .resolverFile(text)
         }
         guard let (address, port) = socketAddress(text) else {
-            throw line.error("expected an upstream such as 192.0.2.1, 192.0.2.1:53, [2001:db8::1]:53 or /etc/resolv.conf, found '\(word.text)'", at: word)
+            throw line.error(
+                "expected an upstream such as 192.0.2.1, 192.0.2.1:53, [2001:db8::1]:53 or /etc/resolv.conf, found '\(word.text)'",
+                at: word)
         }
         return .address(address, port: port)
     }
@@ -106,7 +128,9 @@ struct ForwardSettings: DirectiveSettings {
     static func socketAddress(_ text: String) -> (IPAddress, UInt16)? {
         if let address = IPAddress(text) { return (address, 53) }
         guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]), port > 0 else {
-            if text.hasPrefix("["), text.hasSuffix("]"), let address = IPAddress(text.dropFirst().dropLast()) { return (address, 53) }
+            if text.hasPrefix("["), text.hasSuffix("]"), let address = IPAddress(text.dropFirst().dropLast()) {
+                return (address, 53)
+            }
             return nil
         }
         var host = text[..<colon]
@@ -138,7 +162,8 @@ struct ForwardSettings: DirectiveSettings {
     }
 
     private static let responseCodeNames: [(String, UInt16)] = [
-        ("NOERROR", 0), ("FORMERR", 1), ("SERVFAIL", 2), ("NXDOMAIN", 3), ("NOTIMP", 4), ("REFUSED", 5), ("YXDOMAIN", 6),
+        ("NOERROR", 0), ("FORMERR", 1), ("SERVFAIL", 2), ("NXDOMAIN", 3), ("NOTIMP", 4), ("REFUSED", 5),
+        ("YXDOMAIN", 6),
         ("YXRRSET", 7), ("NXRRSET", 8), ("NOTAUTH", 9), ("NOTZONE", 10),
     ]
 

@@ -26,7 +26,9 @@ final class ForwardSource: Sendable {
             }
         }
         guard upstreams.count <= ForwardSettings.maximumUpstreams else {
-            throw ForwardFault(message: "forward: expected at most \(ForwardSettings.maximumUpstreams) upstreams, found \(upstreams.count)")
+            throw ForwardFault(
+                message:
+                    "forward: expected at most \(ForwardSettings.maximumUpstreams) upstreams, found \(upstreams.count)")
         }
         self.upstreams = upstreams
     }
@@ -48,7 +50,9 @@ final class ForwardSource: Sendable {
                 servers.append(SocketAddress(address: address, port: port))
             }
         }
-        guard !servers.isEmpty else { throw ForwardFault(message: "forward: \(path) has no 'nameserver' line with an address") }
+        guard !servers.isEmpty else {
+            throw ForwardFault(message: "forward: \(path) has no 'nameserver' line with an address")
+        }
         return servers
     }
 
@@ -73,7 +77,8 @@ final class ForwardSource: Sendable {
         case .sequential: return all
         case .random: return all.shuffled()
         case .roundRobin:
-            let first = Int(bitPattern: UInt(bitPattern: roundRobin.wrappingAdd(1, ordering: .relaxed).oldValue) % UInt(all.count))
+            let first = Int(
+                bitPattern: UInt(bitPattern: roundRobin.wrappingAdd(1, ordering: .relaxed).oldValue) % UInt(all.count))
             return Array(all[first...] + all[..<first])
         }
     }
@@ -88,7 +93,8 @@ struct ForwardMetrics: Sendable {
     init(registry: MetricsRegistry) {
         self.registry = registry
         concurrencyRejects = registry.counter(
-            "coredns_forward_max_concurrent_rejects_total", help: "Queries refused because as many as max_concurrent allows were under way.")
+            "coredns_forward_max_concurrent_rejects_total",
+            help: "Queries refused because as many as max_concurrent allows were under way.")
         healthChecksBroken = registry.counter(
             "coredns_forward_healthcheck_broken_total", help: "Queries that found every upstream down.")
     }
@@ -114,7 +120,9 @@ struct ForwardMetrics: Sendable {
     func duration(_ upstream: SocketAddress, code: UInt16) -> Histogram {
         registry.histogram(
             "coredns_proxy_request_duration_seconds", help: "How long exchanges with an upstream took.",
-            labels: [("proxy_name", "forward"), ("to", "\(upstream)"), ("rcode", ServerCounters.codes[Int(min(code, 15))])],
+            labels: [
+                ("proxy_name", "forward"), ("to", "\(upstream)"), ("rcode", ServerCounters.codes[Int(min(code, 15))]),
+            ],
             buckets: ServerCounters.durationBounds)
     }
 }

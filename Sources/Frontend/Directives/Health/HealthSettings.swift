@@ -1,4 +1,5 @@
-/// `health`: says over HTTP (`/health`) that the process is alive, and keeps it answering for a while after a stop was asked for.
+/// `health`: says over HTTP (`/health`) that the process is alive, and keeps it answering for a while after a stop was
+/// asked for.
 struct HealthSettings: DirectiveSettings {
     var address = ":8080"
     var lameduck = Duration.zero
@@ -10,6 +11,7 @@ struct HealthSettings: DirectiveSettings {
         options: [
             .duration(
                 "lameduck", .zero ... .seconds(3600), \.lameduck,
-                "How long queries are still answered after a stop was asked for, while /ready already says no; default 0s.")
+                "How long queries are still answered after a stop was asked for, while /ready already says no; default 0s."
+            )
         ])
 }

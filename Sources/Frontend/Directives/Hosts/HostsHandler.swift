@@ -2,8 +2,10 @@ import Names
 
 /// Answers from a hosts map. One for each thread.
 ///
-/// What it answers is CoreDNS's: a name with any entry exists, and a type it lacks is an empty answer without SOA; a name without entry
-/// goes on to the next handler under `fallthrough`, else it is SERVFAIL, as there is no SOA to deny it with. PTR questions are looked up
+/// What it answers is CoreDNS's: a name with any entry exists, and a type it lacks is an empty answer without SOA; a
+/// name without entry
+/// goes on to the next handler under `fallthrough`, else it is SERVFAIL, as there is no SOA to deny it with. PTR
+/// questions are looked up
 /// whatever the zones are.
 final class HostsHandler {
     private let source: HostsSource

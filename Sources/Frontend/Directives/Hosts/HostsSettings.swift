@@ -21,7 +21,8 @@ struct HostsSettings: DirectiveSettings {
     static let row = DirectiveRow<HostsSettings>(
         name: "hosts",
         summary: "Answers A, AAAA and PTR from a hosts file and from lines in the Corefile.",
-        arguments: .custom("[FILE [ZONES...]]", "FILE defaults to /etc/hosts, ZONES to those of the server block.") { settings, line throws(CorefileError) in
+        arguments: .custom("[FILE [ZONES...]]", "FILE defaults to /etc/hosts, ZONES to those of the server block.") {
+            settings, line throws(CorefileError) in
             if let file = line.words.first { settings.path = file.text }
             let zones = try line.zones(Array(line.words.dropFirst()))
             settings.zones = zones.isEmpty ? line.zones : zones
@@ -30,10 +31,14 @@ struct HostsSettings: DirectiveSettings {
             .integer("ttl", 1...65535, \.timeToLive, usage: "SECONDS", "The TTL of the answers; default 3600."),
             .flag("no_reverse", \.answersReverse, sets: false, "Makes no PTR records of the entries."),
             .duration(
-                "reload", .zero ... .seconds(86_400), \.reload, "How often the file is looked at for a change, 0s for never; default 5s."),
-            .fallsThrough(\.fallsThrough, "Passes queries for names without an entry on instead of answering SERVFAIL."),
+                "reload", .zero ... .seconds(86_400), \.reload,
+                "How often the file is looked at for a change, 0s for never; default 5s."),
+            .fallsThrough(
+                \.fallsThrough, "Passes queries for names without an entry on instead of answering SERVFAIL."),
         ],
-        otherLines: .custom("ADDRESS", usage: "NAMES...", "An entry in the Corefile itself; entries come before fallthrough.") { settings, line throws(CorefileError) in
+        otherLines: .custom(
+            "ADDRESS", usage: "NAMES...", "An entry in the Corefile itself; entries come before fallthrough."
+        ) { settings, line throws(CorefileError) in
             try read(line, into: &settings)
         })
 
@@ -43,16 +48,19 @@ struct HostsSettings: DirectiveSettings {
         }
         guard let entry = Entry(address: line.statement.name.text, names: line.words.map(\.text)) else {
             let options = row.options.map(\.name)
-            let suggestion = nearestName(to: line.statement.name.text, among: options).map { "; did you mean '\($0)'?" } ?? ""
+            let suggestion =
+                nearestName(to: line.statement.name.text, among: options).map { "; did you mean '\($0)'?" } ?? ""
             throw line.error(
-                "expected an option (\(options.joined(separator: ", "))) or an entry 'ADDRESS NAMES...', found '\(line.statement.name.text)'\(suggestion)")
+                "expected an option (\(options.joined(separator: ", "))) or an entry 'ADDRESS NAMES...', found '\(line.statement.name.text)'\(suggestion)"
+            )
         }
         settings.entries.append(entry)
     }
 }
 
 extension HostsSettings.Entry {
-    /// One line of a hosts file; an interface after `%` in the address is left out. Nil unless it has an address and names.
+    /// One line of a hosts file; an interface after `%` in the address is left out. Nil unless it has an address and
+    /// names.
     init?(address text: some StringProtocol, names: [String]) {
         let plain = text.split(separator: "%", maxSplits: 1, omittingEmptySubsequences: false)[0]
         guard let address = IPAddress(plain), !names.isEmpty else { return nil }

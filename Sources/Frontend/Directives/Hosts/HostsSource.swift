@@ -2,9 +2,11 @@ import FoundationEssentials
 import Logging
 import Synchronization
 
-/// The current map of one `hosts` directive, shared by all threads: re-read when the file changes, handed out by version.
+/// The current map of one `hosts` directive, shared by all threads: re-read when the file changes, handed out by
+/// version.
 ///
-/// A worker keeps the map it has and looks at `version` (a relaxed load) for each query; only when that changed does it take the lock.
+/// A worker keeps the map it has and looks at `version` (a relaxed load) for each query; only when that changed does it
+/// take the lock.
 final class HostsSource: Sendable {
     let settings: HostsSettings
     private let version = Atomic<Int>(1)
@@ -18,7 +20,8 @@ final class HostsSource: Sendable {
 
     init(settings: HostsSettings, logger: Logger) {
         self.settings = settings
-        state = Mutex(State(map: HostsMap(settings.entries, zones: settings.zones, answersReverse: settings.answersReverse)))
+        state = Mutex(
+            State(map: HostsMap(settings.entries, zones: settings.zones, answersReverse: settings.answersReverse)))
         if !reload(), !FileManager.default.fileExists(atPath: settings.path) {
             logger.warning("hosts file does not exist", metadata: ["path": "\(settings.path)"])
         }

@@ -21,14 +21,16 @@ final class FrontendMetrics: Sendable {
 
     init() {
         forward = ForwardMetrics(registry: registry)
-        panics = registry.counter("coredns_panics_total", help: "Faults met and survived; a fault ends this process, so it is always 0.")
+        panics = registry.counter(
+            "coredns_panics_total", help: "Faults met and survived; a fault ends this process, so it is always 0.")
         registry.gauge(
             "coredns_build_info", help: "1, with the versions in its labels.",
             labels: [("version", MizzenVersion.current), ("revision", ""), ("goversion", "")]
         ).set(1)
     }
 
-    /// The cells of one thread for one zone of one server; the same ones again after a reload, so that counters never go back.
+    /// The cells of one thread for one zone of one server; the same ones again after a reload, so that counters never
+    /// go back.
     func counters(server: String, zone: String, thread: Int) -> ServerCounters {
         scopes.withLock { scopes in
             let scope = Scope(server: server, zone: zone)
@@ -75,7 +77,10 @@ final class FrontendMetrics: Sendable {
                         if count == 0 { continue }
                         text.sample(
                             "coredns_dns_requests_total",
-                            labels + [("proto", transport == 1 ? "tcp" : "udp"), ("family", family == 1 ? "2" : "1"), ("type", type)], "\(count)")
+                            labels + [
+                                ("proto", transport == 1 ? "tcp" : "udp"), ("family", family == 1 ? "2" : "1"),
+                                ("type", type),
+                            ], "\(count)")
                     }
                 }
             }
@@ -87,12 +92,17 @@ final class FrontendMetrics: Sendable {
     }
 
     private static func renderResponses(_ totals: [Total], into text: inout Exposition) {
-        text.family("coredns_dns_responses_total", "counter", "Answers by response code and by the directive that wrote them.")
+        text.family(
+            "coredns_dns_responses_total", "counter", "Answers by response code and by the directive that wrote them.")
         for (labels, cells) in totals {
             for (code, name) in ServerCounters.codes.enumerated() {
                 for (writer, directive) in ServerCounters.writers.enumerated() {
                     let count = cells[ServerCounters.Layout.responses + code * 4 + writer]
-                    if count > 0 { text.sample("coredns_dns_responses_total", labels + [("rcode", name), ("plugin", directive)], "\(count)") }
+                    if count > 0 {
+                        text.sample(
+                            "coredns_dns_responses_total", labels + [("rcode", name), ("plugin", directive)], "\(count)"
+                        )
+                    }
                 }
             }
         }
@@ -111,8 +121,14 @@ final class FrontendMetrics: Sendable {
 
     private static func renderSizes(_ totals: [Total], into text: inout Exposition) {
         let families = [
-            ("coredns_dns_request_size_bytes", "Sizes of queries.", ServerCounters.Layout.requestSize, ServerCounters.Layout.requestSizeSum),
-            ("coredns_dns_response_size_bytes", "Sizes of answers.", ServerCounters.Layout.responseSize, ServerCounters.Layout.responseSizeSum),
+            (
+                "coredns_dns_request_size_bytes", "Sizes of queries.", ServerCounters.Layout.requestSize,
+                ServerCounters.Layout.requestSizeSum
+            ),
+            (
+                "coredns_dns_response_size_bytes", "Sizes of answers.", ServerCounters.Layout.responseSize,
+                ServerCounters.Layout.responseSizeSum
+            ),
         ]
         for (name, help, start, sums) in families {
             text.family(name, "histogram", help)
@@ -121,7 +137,8 @@ final class FrontendMetrics: Sendable {
                     let counts = cells[(start + transport * 15)..<(start + transport * 15 + 15)]
                     if counts.allSatisfy({ $0 == 0 }) { continue }
                     text.histogram(
-                        name, labels + [("proto", transport == 1 ? "tcp" : "udp")], bounds: ServerCounters.sizeBounds, counts: counts,
+                        name, labels + [("proto", transport == 1 ? "tcp" : "udp")], bounds: ServerCounters.sizeBounds,
+                        counts: counts,
                         sum: Double(cells[sums + transport]))
                 }
             }
@@ -141,7 +158,9 @@ private struct Exposition {
         bytes += "\(name){\(labels.map { "\($0.0)=\"\($0.1)\"" }.joined(separator: ","))} \(value)\n".utf8
     }
 
-    mutating func histogram(_ name: String, _ labels: [(String, String)], bounds: [Double], counts: ArraySlice<UInt64>, sum: Double) {
+    mutating func histogram(
+        _ name: String, _ labels: [(String, String)], bounds: [Double], counts: ArraySlice<UInt64>, sum: Double
+    ) {
         var total: UInt64 = 0
         for (index, count) in counts.enumerated() {
             total += count

@@ -7,7 +7,9 @@ struct PrometheusSettings: DirectiveSettings {
         summary: "Counts the block's queries and serves the metrics of the whole process on /metrics.",
         arguments: .listenAddress(\.address, "ADDRESS is HOST:PORT or :PORT to listen on; default localhost:9153."),
         options: [
-            .ignored("runtime_metrics", usage: "", because: "it adds metrics of the Go runtime, which this process does not have"),
+            .ignored(
+                "runtime_metrics", usage: "",
+                because: "it adds metrics of the Go runtime, which this process does not have"),
             .notBuilt("tls", usage: "FILE"),
         ])
 }

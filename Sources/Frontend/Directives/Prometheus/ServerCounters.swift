@@ -2,19 +2,24 @@ import Synchronization
 
 /// The counters of one zone of one server, of one thread: written by that thread alone, read by a scrape at any time.
 ///
-/// Memory contract: the cells are made once and never given back, so a scrape can never hold a dangling pointer. Only the owning thread
-/// stores; load and store are relaxed atomics, so an increment is three plain instructions and takes no lock. A scrape may see a
+/// Memory contract: the cells are made once and never given back, so a scrape can never hold a dangling pointer. Only
+/// the owning thread
+/// stores; load and store are relaxed atomics, so an increment is three plain instructions and takes no lock. A scrape
+/// may see a
 /// request counted whose duration is not yet, never a torn number.
 @safe struct ServerCounters: @unchecked Sendable {
     // @unchecked: see the memory contract above.
 
     /// Question types that have a label of their own; all others are `other`.
     static let types: [(name: String, number: UInt16)] = [
-        ("A", 1), ("NS", 2), ("CNAME", 5), ("SOA", 6), ("PTR", 12), ("MX", 15), ("TXT", 16), ("AAAA", 28), ("SRV", 33), ("DS", 43),
-        ("RRSIG", 46), ("NSEC", 47), ("DNSKEY", 48), ("NSEC3", 50), ("SVCB", 64), ("HTTPS", 65), ("IXFR", 251), ("AXFR", 252), ("ANY", 255),
+        ("A", 1), ("NS", 2), ("CNAME", 5), ("SOA", 6), ("PTR", 12), ("MX", 15), ("TXT", 16), ("AAAA", 28), ("SRV", 33),
+        ("DS", 43),
+        ("RRSIG", 46), ("NSEC", 47), ("DNSKEY", 48), ("NSEC3", 50), ("SVCB", 64), ("HTTPS", 65), ("IXFR", 251),
+        ("AXFR", 252), ("ANY", 255),
     ]
     static let codes = [
-        "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN", "YXRRSET", "NXRRSET", "NOTAUTH", "NOTZONE",
+        "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN", "YXRRSET", "NXRRSET", "NOTAUTH",
+        "NOTZONE",
         "11", "12", "13", "14", "15", "BADVERS",
     ]
     /// Who wrote the answer, as the `plugin` label says it.

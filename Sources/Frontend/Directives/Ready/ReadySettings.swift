@@ -11,9 +11,11 @@ struct ReadySettings: DirectiveSettings {
 
     static let row = DirectiveRow<ReadySettings>(
         name: "ready",
-        summary: "Answers 200 on /ready once every directive of the block is ready, else 503 and the names of those that are not.",
+        summary:
+            "Answers 200 on /ready once every directive of the block is ready, else 503 and the names of those that are not.",
         arguments: .listenAddress(\.address, "ADDRESS is HOST:PORT or :PORT to listen on; default :8181."),
         options: [
-            .choice("monitor", \.monitor, "Whether a directive that was ready once is asked again; default until-ready.")
+            .choice(
+                "monitor", \.monitor, "Whether a directive that was ready once is asked again; default until-ready.")
         ])
 }

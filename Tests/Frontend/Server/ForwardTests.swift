@@ -1,0 +1,199 @@
+import Names
+import Testing
+
+@testable import Frontend
+
+/// `forward` against real upstreams on real sockets.
+@Suite("Forwarding")
+struct ForwardTests {
+    static let zone = """
+        example.com. 300 SOA ns.example.com. host.example.com. 1 2 3 4 60
+        one.example.com. 300 A 192.0.2.1
+        big.example.com. 300 TXT "\(String(repeating: "a", count: 250))"
+        big.example.com. 300 TXT "\(String(repeating: "b", count: 250))"
+        big.example.com. 300 TXT "\(String(repeating: "c", count: 250))"
+        """
+
+    private func ask(_ frontend: RunningFrontend, _ packet: [UInt8], overStream: Bool = false) async throws
+        -> MessageText
+    {
+        let address = frontend.address
+        return try MessageText(
+            try await onThread {
+                overStream
+                    ? try TestClient.askOverStream([packet], address)[0]
+                    : try TestClient.ask(packet, address, milliseconds: 9000)
+            })
+    }
+
+    private func corefile(_ upstreams: [TestUpstream], _ options: String = "", extra: String = "") -> String {
+        ".:0 {\n bind 127.0.0.1\n forward . \(upstreams.map { "\($0.address)" }.joined(separator: " ")) {\n\(options)\n }\n\(extra)\n}"
+    }
+
+    @Test("an upstream's answer comes back with the client's id, flags and EDNS")
+    func answer() async throws {
+        let upstream = try TestUpstream(Self.zone)
+        let frontend = try await RunningFrontend(corefile([upstream]))
+        let address = frontend.address
+        let octets = try await onThread {
+            try TestClient.ask(try TestPacket.query("One.example.com", .a, id: 0xBEEF, advertisedSize: 1400), address)
+        }
+        let text = try MessageText(octets)
+        #expect(octets[0] == 0xBE && octets[1] == 0xEF)
+        #expect(text.code == "NOERROR" && text.flags == "QR AA RD")
+        #expect(text.answer == ["One.example.com. 300 IN A 192.0.2.1"])
+        #expect(Array(octets.suffix(11)) == [0, 0, 41, 0x05, 0x78, 0, 0, 0, 0, 0, 0])
+        let denied = try await ask(frontend, try TestPacket.query("none.example.com", .a))
+        #expect(denied.code == "NXDOMAIN")
+        #expect(denied.authority == ["example.com. 60 IN SOA ns.example.com. host.example.com. SERIAL 2 3 4 60"])
+        try await frontend.stop()
+        upstream.stop()
+    }
+
+    @Test("the query's transport is the upstream's, so a cut answer comes whole over a stream")
+    func transports() async throws {
+        let upstream = try TestUpstream(Self.zone)
+        let frontend = try await RunningFrontend(corefile([upstream]))
+        let packet = try TestPacket.query("big.example.com", .init(rawValue: 16))
+        #expect(try await ask(frontend, packet).flags == "QR AA TC RD")
+        #expect(try await ask(frontend, packet, overStream: true).answer.count == 3)
+        #expect(upstream.questions == ["udp big.example.com. TXT", "tcp big.example.com. TXT"])
+        try await frontend.stop()
+        upstream.stop()
+    }
+
+    @Test("force_tcp asks over streams, prefer_udp over datagrams and again when the answer was cut")
+    func transportOptions() async throws {
+        let upstream = try TestUpstream(Self.zone)
+        let forced = try await RunningFrontend(corefile([upstream], "force_tcp"))
+        #expect(try await ask(forced, try TestPacket.query("one.example.com", .a)).answer.count == 1)
+        try await forced.stop()
+        let preferring = try await RunningFrontend(corefile([upstream], "prefer_udp"))
+        let packet = try TestPacket.query("big.example.com", .init(rawValue: 16))
+        #expect(try await ask(preferring, packet, overStream: true).answer.count == 3)
+        try await preferring.stop()
+        #expect(
+            upstream.questions == ["tcp one.example.com. A", "udp big.example.com. TXT", "tcp big.example.com. TXT"])
+        upstream.stop()
+    }
+
+    @Test("many queries at once each get their own answer")
+    func many() async throws {
+        let upstream = try TestUpstream(Self.zone)
+        let frontend = try await RunningFrontend(corefile([upstream]))
+        let address = frontend.address
+        let answers = try await onThread {
+            try TestClient.askOverStream(
+                try (1...300).map {
+                    try TestPacket.query($0 % 2 == 0 ? "one.example.com" : "none.example.com", .a, id: UInt16($0))
+                }, address)
+        }
+        #expect(Set(answers.map { Int($0[0]) << 8 | Int($0[1]) }) == Set(1...300))
+        for answer in answers { #expect(try MessageText(answer).code == (answer[1] % 2 == 0 ? "NOERROR" : "NXDOMAIN")) }
+        try await frontend.stop()
+        upstream.stop()
+    }
+
+    @Test("an answer with another id is not taken")
+    func lies() async throws {
+        let upstream = try TestUpstream(Self.zone, behaviour: .liesFirst)
+        let frontend = try await RunningFrontend(corefile([upstream]))
+        #expect(try await ask(frontend, try TestPacket.query("one.example.com", .a)).answer.count == 1)
+        try await frontend.stop()
+        upstream.stop()
+    }
+
+    @Test("a stream that the upstream ended is opened again")
+    func endedStreams() async throws {
+        let upstream = try TestUpstream(Self.zone, behaviour: .endsStreams)
+        let frontend = try await RunningFrontend(corefile([upstream], "force_tcp"))
+        for _ in 0..<5 {
+            #expect(try await ask(frontend, try TestPacket.query("one.example.com", .a)).answer.count == 1)
+        }
+        try await frontend.stop()
+        upstream.stop()
+    }
+
+    @Test("an upstream that is not there is passed over, and with none left the answer is SERVFAIL")
+    func failover() async throws {
+        let gone = try TestUpstream(Self.zone)
+        gone.stop()
+        let upstream = try TestUpstream(Self.zone)
+        // A port that nothing listens on any more: bound and let go of.
+        let unused = SocketAddress(
+            address: .v4(0x7F00_0001),
+            port: try Socket.boundPort(try Socket.listening(.datagram, on: .init(address: .v4(0x7F00_0001), port: 0))))
+        let both = try await RunningFrontend(
+            ".:0 {\n bind 127.0.0.1\n forward . \(unused) \(upstream.address) {\n  policy sequential\n }\n}")
+        #expect(try await ask(both, try TestPacket.query("one.example.com", .a)).answer.count == 1)
+        try await both.stop()
+        let none = try await RunningFrontend(".:0 {\n bind 127.0.0.1\n forward . \(unused)\n}")
+        #expect(try await ask(none, try TestPacket.query("one.example.com", .a)).code == "SERVFAIL")
+        try await none.stop()
+        upstream.stop()
+    }
+
+    @Test("a silent upstream is given up after two seconds for the next one")
+    func silence() async throws {
+        let silent = try TestUpstream(Self.zone, behaviour: .isSilent)
+        let upstream = try TestUpstream(Self.zone)
+        let frontend = try await RunningFrontend(corefile([silent, upstream], "policy sequential"))
+        #expect(try await ask(frontend, try TestPacket.query("one.example.com", .a)).answer.count == 1)
+        #expect(silent.questions.first == "udp one.example.com. A")
+        try await frontend.stop()
+        silent.stop()
+        upstream.stop()
+    }
+
+    @Test("failover asks the next upstream for the codes that it names")
+    func failoverCodes() async throws {
+        let refusing = try TestUpstream(Self.zone, behaviour: .refuses(5))
+        let upstream = try TestUpstream(Self.zone)
+        let frontend = try await RunningFrontend(corefile([refusing, upstream], "policy sequential\nfailover REFUSED"))
+        #expect(try await ask(frontend, try TestPacket.query("one.example.com", .a)).code == "NOERROR")
+        try await frontend.stop()
+        refusing.stop()
+        upstream.stop()
+    }
+
+    @Test("next asks the next forward of the block for the codes that it names")
+    func nextForward() async throws {
+        let empty = try TestUpstream("example.com. 300 SOA ns.example.com. host.example.com. 1 2 3 4 60")
+        let upstream = try TestUpstream(Self.zone)
+        let frontend = try await RunningFrontend(
+            corefile([empty], "next NXDOMAIN", extra: " forward . \(upstream.address)"))
+        #expect(try await ask(frontend, try TestPacket.query("one.example.com", .a)).answer.count == 1)
+        #expect(empty.questions.count == 1)
+        try await frontend.stop()
+        empty.stop()
+        upstream.stop()
+    }
+
+    @Test("names outside FROM and inside except are not forwarded")
+    func scope() async throws {
+        let upstream = try TestUpstream(Self.zone)
+        let frontend = try await RunningFrontend(
+            ".:0 {\n bind 127.0.0.1\n forward example.com \(upstream.address) {\n  except inner.example.com\n }\n}")
+        #expect(try await ask(frontend, try TestPacket.query("one.example.com", .a)).code == "NOERROR")
+        #expect(try await ask(frontend, try TestPacket.query("x.inner.example.com", .a)).code == "SERVFAIL")
+        #expect(try await ask(frontend, try TestPacket.query("example.org", .a)).code == "SERVFAIL")
+        #expect(upstream.questions.count == 1)
+        try await frontend.stop()
+        upstream.stop()
+    }
+
+    @Test("more than max_concurrent queries at once are refused")
+    func concurrency() async throws {
+        let silent = try TestUpstream(Self.zone, behaviour: .isSilent)
+        let frontend = try await RunningFrontend(corefile([silent], "max_concurrent 2"))
+        let address = frontend.address
+        let refused = try await onThread {
+            let socket = try TestClient.open(
+                address, sending: try (1...5).map { try TestPacket.query("one.example.com", .a, id: UInt16($0)) })
+            return try TestClient.read(3, from: socket).map { try MessageText($0).code }
+        }
+        #expect(refused == ["REFUSED", "REFUSED", "REFUSED"])
+        try await frontend.stop()
+        silent.stop()
+    }
+}
