@@ -55,7 +55,7 @@ final class ExporterUnderTest {
     }
 
     /// Joins with everything of the captured cluster that the command line asks for.
-    convenience init(captured arguments: [String] = [], _ encoding: ObjectEncoding = .protobuf) throws {
+    convenience init(captured arguments: [String], _ encoding: ObjectEncoding = .protobuf) throws {
         try self.init(arguments)
         for resource in CapturedCluster.resources {
             for object in try CapturedCluster.objects(resource, encoding) { upsert(object) }

@@ -1,5 +1,6 @@
 import DeltaStream
 import Kubernetes
+import ProcessRuntime
 import Synchronization
 import Testing
 

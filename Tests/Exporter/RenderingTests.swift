@@ -69,7 +69,7 @@ import Testing
     @Test("a pod of the captured cluster takes less than 2,900 bytes, where its lines take 8,000")
     func bytesPerPod() throws {
         let exporter = try ExporterUnderTest(captured: ["--resources=pods"])
-        let size = exporter.feed.sections[0].store.size
+        let size = try #require(exporter.feed.sections.first).store.size
         #expect(size.objects == 59)
         #expect(size.bytes / size.objects < 2900)
         #expect(exporter.exposition().utf8.count / size.objects > 7000)
