@@ -116,6 +116,17 @@ struct CapturedAnswersTests {
         #expect(String(decoding: ready.body, as: UTF8.self).contains("[-]metric-storage-ready failed"))
     }
 
+    @Test("liveness fails when no scrape ends any more")
+    func liveness() async throws {
+        let (catalog, store) = (try CapturedCluster.catalog(), try CapturedCluster.store())
+        for (silence, status) in [(Duration.seconds(59), 200), (.seconds(61), 500)] {
+            let api = CapturedCluster.api(catalog: catalog, store: store, silence: silence)
+            #expect(await api.answer(MetricsRequest(method: "GET", path: "/livez")).status == status)
+        }
+        let empty = CapturedCluster.api(catalog: ClusterCatalog(), store: store, silence: .seconds(61))
+        #expect(await empty.answer(MetricsRequest(method: "GET", path: "/livez")).status == 200)
+    }
+
     @Test("readiness passes with the checks of metrics-server's own")
     func readiness() async throws {
         let api = CapturedCluster.api(catalog: try CapturedCluster.catalog(), store: try CapturedCluster.store())
