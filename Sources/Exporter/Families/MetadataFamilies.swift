@@ -19,7 +19,7 @@ extension MetricFamily where Object: KubernetesObject {
         Self(name, .stable, "The labels of the object that --metric-labels-allowlist allows, each as a label.") {
             object, context, out in
             guard !context.labels.isEmpty else { return }
-            out.info(dynamic: MetadataLabels.make(context.labels.allowed(object.metadata.labels), prefix: "label"))
+            out.sample(1, labels: MetadataLabels.make(context.labels.allowed(object.metadata.labels), prefix: "label"))
         }
     }
 
@@ -28,7 +28,7 @@ extension MetricFamily where Object: KubernetesObject {
             object, context, out in
             guard !context.annotations.isEmpty else { return }
             let allowed = context.annotations.allowed(object.metadata.annotations)
-            out.info(dynamic: MetadataLabels.make(allowed, prefix: "annotation"))
+            out.sample(1, labels: MetadataLabels.make(allowed, prefix: "annotation"))
         }
     }
 }

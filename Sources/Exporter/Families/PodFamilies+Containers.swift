@@ -36,7 +36,7 @@ private func specFamilies(_ kind: ContainerKind) -> [MetricFamily<Pod>] {
                         ("image_id", status.imageID), ("container_id", status.containerID),
                     ]
                     if kind.hasRestartPolicy { labels.append(("restart_policy", container.restartPolicy ?? "")) }
-                    out.info(dynamic: labels)
+                    out.sample(1, labels: labels)
                 }
             }
         },

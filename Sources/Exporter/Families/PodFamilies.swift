@@ -76,7 +76,7 @@ private let podPlacementFamilies: [MetricFamily<Pod>] = [
     PodFamily(
         "kube_pod_nodeselectors", .alpha, isOptIn: true, "The labels that the pod's node must have, each as a label."
     ) { pod, out in
-        out.info(dynamic: MetadataLabels.make(pod.spec.nodeSelector, prefix: "nodeselector"))
+        out.sample(1, labels: MetadataLabels.make(pod.spec.nodeSelector, prefix: "nodeselector"))
     },
     PodFamily("kube_pod_overhead_cpu_cores", .alpha, "Cores that running the pod takes beside its containers.") {
         pod, out in

@@ -1,6 +1,9 @@
-import ArgumentParser
 import Exporter
+import ProcessRuntime
 
 @main
-struct Command: ParsableCommand {
+enum Main {
+    static func main() async {
+        await ProcessMain.run(ExporterCommand.self)
+    }
 }

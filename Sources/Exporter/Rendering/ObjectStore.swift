@@ -78,6 +78,12 @@ final class ObjectStore: Sendable {
         }
     }
 
+    /// Removes the object of this name, if the store is indexed and holds it.
+    func remove(named name: Key) {
+        guard let (bucket, uid) = state.withLock({ $0.byName[name] }) else { return }
+        remove(uid: uid, bucket: bucket)
+    }
+
     /// These are now all objects of the bucket.
     /// - Returns: the names of those that were there and are not any more.
     @discardableResult

@@ -9,6 +9,32 @@ struct ResourceRenderer: Sendable {
     let record: @Sendable (EncodedObject) throws(ObjectDecodingError) -> ObjectRecord?
 }
 
+/// The families that are served of one kind of object.
+struct FamilySet<Object: Sendable>: Sendable {
+    private let rows: [MetricFamily<Object>]
+
+    init(_ rows: [MetricFamily<Object>], filter: FamilyFilter) {
+        self.rows = rows.filter { filter.admits($0.description) }
+    }
+
+    var descriptions: [FamilyDescription] { rows.map(\.description) }
+
+    /// - Parameter identity: from ``identityLabels(_:)``.
+    func record(
+        of object: Object, identity: [UInt8], _ context: FamilyContext = FamilyContext()
+    ) -> ObjectRecord {
+        var writer = SampleWriter()
+        var lengths: [Int] = []
+        lengths.reserveCapacity(rows.count)
+        for row in rows {
+            let start = writer.bytes.count
+            row.write(object, context, &writer)
+            lengths.append(writer.bytes.count - start)
+        }
+        return ObjectRecord(identity: identity, samples: writer.bytes, lengths: lengths)
+    }
+}
+
 /// The families of one resource, all of them, and what identifies an object in their samples.
 struct ResourceFamilies: Sendable {
     let resource: Resource
@@ -25,21 +51,12 @@ struct ResourceFamilies: Sendable {
         resource = Object.resource
         families = rows.map(\.description)
         make = { filter, context, selection in
-            let served = rows.filter { filter.admits($0.description) }
-            return ResourceRenderer(resource: Object.resource, families: served.map(\.description)) {
+            let served = FamilySet(rows, filter: filter)
+            return ResourceRenderer(resource: Object.resource, families: served.descriptions) {
                 (encoded) throws(ObjectDecodingError) in
                 let object = try Object(encoded)
                 if let node, !selection.admits(node(object)) { return nil }
-                var writer = SampleWriter()
-                var lengths: [Int] = []
-                lengths.reserveCapacity(served.count)
-                var written = 0
-                for family in served {
-                    family.write(object, context, &writer)
-                    lengths.append(writer.bytes.count - written)
-                    written = writer.bytes.count
-                }
-                return ObjectRecord(identity: identityLabels(identity(object)), samples: writer.bytes, lengths: lengths)
+                return served.record(of: object, identity: identityLabels(identity(object)), context)
             }
         }
     }

@@ -24,10 +24,10 @@ struct SampleWriter: Sendable {
         end(value ? 1 : 0)
     }
 
-    /// One sample of value 1 with labels whose names are made at run time.
-    mutating func info(dynamic labels: [(String, String)]) {
+    /// One sample whose labels are made at run time.
+    mutating func sample(_ value: Double, labels: [(String, String)]) {
         for (name, text) in labels { append(label: name, text) }
-        end(1)
+        end(value)
     }
 
     /// Seconds since 1970; nothing for a time that is not set.

@@ -44,6 +44,8 @@ final class Resolver {
     /// Which zone and which directive answered the query that ran last.
     private(set) var zone: Int?
     private(set) var writer = 0
+    /// The response code of the query that ran last, where the header's four bits do not hold it.
+    private(set) var extendedCode: UInt16?
     /// Why the query that ran last failed, for the error log.
     private(set) var failure: String?
 
@@ -75,9 +77,11 @@ final class Resolver {
         zone = nil
         writer = 0
         failure = nil
+        extendedCode = nil
         switch frame.query.read(packet, transport: transport) {
         case .silence: return .silence
         case .reply(let code):
+            extendedCode = code.rawValue > 15 ? code.rawValue : nil
             // Safe: the caller's memory, alive for the call.
             return .answer(unsafe frame.response.refuse(frame.query, Outcome(code), in: memory))
         case .query:

@@ -44,6 +44,7 @@ actor TableObserver {
         guard let status = status() else {
             isThere.set(0)
             synced.set(0)
+            age.set(.nan)
             return
         }
         isThere.set(1)

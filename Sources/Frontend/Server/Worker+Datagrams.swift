@@ -82,6 +82,7 @@ extension Worker {
         }
         let now = monotonicNow()
         let writer = resolver.writer
+        let code = resolver.extendedCode ?? code
         resolver.withQuery { query in
             counters.count(
                 .init(

@@ -117,7 +117,8 @@ enum PayloadLayout {
         static let addressType = 0
         static let ports = 8
         static let endpoints = 16
-        static let size = 24
+        static let labels = 24
+        static let size = 32
     }
 
     enum Endpoint {
@@ -139,7 +140,9 @@ enum PayloadLayout {
         static let nodeName = 8
         static let addresses = 16
         static let labels = 24
-        static let size = 32
+        static let flags = 32
+        static let size = 40
+        static let isHostNetwork: UInt8 = 1
     }
 }
 
@@ -195,6 +198,7 @@ extension EndpointSliceRecord {
         var builder = PayloadBuilder(fixedSize: PayloadLayout.Slice.size)
         builder.set(addressType.rawValue, at: PayloadLayout.Slice.addressType)
         builder.set(ports, at: PayloadLayout.Slice.ports)
+        builder.set(labels, at: PayloadLayout.Slice.labels)
         guard !endpoints.isEmpty else { return builder.bytes }
         let start = builder.reserve(endpoints.count * PayloadLayout.endpointSize)
         builder.set(UInt32(start), at: PayloadLayout.Slice.endpoints)
@@ -239,6 +243,7 @@ extension PodRecord {
             builder.set(UInt32(addresses.count), at: PayloadLayout.Pod.addresses + 4)
         }
         builder.set(labels, at: PayloadLayout.Pod.labels)
+        if isHostNetwork { builder.set(PayloadLayout.Pod.isHostNetwork, at: PayloadLayout.Pod.flags) }
         return builder.bytes
     }
 }

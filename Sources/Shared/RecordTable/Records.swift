@@ -71,7 +71,7 @@ public struct EndpointRecord: Sendable, Equatable {
     public var addresses: [IPAddress]
     /// `endpoints[].hostname`; empty when unset.
     public var hostname: String
-    /// `endpoints[].targetRef.name` where the target is a pod; empty otherwise.
+    /// `endpoints[].targetRef.name`, whatever the target is; empty without one.
     public var podName: String
     public var nodeName: String
     public var zone: String
@@ -114,10 +114,12 @@ public struct EndpointSliceRecord: Sendable, Equatable {
     public var addressType: AddressType
     public var ports: [PortRecord]
     public var endpoints: [EndpointRecord]
+    /// The slice's own labels, which are not always its service's.
+    public var labels: [String: String]
 
     public init(
         namespace: String, name: String, service: String, addressType: AddressType, ports: [PortRecord] = [],
-        endpoints: [EndpointRecord] = []
+        endpoints: [EndpointRecord] = [], labels: [String: String] = [:]
     ) {
         self.namespace = namespace
         self.name = name
@@ -125,26 +127,31 @@ public struct EndpointSliceRecord: Sendable, Equatable {
         self.addressType = addressType
         self.ports = ports
         self.endpoints = endpoints
+        self.labels = labels
     }
 }
 
-/// A pod that has addresses of its own (host-network and finished pods are left out by the watcher).
+/// A pod that has addresses (finished pods, whose addresses may be another's by now, are left out by the watcher).
 public struct PodRecord: Sendable, Equatable {
     public var namespace: String
     public var name: String
     public var uid: String
+    /// `status.podIP` first.
     public var addresses: [IPAddress]
+    /// The addresses are the node's: other pods have them too, so they do not tell who asks.
+    public var isHostNetwork: Bool
     public var nodeName: String
     public var labels: [String: String]
 
     public init(
-        namespace: String, name: String, uid: String, addresses: [IPAddress], nodeName: String = "",
-        labels: [String: String] = [:]
+        namespace: String, name: String, uid: String, addresses: [IPAddress], isHostNetwork: Bool = false,
+        nodeName: String = "", labels: [String: String] = [:]
     ) {
         self.namespace = namespace
         self.name = name
         self.uid = uid
         self.addresses = addresses
+        self.isHostNetwork = isHostNetwork
         self.nodeName = nodeName
         self.labels = labels
     }

@@ -245,6 +245,11 @@ public struct SliceView: ~Copyable, ~Escapable {
         get { PortsView(payload: payload, at: PayloadLayout.Slice.ports) }
     }
 
+    public var labels: LabelsView {
+        @_lifetime(copy self)
+        get { LabelsView(payload: payload, at: PayloadLayout.Slice.labels) }
+    }
+
     private func field(_ index: Int, _ field: Int) -> Int {
         endpointsStart + index * PayloadLayout.endpointSize + field
     }
@@ -275,7 +280,7 @@ public struct SliceView: ~Copyable, ~Escapable {
         payload.string(at: field(endpoint, PayloadLayout.Endpoint.hostname))
     }
 
-    /// The pod that the endpoint is; empty for other targets.
+    /// The endpoint's target, most often a pod; empty without one.
     @_lifetime(copy self)
     public func podName(_ endpoint: Int) -> Span<UInt8> {
         payload.string(at: field(endpoint, PayloadLayout.Endpoint.podName))
@@ -317,7 +322,7 @@ public struct SliceView: ~Copyable, ~Escapable {
         }
         return EndpointSliceRecord(
             namespace: namespace.text(), name: name.text(), service: service.text(), addressType: addressType,
-            ports: ports.records(), endpoints: endpoints)
+            ports: ports.records(), endpoints: endpoints, labels: labels.dictionary())
     }
 }
 
@@ -351,6 +356,11 @@ public struct PodView: ~Copyable, ~Escapable {
         payload.address(at: Int(payload.integer(at: PayloadLayout.Pod.addresses, as: UInt32.self)) + index * 16)
     }
 
+    /// Whether the addresses are the node's.
+    public var isHostNetwork: Bool {
+        payload.integer(at: PayloadLayout.Pod.flags, as: UInt8.self) & PayloadLayout.Pod.isHostNetwork != 0
+    }
+
     public var labels: LabelsView {
         @_lifetime(copy self)
         get { LabelsView(payload: payload, at: PayloadLayout.Pod.labels) }
@@ -360,7 +370,7 @@ public struct PodView: ~Copyable, ~Escapable {
     public func record() -> PodRecord {
         PodRecord(
             namespace: namespace.text(), name: name.text(), uid: uid.text(),
-            addresses: (0..<addressCount).map { address($0) }, nodeName: nodeName.text(),
+            addresses: (0..<addressCount).map { address($0) }, isHostNetwork: isHostNetwork, nodeName: nodeName.text(),
             labels: labels.dictionary())
     }
 }

@@ -36,7 +36,9 @@ struct TailCommand: AsyncParsableCommand {
     @OptionGroup var logging: LoggingOptions
 
     func run() async throws {
-        let logger = logging.makeLogger("mizzen-watcher")
+        var logger = logging.makeLogger("mizzen-watcher")
+        // Progress of the joins is for whoever asks with --log-level debug, not for everybody's terminal.
+        if logger.logLevel == .info { logger.logLevel = .warning }
         let transport = Transport(allowPlainTCP: allowPlainTCP)
         let catalog: [CatalogEntry]
         do {

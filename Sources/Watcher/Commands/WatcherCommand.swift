@@ -69,7 +69,7 @@ public struct WatcherCommand: AsyncParsableCommand {
     public func run() async throws {
         let logger = logging.makeLogger("mizzen-watcher")
         let watched = try ResourceSelection(resources).resources
-        let client = try makeClient(logger)
+        let configuration = try clientConfiguration()
         let metrics = WatcherMetrics(wanted: watched)
         // The table's lock comes before the sockets: a second watcher is told of the first by the clearest message.
         let keeper = TableKeeper(writer: try Self.makeWriter(path: table))
@@ -83,30 +83,34 @@ public struct WatcherCommand: AsyncParsableCommand {
                 "frontends will miss what --resources leaves out",
                 metadata: ["resources": "\(missing.map(\.plural).joined(separator: ","))"])
         }
+        let client = try makeClient(configuration, logger)
         logger.info(
             "watching",
             metadata: [
                 "server": "\(client.server)", "table": "\(table)", "deltas": "\(publisher.deltasEndpoint)",
                 "snapshots": "\(publisher.snapshotsEndpoint)", "resources": "\(watched.count)",
             ])
-        var services: [any ServiceLifecycle.Service] = [
+        let services: [any ServiceLifecycle.Service] = [
             PublisherService(publisher: publisher), Heartbeat(committer: committer),
             HTTPEndpoints(address: http, routes: WatcherHealth(metrics: metrics).routes, logger: logger),
+            Watch(client: client, resources: watched, committer: committer, metrics: metrics, logger: logger),
         ]
-        services.append(
-            Watch(client: client, resources: watched, committer: committer, metrics: metrics, logger: logger))
-        try await ProcessMain.serve(services: services, logger: logger)
+        let outcome = await Result { try await ProcessMain.serve(services: services, logger: logger) }
         try? await client.shutdown()
+        try outcome.get()
     }
 
-    private func makeClient(_ logger: Logger) throws(ProcessError) -> APIClient {
+    private func clientConfiguration() throws(ProcessError) -> ClientConfiguration {
         do {
-            let configuration =
-                if let kubeconfig {
-                    try ClientConfiguration.kubeconfig(path: kubeconfig)
-                } else {
-                    try ClientConfiguration.inCluster()
-                }
+            guard let kubeconfig else { return try ClientConfiguration.inCluster() }
+            return try ClientConfiguration.kubeconfig(path: kubeconfig)
+        } catch {
+            throw ProcessError(code: ExitStatus.configuration, message: "\(error)")
+        }
+    }
+
+    private func makeClient(_ configuration: ClientConfiguration, _ logger: Logger) throws(ProcessError) -> APIClient {
+        do {
             return try APIClient(configuration, logger: logger)
         } catch {
             throw ProcessError(code: ExitStatus.configuration, message: "\(error)")
@@ -187,6 +191,17 @@ struct ResourceSelection {
         }
         guard !resources.isEmpty else {
             throw ValidationError("--resources is empty; name plurals such as services,endpointslices, or leave it out")
+        }
+    }
+}
+
+extension Result where Failure == any Error, Success: Sendable {
+    /// Keeps what an asynchronous call threw, so that something can be closed before it is thrown on.
+    fileprivate init(_ body: () async throws -> Success) async {
+        do {
+            self = .success(try await body())
+        } catch {
+            self = .failure(error)
         }
     }
 }

@@ -122,10 +122,11 @@ struct Heartbeat: ServiceLifecycle.Service {
     let committer: Committer
 
     func run() async throws {
-        try await cancelWhenGracefulShutdown {
+        await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 committer.beat()
-                try await Task.sleep(for: .seconds(1))
+                // Cancelled: the loop's condition sees it.
+                try? await Task.sleep(for: .seconds(1))
             }
         }
     }

@@ -60,7 +60,7 @@ extension EndpointSliceRecord {
                     name: $0.name ?? "", protocol: TransportProtocol(kubernetesName: $0.protocol ?? ""),
                     number: UInt16(clamping: $0.port ?? 0))
             },
-            endpoints: slice.endpoints.map(EndpointRecord.init))
+            endpoints: slice.endpoints.map(EndpointRecord.init), labels: slice.metadata.labels)
     }
 }
 
@@ -76,10 +76,9 @@ extension EndpointSliceRecord.AddressType {
 
 extension EndpointRecord {
     init(_ endpoint: EndpointSlice.Endpoint) {
-        let target = endpoint.targetRef
         self.init(
             addresses: endpoint.addresses.compactMap { IPAddress($0) }, hostname: endpoint.hostname ?? "",
-            podName: target.map { $0.kind == "Pod" || $0.kind.isEmpty ? $0.name : "" } ?? "",
+            podName: endpoint.targetRef?.name ?? "",
             nodeName: endpoint.nodeName ?? "", zone: endpoint.zone ?? "", zoneHints: endpoint.hintedZones,
             isReady: endpoint.conditions.ready ?? true, isServing: endpoint.conditions.serving ?? true,
             isTerminating: endpoint.conditions.terminating ?? false)
@@ -87,15 +86,18 @@ extension EndpointRecord {
 }
 
 extension PodRecord {
-    /// Nil for a pod whose addresses are not its own (host network), or not any more (finished or being deleted), or not yet.
+    /// Nil for a pod whose addresses are not its own any more (finished or being deleted) or not yet.
+    ///
+    /// Host-network pods are in the table, although the first design left them out: CoreDNS answers for them under
+    /// `pods verified`, as the captured answers show. Their flag keeps them out of what asks who has an address.
     public init?(_ pod: Pod) {
-        let isFinished = pod.status.phase == "Succeeded" || pod.status.phase == "Failed"
-        guard !pod.spec.hostNetwork, !isFinished, pod.metadata.deletionTimestamp == nil else { return nil }
-        let texts = pod.status.podIPs.isEmpty ? [pod.status.podIP] : pod.status.podIPs
+        let isGone = pod.status.phase == "Succeeded" || pod.status.phase == "Failed" || pod.status.phase == "Unknown"
+        guard !isGone, pod.metadata.deletionTimestamp == nil else { return nil }
+        let texts = [pod.status.podIP] + pod.status.podIPs.filter { $0 != pod.status.podIP }
         let addresses = texts.compactMap { IPAddress($0) }
         guard !addresses.isEmpty else { return nil }
         self.init(
             namespace: pod.metadata.namespace, name: pod.metadata.name, uid: pod.metadata.uid, addresses: addresses,
-            nodeName: pod.spec.nodeName, labels: pod.metadata.labels)
+            isHostNetwork: pod.spec.hostNetwork, nodeName: pod.spec.nodeName, labels: pod.metadata.labels)
     }
 }

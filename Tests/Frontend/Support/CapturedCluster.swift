@@ -29,6 +29,7 @@ struct CapturedCluster {
         for resource in ["namespaces", "services", "endpointslices", "pods"] {
             writer.setStatus(resource: resource, resourceVersion: "1", isSynced: true, now: 1_000_000_000)
         }
+        writer.beat(now: 1_000_000_000)
         table = try TableReader(path: path)
     }
 

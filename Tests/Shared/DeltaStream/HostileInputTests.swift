@@ -214,16 +214,4 @@ struct HostileInputTests {
         #expect(FileManager.default.fileExists(atPath: folder.path + "/deltas"))
         _ = try begin()
     }
-
-    @Test("a topic prefix of a command line becomes filters")
-    func topicPrefixes() {
-        let resources: [Resource] = [.pods, .persistentVolumes, .nodes]
-        func filters(_ prefix: String) -> [TopicFilter] { TopicFilter.matching(topicPrefix: prefix, among: resources) }
-        #expect(filters("") == resources.map { TopicFilter($0) })
-        #expect(filters("p").map(\.resource) == [.pods, .persistentVolumes])
-        #expect(filters("pods/3") == [TopicFilter(.pods, buckets: BucketSet(0x30...0x3f))])
-        #expect(filters("pods/3f/default") == [TopicFilter(.pods, buckets: BucketSet([0x3f]), namespace: "default")])
-        #expect(filters("pods/*/default") == [TopicFilter(.pods, namespace: "default")])
-        #expect(filters("pod/").isEmpty && filters("pods/xx").isEmpty)
-    }
 }

@@ -1,3 +1,4 @@
+import CZeroMQ
 import Kubernetes
 import Synchronization
 import Testing
@@ -194,6 +195,37 @@ struct StreamSocketTests {
             first.upsert(object("still alive"))
         }
         _ = try begin()
+    }
+
+    @Test("a subscriber that never reads costs the publisher a bounded queue, and the others nothing")
+    func stuckSubscriber() async throws {
+        let publisher = try begin(options: quickPublisher(highWaterMark: 100))
+        let context = try ZeroMQContext()
+        let stuck = try ZeroMQSocket(.subscribe, in: context)
+        stuck.set(ZMQ_RCVHWM, 1 as Int32)
+        stuck.subscribe("")
+        try stuck.connect(folder.deltas)
+        let consumers = (0..<8).map { _ in HoldingConsumer() }
+        try await with(running: publisher.run) {
+            try await withThrowingTaskGroup { group in
+                for consumer in consumers {
+                    let subscriber = try follower(consumer, [TopicFilter(.pods)])
+                    group.addTask { try await subscriber.run() }
+                }
+                try await eventually("joined") { consumers.allSatisfy { $0.isJoined(.pods) } }
+                let before = residentBytes()
+                // 400 MB through the stream, 1 MB of it alive at any time.
+                for number in 0..<40_000 {
+                    publisher.upsert(object("p\(number % 100)", version: number, padding: 10_000))
+                }
+                try await eventually("equal") {
+                    consumers.allSatisfy { $0.isJoined(.pods) && $0.contents == contents(of: publisher, [.pods]) }
+                }
+                #expect(residentBytes() - before < 200 << 20)
+                group.cancelAll()
+            }
+        }
+        _ = consume stuck
     }
 
     @Test("a catalog names the resources of a stream")

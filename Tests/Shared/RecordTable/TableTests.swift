@@ -20,7 +20,7 @@ struct TableTests {
                 zoneHints: ["z1", "z2"]),
             EndpointRecord(
                 addresses: [.v4(0x0AF4_0002)], podName: "web-1", nodeName: "n1", isReady: false, isTerminating: true),
-        ])
+        ], labels: ["kubernetes.io/service-name": "web", "team": "edge"])
 
     @Test("what the writer publishes is what a reader finds, field by field")
     func roundTrip() throws {
@@ -29,8 +29,8 @@ struct TableTests {
         let external = ServiceRecord(
             namespace: "shop", name: "db", kind: .externalName, externalName: "db.example.com")
         let pod = PodRecord(
-            namespace: "shop", name: "web-0", uid: "u-1", addresses: [.v4(0x0AF4_0001)], nodeName: "n1",
-            labels: ["app": "web"])
+            namespace: "shop", name: "web-0", uid: "u-1", addresses: [.v4(0x0AF4_0001)], isHostNetwork: true,
+            nodeName: "n1", labels: ["app": "web"])
         try writer.upsert(NamespaceRecord(name: "shop", labels: ["env": "prod"]))
         try writer.upsert(Self.web)
         try writer.upsert(external)

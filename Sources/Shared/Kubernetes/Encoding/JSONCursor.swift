@@ -18,9 +18,6 @@ struct JSONCursor {
         end = range.upperBound
     }
 
-    /// The same text from another position.
-    func at(_ position: Int) -> JSONCursor { JSONCursor(bytes, position..<end) }
-
     /// The first byte of the next token; nil at the end.
     mutating func peek() -> UInt8? {
         while position < end {
@@ -123,27 +120,39 @@ struct JSONCursor {
         String(decoding: try readStringBytes(), as: UTF8.self)
     }
 
-    /// Calls `body` for every member with its key and a cursor at its value; `body` must read the value or skip it.
-    mutating func readObject(
-        _ body: (_ key: [UInt8], _ cursor: inout JSONCursor) throws(ObjectDecodingError) -> Void
-    ) throws(ObjectDecodingError) {
+    /// Enters an object; false when it is empty, and then it is already behind the cursor.
+    mutating func enterObject() throws(ObjectDecodingError) -> Bool {
         guard peek() == UInt8(ascii: "{") else {
             throw peek() == nil ? ObjectDecodingError(.truncated, at: end) : unexpected("an object was expected")
         }
         position += 1
-        if peek() == UInt8(ascii: "}") {
-            position += 1
-            return
-        }
-        while true {
-            guard let quote = peek() else { throw ObjectDecodingError(.truncated, at: end) }
-            guard quote == UInt8(ascii: "\"") else { throw malformed("a key in quotes was expected") }
-            let key = try readStringBytes()
-            try expect(UInt8(ascii: ":"))
-            _ = peek()
+        guard peek() == UInt8(ascii: "}") else { return true }
+        position += 1
+        return false
+    }
+
+    /// The key of the member at the cursor, which then stands at the member's value.
+    mutating func readKey() throws(ObjectDecodingError) -> [UInt8] {
+        guard let quote = peek() else { throw ObjectDecodingError(.truncated, at: end) }
+        guard quote == UInt8(ascii: "\"") else { throw malformed("a key in quotes was expected") }
+        let key = try readStringBytes()
+        try expect(UInt8(ascii: ":"))
+        _ = peek()
+        return key
+    }
+
+    /// After a member's value: whether another member follows. If not, the object is behind the cursor.
+    mutating func hasNextMember() throws(ObjectDecodingError) -> Bool { try continues(until: UInt8(ascii: "}")) }
+
+    /// Calls `body` for every member with its key and a cursor at its value; `body` must read the value or skip it.
+    mutating func readObject(
+        _ body: (_ key: [UInt8], _ cursor: inout JSONCursor) throws(ObjectDecodingError) -> Void
+    ) throws(ObjectDecodingError) {
+        guard try enterObject() else { return }
+        repeat {
+            let key = try readKey()
             try body(key, &self)
-            guard try continues(until: UInt8(ascii: "}")) else { return }
-        }
+        } while try hasNextMember()
     }
 
     mutating func readArray(

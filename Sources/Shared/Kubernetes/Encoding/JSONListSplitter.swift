@@ -1,5 +1,5 @@
 /// The JSON side of ``ListDecoder``: an object with `kind`, `metadata` and `items`, in any order.
-struct JSONListSplitter: Sendable {
+struct JSONListSplitter: ListSplitter {
     private enum Stage {
         case start
         /// Before a key, or at the end of the object when `mayEnd`.

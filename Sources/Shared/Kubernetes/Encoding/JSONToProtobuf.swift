@@ -1,4 +1,5 @@
-/// Writes the protobuf of a JSON object in the order of field numbers, as Kubernetes does; keys without a field are left out.
+/// Writes the protobuf of a JSON object in the order of field numbers, as Kubernetes does.
+/// Keys without a field are left out.
 ///
 /// Recursion follows the schema, which has no cycles; what the schema lacks is skipped within a depth limit.
 enum JSONToProtobuf {

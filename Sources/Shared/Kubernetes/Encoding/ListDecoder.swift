@@ -29,47 +29,26 @@ public struct ListDecoder: Sendable {
     /// The largest item, in bytes; etcd's own limit is 1.5 MiB by default.
     public static let maximumItemSize = 32 << 20
 
-    private enum Splitter: Sendable {
-        case protobuf(ProtobufListSplitter)
-        case json(JSONListSplitter)
-    }
-
+    private let encoding: ObjectEncoding
     private let resource: Resource
-    private var splitter: Splitter
+    private var splitter: any ListSplitter
 
     public init(encoding: ObjectEncoding, resource: Resource) {
+        self.encoding = encoding
         self.resource = resource
         switch encoding {
-        case .protobuf: splitter = .protobuf(ProtobufListSplitter(resource: resource))
-        case .json: splitter = .json(JSONListSplitter(resource: resource))
+        case .protobuf: splitter = ProtobufListSplitter(resource: resource)
+        case .json: splitter = JSONListSplitter(resource: resource)
         }
     }
 
-    public mutating func append(_ bytes: [UInt8]) {
-        switch splitter {
-        case .protobuf(var list):
-            // The old value must not share the queue's storage while it grows.
-            splitter = .json(JSONListSplitter(resource: resource))
-            list.queue.append(bytes)
-            splitter = .protobuf(list)
-        case .json(var list):
-            splitter = .json(JSONListSplitter(resource: resource))
-            list.queue.append(bytes)
-            splitter = .json(list)
-        }
-    }
+    public mutating func append(_ bytes: [UInt8]) { splitter.queue.append(bytes) }
 
     /// The next whole item, or nil when more bytes are needed.
     public mutating func next() throws(ObjectDecodingError) -> EncodedObject? {
         do {
-            switch splitter {
-            case .protobuf(var list):
-                defer { splitter = .protobuf(list) }
-                return try list.next().map { EncodedObject(encoding: .protobuf, bytes: $0) }
-            case .json(var list):
-                defer { splitter = .json(list) }
-                return try list.next().map { EncodedObject(encoding: .json, bytes: $0) }
-            }
+            guard let item = try splitter.next() else { return nil }
+            return EncodedObject(encoding: encoding, bytes: item)
         } catch {
             throw error.named(resource)
         }
@@ -77,15 +56,19 @@ public struct ListDecoder: Sendable {
 
     /// Checks that the list ended where the body did, and returns its metadata. Call it when `next` has returned nil.
     public mutating func finish() throws(ObjectDecodingError) -> ListMetadata {
-        do {
-            switch splitter {
-            case .protobuf(let list): return try list.finish()
-            case .json(let list): return try list.finish()
-            }
-        } catch {
-            throw error.named(resource)
-        }
+        do { return try splitter.finish() } catch { throw error.named(resource) }
     }
+}
+
+/// One encoding's way to find the items of a list.
+protocol ListSplitter: Sendable {
+    /// What has arrived and is not taken yet.
+    var queue: ByteQueue { get set }
+
+    /// The next whole item, or nil when the queue must grow first.
+    mutating func next() throws(ObjectDecodingError) -> [UInt8]?
+
+    func finish() throws(ObjectDecodingError) -> ListMetadata
 }
 
 /// Whether a list of this kind is the list that was asked for; metadata-only lists are lists of anything.

@@ -20,7 +20,7 @@ final class MessageArena {
 
     deinit {
         // Safe: each chunk was allocated here and is freed once; no message outlives its arena (see `withMessage`).
-        for unsafe chunk in unsafe chunks { unsafe chunk.deallocate() }
+        unsafe chunks.forEach { unsafe $0.deallocate() }
     }
 
     private func addChunk(_ size: Int) {
@@ -63,7 +63,8 @@ final class MessageArena {
 
 /// Decodes `bytes` and calls `body` with the message; the message is gone when the call returns, whatever happened.
 ///
-/// - Throws: ``ObjectDecodingError`` with the offset and the field where the bytes stop being this message, or what `body` throws.
+/// - Throws: ``ObjectDecodingError`` with the offset and the field where the bytes stop being this message,
+///   or what `body` throws.
 func withMessage<Result>(
     _ bytes: [UInt8], _ schema: MessageSchema,
     _ body: (MessageReader) throws(ObjectDecodingError) -> Result

@@ -7,7 +7,8 @@ protocol MessageMapped {
 
 /// Reads the fields of a decoded protobuf-c message by their Kubernetes names.
 ///
-/// Only valid inside the `withMessage` call that made it: what leaves that call are the values read here, never a reader.
+/// Only valid inside the `withMessage` call that made it: what leaves that call are the values read here,
+/// never a reader.
 /// A missing pointer reads as absent; counts come from the decoder together with the arrays they count.
 @safe
 struct MessageReader {

@@ -3,7 +3,7 @@ internal import CSchemas
 
 /// The layout of one message of our schemas: a safe view of protobuf-c's descriptor.
 ///
-/// Descriptors are constants of the program, written by protoc-c; every pointer in them is valid as long as the process.
+/// Descriptors are constants of the program, written by protoc-c; every pointer in them is valid for good.
 @safe
 struct MessageSchema: @unchecked Sendable {
     // @unchecked Sendable: what it points to is constant.

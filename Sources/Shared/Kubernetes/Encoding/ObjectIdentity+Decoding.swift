@@ -1,5 +1,5 @@
 extension ObjectIdentity {
-    /// Reads only the identity; the rest of the object is passed over, not decoded, and nothing after the metadata is looked at.
+    /// Reads only the identity; the rest of the object is passed over, and nothing after the metadata is looked at.
     ///
     /// - Throws: ``ObjectDecodingError`` when there is no metadata, or no name in it.
     public init(_ encoded: EncodedObject) throws(ObjectDecodingError) {
@@ -10,6 +10,9 @@ extension ObjectIdentity {
             case .json: try read(json: encoded.bytes)
             }
         guard found else { throw ObjectDecodingError(.malformed("there is no metadata"), at: encoded.bytes.count) }
+        guard !name.isEmpty else {
+            throw ObjectDecodingError(.malformed("there is no name"), at: encoded.bytes.count, field: "metadata.name")
+        }
     }
 
     private mutating func read(protobuf bytes: [UInt8]) throws(ObjectDecodingError) -> Bool {
@@ -37,32 +40,22 @@ extension ObjectIdentity {
     }
 
     private mutating func read(json bytes: [UInt8]) throws(ObjectDecodingError) -> Bool {
-        var metadata: JSONCursor?
-        var object = JSONCursor(bytes)
-        do {
-            try object.readObject { key, cursor throws(ObjectDecodingError) in
-                if key == Array("metadata".utf8) {
-                    metadata = cursor
-                    // What follows is not needed: leave the object by the only way out of its loop.
-                    throw ObjectDecodingError(.truncated, at: -1)
-                }
-                try cursor.skip()
-            }
-        } catch where metadata == nil {
-            throw error
-        } catch {}
-        guard var metadata else { return false }
-        var found = self
-        try metadata.readObject { key, cursor throws(ObjectDecodingError) in
-            switch String(decoding: key, as: UTF8.self) {
-            case "name": found.name = try cursor.readNull() ? "" : try cursor.readString()
-            case "namespace": found.namespace = try cursor.readNull() ? "" : try cursor.readString()
-            case "uid": found.uid = try cursor.readNull() ? "" : try cursor.readString()
-            case "resourceVersion": found.resourceVersion = try cursor.readNull() ? "" : try cursor.readString()
+        var cursor = JSONCursor(bytes)
+        guard try cursor.enterObject() else { return false }
+        while try cursor.readKey() != Array("metadata".utf8) {
+            try cursor.skip()
+            guard try cursor.hasNextMember() else { return false }
+        }
+        guard try cursor.enterObject() else { return true }
+        repeat {
+            switch String(decoding: try cursor.readKey(), as: UTF8.self) {
+            case "name": name = try cursor.readNull() ? "" : cursor.readString()
+            case "namespace": namespace = try cursor.readNull() ? "" : cursor.readString()
+            case "uid": uid = try cursor.readNull() ? "" : cursor.readString()
+            case "resourceVersion": resourceVersion = try cursor.readNull() ? "" : cursor.readString()
             default: try cursor.skip()
             }
-        }
-        self = found
+        } while try cursor.hasNextMember()
         return true
     }
 }

@@ -67,18 +67,4 @@ public enum ProtobufEnvelope {
         for item in items { list.appendField(2, item) }
         return wrap(list, kind: resource.kind + "List", apiVersion: resource.apiVersion)
     }
-
-    /// One frame of a watch: 4 bytes big-endian length, then `metav1.WatchEvent`.
-    ///
-    /// - Parameters:
-    ///   - type: `ADDED`, `MODIFIED`, `DELETED`, `BOOKMARK` or `ERROR`.
-    ///   - object: the object in its envelope, as ``wrap(_:kind:apiVersion:)`` makes it.
-    public static func watchFrame(type: String, object: [UInt8]) -> [UInt8] {
-        var extensionMessage: [UInt8] = []
-        extensionMessage.appendField(1, object)
-        var event: [UInt8] = []
-        event.appendField(1, Array(type.utf8))
-        event.appendField(2, extensionMessage)
-        return (0..<4).map { UInt8(truncatingIfNeeded: event.count >> (24 - 8 * $0)) } + event
-    }
 }

@@ -1,6 +1,6 @@
 /// The protobuf side of ``ListDecoder``: `k8s\0`, `runtime.Unknown` around a list message, whose field 1 is the
 /// metadata and whose field 2 is one item each time.
-struct ProtobufListSplitter: Sendable {
+struct ProtobufListSplitter: ListSplitter {
     private enum Stage {
         case magic
         case envelope

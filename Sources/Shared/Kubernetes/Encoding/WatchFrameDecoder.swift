@@ -10,7 +10,8 @@ public enum WatchFrame: Hashable, Sendable {
 
 /// Splits the body of a watch answer into events while it arrives.
 ///
-/// JSON: one event after the other, by custom one a line. protobuf: 4 bytes big-endian length, then `metav1.WatchEvent`.
+/// JSON: one event after the other, by custom one a line. protobuf: 4 bytes big-endian length, then
+/// `metav1.WatchEvent`.
 /// Offsets in errors count from the body's beginning. After an error about one event's content (not `tooLarge`, not
 /// broken framing) the decoder stands behind that event: see ``canContinue``.
 public struct WatchFrameDecoder: Sendable {

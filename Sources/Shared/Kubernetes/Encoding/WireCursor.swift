@@ -7,7 +7,7 @@ struct WireCursor {
         case fixed32 = 5
     }
 
-    /// One field: its number, and where tag and payload lie. The payload of a length-delimited field is without its length.
+    /// One field: its number, and where tag and payload lie. A payload never includes its length.
     struct Field {
         var number: UInt32
         var type: WireType

@@ -16,7 +16,7 @@ public struct ObjectDecodingError: Error, Hashable, Sendable {
     }
 
     public var reason: Reason
-    /// Where in the input, in bytes; never beyond its end. For incremental decoders it counts from the body's beginning.
+    /// Where in the input, in bytes; never beyond its end. Incremental decoders count from the body's beginning.
     public var offset: Int
     /// The plural name of the resource; empty where the caller did not say what it decodes.
     public var resource: String

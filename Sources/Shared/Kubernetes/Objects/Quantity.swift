@@ -45,7 +45,7 @@ private struct QuantityParser<Bytes: Sequence> where Bytes.Element == UInt8 {
     private var iterator: Bytes.Iterator
     private var current: UInt8?
 
-    /// Significant digits kept: enough for the whole range in billionths (28), and the product with 2⁶⁰·10⁹ still fits.
+    /// Significant digits kept: more than the whole range has in billionths (28), and less than overflows 128 bits.
     private static var digitLimit: Int { 36 }
     /// 10 to this is more than any amount in range.
     private static var scaleLimit: Int { 36 }

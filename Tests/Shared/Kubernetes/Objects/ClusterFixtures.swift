@@ -75,3 +75,13 @@ struct SeededGenerator: RandomNumberGenerator {
         return value ^ (value >> 31)
     }
 }
+
+/// One frame of a watch in protobuf, around an object in its envelope.
+func watchFrame(type: String, object: [UInt8]) -> [UInt8] {
+    var extensionMessage: [UInt8] = []
+    extensionMessage.appendField(1, object)
+    var event: [UInt8] = []
+    event.appendField(1, Array(type.utf8))
+    event.appendField(2, extensionMessage)
+    return (0..<4).map { UInt8(truncatingIfNeeded: event.count >> (24 - 8 * $0)) } + event
+}

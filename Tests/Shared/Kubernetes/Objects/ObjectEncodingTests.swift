@@ -118,7 +118,8 @@ import Testing
 
     @Test("metadata after the items, spaces, unknown keys and null items are all a list")
     func looseList() throws {
-        let text = #" { "items" : [ {"a":"]}\"" } , {} ] , "other": [1,{"b":2}], "metadata":{"resourceVersion":"7","continue":"c"} } "#
+        let text =
+            #" { "items" : [ {"a":"]}\"" } , {} ] , "other": [1,{"b":2}], "metadata":{"resourceVersion":"7","continue":"c"} } "#
         let loose = try ClusterFixtures.split(Array(text.utf8), .json, .pods, pieces: Array(1..<text.utf8.count))
         #expect(loose.items.map { String(decoding: $0.bytes, as: UTF8.self) } == [#"{"a":"]}\"" }"#, "{}"])
         #expect(loose.metadata == ListMetadata(resourceVersion: "7", continueToken: "c"))

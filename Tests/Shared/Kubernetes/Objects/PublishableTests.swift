@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import Kubernetes
@@ -6,16 +7,15 @@ import Testing
     static let encodings: [ObjectEncoding] = [.json, .protobuf]
 
     static func contains(_ bytes: [UInt8], _ text: String) -> Bool {
-        let needle = Array(text.utf8)
-        guard bytes.count >= needle.count else { return false }
-        return (0...bytes.count - needle.count).contains { bytes[$0..<$0 + needle.count].elementsEqual(needle) }
+        Data(bytes).range(of: Data(text.utf8)) != nil
     }
 
     /// The fixtures' canary as it is and in Base64, whose letters depend on where in a group of three it begins.
     static let canaries: [String] =
         ["TOP-SECRET-VALUE"]
         + (0..<3).map { shift in
-            let letters = Base64.encode(Array(repeating: UInt8(ascii: " "), count: shift) + Array("TOP-SECRET-VALUE".utf8))
+            let letters = Base64.encode(
+                Array(repeating: UInt8(ascii: " "), count: shift) + Array("TOP-SECRET-VALUE".utf8))
             return String(decoding: letters.dropFirst(shift == 0 ? 0 : 4).dropLast(4), as: UTF8.self)
         }
 
@@ -99,7 +99,8 @@ import Testing
 
     @Test("JSON keeps the text of every value but the managed fields")
     func jsonText() throws {
-        let text = #"{"kind":"Pod", "metadata" : {"managedFields":[{"a":1}],"name":"p","x":[1.50, 2e3]} ,"spec":{"new":"é\u00e9\n"}}"#
+        let text =
+            #"{"kind":"Pod", "metadata" : {"managedFields":[{"a":1}],"name":"p","x":[1.50, 2e3]} ,"spec":{"new":"é\u00e9\n"}}"#
         let published = try EncodedObject(encoding: .json, bytes: Array(text.utf8)).publishable(as: .pods)
         #expect(
             String(decoding: published.bytes, as: UTF8.self)
@@ -108,7 +109,8 @@ import Testing
 
     @Test("a secret's data is not let through under an escaped key, twice, or in a field of tomorrow")
     func trickySecrets() throws {
-        let text = #"{"metadata":{"name":"s","annotations":{"kubectl.kubernetes.io/last-applied-configuration":"v","a":"b"},"future":"v"},"d\u0061ta":{"a":"dg=="},"data":{"a":"dg=="},"data":{"a":"dg=="},"stringData":{"a":"v"},"futureData":"v","type":"Opaque"}"#
+        let text =
+            #"{"metadata":{"name":"s","annotations":{"kubectl.kubernetes.io/last-applied-configuration":"v","a":"b"},"future":"v"},"d\u0061ta":{"a":"dg=="},"data":{"a":"dg=="},"data":{"a":"dg=="},"stringData":{"a":"v"},"futureData":"v","type":"Opaque"}"#
         let published = try EncodedObject(encoding: .json, bytes: Array(text.utf8)).publishable(as: .secrets)
         #expect(
             String(decoding: published.bytes, as: UTF8.self)
@@ -127,9 +129,10 @@ import Testing
     func brokenObjects(encoding: ObjectEncoding) throws {
         var random = SeededGenerator(state: 5)
         for resource in [Resource.pods, .secrets, .services] {
-            let item = try #require(try ClusterFixtures.items(resource, encoding).items.last)
+            let items = try ClusterFixtures.items(resource, encoding).items
+            let item = try #require(items.min { $0.bytes.count < $1.bytes.count })
             for length in 0..<item.bytes.count { examine(Array(item.bytes[..<length]), encoding, resource) }
-            for _ in 0..<500 {
+            for _ in 0..<300 {
                 var bytes = item.bytes
                 for _ in 0..<Int.random(in: 1...3, using: &random) {
                     bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)

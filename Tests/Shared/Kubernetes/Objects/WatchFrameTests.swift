@@ -27,7 +27,9 @@ import Testing
         }
     }
 
-    @Test("a WatchList tells its objects and then, with a bookmark, that these were all", arguments: [ObjectEncoding.json, .protobuf])
+    @Test(
+        "a WatchList tells its objects and then, with a bookmark, that these were all",
+        arguments: [ObjectEncoding.json, .protobuf])
     func watchList(encoding: ObjectEncoding) throws {
         let frames = try ClusterFixtures.frames("services.watchlist", encoding)
         let end = try #require(frames.firstIndex { if case .bookmark(_, true) = $0 { true } else { false } })
@@ -41,14 +43,17 @@ import Testing
         }
     }
 
-    @Test("resuming from a lost resourceVersion is an error event with code 410", arguments: [ObjectEncoding.json, .protobuf])
+    @Test(
+        "resuming from a lost resourceVersion is an error event with code 410",
+        arguments: [ObjectEncoding.json, .protobuf])
     func expired(encoding: ObjectEncoding) throws {
         let frames = try ClusterFixtures.frames("services.expired", encoding)
         guard case .error(let status) = try #require(frames.last) else {
             Issue.record("no error event")
             return
         }
-        #expect(status.code == 410 && status.reason == "Expired" && status.status == "Failure" && !status.message.isEmpty)
+        #expect(
+            status.code == 410 && status.reason == "Expired" && status.status == "Failure" && !status.message.isEmpty)
     }
 
     @Test("a watch decodes the same however it is cut", arguments: [ObjectEncoding.json, .protobuf])
@@ -65,7 +70,8 @@ import Testing
         }
     }
 
-    @Test("an event beyond the limit is refused before it has arrived whole", arguments: [ObjectEncoding.json, .protobuf])
+    @Test(
+        "an event beyond the limit is refused before it has arrived whole", arguments: [ObjectEncoding.json, .protobuf])
     func tooLarge(encoding: ObjectEncoding) throws {
         let body = try ClusterFixtures.bytes("watch/services.watchlist.\(encoding.suffix)")
         var decoder = WatchFrameDecoder(encoding: encoding, maximumFrameSize: 100)
@@ -95,7 +101,7 @@ import Testing
         let object = try #require(try ClusterFixtures.items(.services, .protobuf).items.first)
         let envelope = ProtobufEnvelope.wrap(object.bytes, kind: "Service", apiVersion: "v1")
         var decoder = WatchFrameDecoder(encoding: .protobuf, maximumFrameSize: 1 << 20)
-        decoder.append(ProtobufEnvelope.watchFrame(type: "MODIFIED", object: envelope))
+        decoder.append(watchFrame(type: "MODIFIED", object: envelope))
         #expect(try decoder.next() == .modified(object))
         var status = StatusObject()
         status.code = 429
@@ -103,7 +109,7 @@ import Testing
         status.message = "wait"
         status.retryAfterSeconds = 3
         let failure = ProtobufEnvelope.wrap(status.protobuf, kind: "Status", apiVersion: "v1")
-        decoder.append(ProtobufEnvelope.watchFrame(type: "ERROR", object: failure))
+        decoder.append(watchFrame(type: "ERROR", object: failure))
         #expect(try decoder.next() == .error(status))
         #expect(try StatusObject(body: failure, encoding: .protobuf) == status)
     }

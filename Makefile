@@ -1,0 +1,48 @@
+# Mizzen's two commands are `make up` and `make test`; the README begins with them.
+
+SHELL := /bin/bash
+KUBECONFIG ?=
+SECONDS ?= 60
+
+.PHONY: help up down build test bench format lint schemas clean
+
+help:
+	@echo "make up                    build, start everything on a small demo cluster, and show a tour"
+	@echo "make up KUBECONFIG=FILE    the same on the cluster that FILE names (nothing in it is changed)"
+	@echo "make down                  stop everything that make up started"
+	@echo "make build                 build the release binaries into .build/release"
+	@echo "make test                  build and run all tests"
+	@echo "make bench                 measure: ratios inside one run, instructions, allocations"
+	@echo "make format, make lint     rewrite, or check, the layout of the code"
+	@echo "make schemas               regenerate the C code of the message schemas"
+
+# KUBECONFIG in the environment is the user's default cluster, not a wish to run Mizzen there: only the command line counts.
+up:
+	@scripts/up $(if $(filter command line,$(origin KUBECONFIG)),"$(KUBECONFIG)")
+
+down:
+	@scripts/down
+
+build:
+	@scripts/requirements build
+	@scripts/build
+
+test:
+	@scripts/requirements test
+	@scripts/test
+
+bench:
+	@scripts/requirements bench
+	@scripts/bench
+
+format:
+	swift format format --in-place --recursive --parallel Package.swift Sources Tests
+
+lint:
+	@scripts/lint
+
+schemas:
+	scripts/schemas
+
+clean:
+	rm -rf .build run

@@ -1,0 +1,31 @@
+import Glibc
+import ProcessRuntime
+
+/// The telemetry port: the exporter's own metrics, and whether it is ready.
+enum TelemetryRoutes {
+    static func make(_ telemetry: ExporterTelemetry) -> [String: HTTPEndpoints.Route] {
+        [
+            "/metrics": { .metrics(telemetry.registry.render() + ProcessMetrics.render()) },
+            "/healthz": { .text("OK") },
+            "/livez": { .text("OK") },
+            "/readyz": { readiness(missing: telemetry.missing) },
+            "/": { HTTPAnswer(contentType: "text/html; charset=utf-8", body: Array(LandingPage.telemetry.utf8)) },
+        ]
+    }
+
+    /// Ready once every wanted resource has been joined; a stream that is stale later keeps the exporter ready, as what
+    /// it holds stays served.
+    private static func readiness(missing: [String]) -> HTTPAnswer {
+        missing.isEmpty
+            ? .text("OK") : .text("not ready: waiting for \(missing.joined(separator: ", "))", status: 503)
+    }
+}
+
+enum ListenHost {
+    /// `::` means every address, also where the kernel has no IPv6.
+    static func usable(_ host: String) -> String {
+        // Safe: the path is a constant, copied for the call.
+        let hasIPv6 = unsafe access("/proc/net/if_inet6", F_OK) == 0
+        return host == "::" && !hasIPv6 ? "0.0.0.0" : host
+    }
+}

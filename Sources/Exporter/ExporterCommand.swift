@@ -1,0 +1,46 @@
+public import ArgumentParser
+import Logging
+import ProcessRuntime
+
+/// `mizzen-exporter`: object metrics from the delta stream, for Prometheus.
+public struct ExporterCommand: AsyncParsableCommand {
+    public static let configuration = CommandConfiguration(
+        commandName: "mizzen-exporter",
+        abstract: "Serves the metrics of Kubernetes objects that kube-state-metrics serves, from Mizzen's delta stream.")
+
+    @OptionGroup(title: "Streams") var streams: StreamOptions
+    @OptionGroup(title: "Serving") var serving: ServingOptions
+    @OptionGroup(title: "Selection") var selection: SelectionOptions
+    @OptionGroup(title: "Accepted without effect") var ignored: IgnoredOptions
+    @OptionGroup(title: "Refused") var unbuilt: UnbuiltOptions
+    @OptionGroup(title: "Logging") var logging: LoggingOptions
+
+    public init() {}
+
+    public func run() async throws {
+        let logger = logging.makeLogger("mizzen-exporter")
+        try unbuilt.refuse()
+        let configuration = try ExporterConfiguration(selection)
+        for (flag, reason) in ignored.given {
+            logger.warning("this option has no effect here", metadata: ["option": "\(flag)", "reason": "\(reason)"])
+        }
+        if !configuration.notBuilt.isEmpty {
+            logger.notice(
+                "metrics of these resources are not built yet and are left out",
+                metadata: ["resources": "\(configuration.notBuilt.joined(separator: ","))"])
+        }
+        let telemetry = ExporterTelemetry(shard: configuration.shard, totalShards: configuration.totalShards)
+        let feed = ObjectFeed(configuration, telemetry: telemetry, logger: logger)
+        try await ProcessMain.serve(
+            services: [
+                try DeltaFollower(streams, configuration, feed: feed, logger: logger),
+                try SampleFollower(streams, feed: feed, logger: logger),
+                ScrapeServer(
+                    address: HTTPAddress(host: ListenHost.usable(serving.host), port: serving.port),
+                    sections: feed.sections, idleTimeout: serving.serverIdleTimeout, telemetry: telemetry, logger: logger),
+                HTTPEndpoints(
+                    address: HTTPAddress(host: ListenHost.usable(serving.telemetryHost), port: serving.telemetryPort),
+                    routes: TelemetryRoutes.make(telemetry), logger: logger),
+            ], logger: logger)
+    }
+}

@@ -1,0 +1,156 @@
+import DeltaStream
+import Kubernetes
+import ProcessRuntime
+
+/// What a command line asks for, checked as a whole.
+struct ExporterConfiguration: Sendable {
+    /// In the order in which they are shown.
+    var renderers: [ResourceRenderer] = []
+    /// Those of the default set that are left out, as they are not built.
+    var notBuilt: [String] = []
+    var topics: [TopicFilter] = []
+    var deniedNamespaces: Set<String> = []
+    var shard = 0
+    var totalShards = 1
+    /// The families of usage that are served.
+    var nodeUsage: FamilySet<NodeUsage>
+    var podUsage: FamilySet<PodUsage>
+
+    /// - Throws: 64, naming the flag and what it expects.
+    init(_ options: SelectionOptions) throws(ProcessError) {
+        (shard, totalShards) = (options.shard, options.totalShards)
+        try Self.check(shard: shard, of: totalShards)
+        let filter = try FamilyFilter(
+            allowList: Self.items(options.metricAllowlist), denyList: Self.items(options.metricDenylist),
+            optInList: Self.items(options.metricOptInList))
+        let wanted = Self.items(options.resources)
+        if !options.node.isEmpty, let other = wanted.first(where: { $0 != "pods" }) {
+            throw ProcessError(
+                code: ExitStatus.usage, message: "only pods can be selected by node, not \(other); add --resources=pods",
+                place: "--node")
+        }
+        let resources = try Self.resources(wanted, notBuilt: &notBuilt)
+        let labels = try Self.allowLists(options.metricLabelsAllowlist, "--metric-labels-allowlist")
+        let annotations = try Self.allowLists(options.metricAnnotationsAllowlist, "--metric-annotations-allowlist")
+        let nodes: NodeSelection =
+            options.trackUnscheduledPods ? .none : options.node.isEmpty ? .all : .named(options.node)
+        for families in resources {
+            let context = FamilyContext(
+                labels: MetadataAllowList(patterns: labels["*"] ?? labels[families.resource.plural] ?? []),
+                annotations: MetadataAllowList(patterns: annotations["*"] ?? annotations[families.resource.plural] ?? []))
+            renderers.append(families.renderer(filter, context: context, nodes: nodes))
+        }
+        nodeUsage = FamilySet(nodeUsageFamilies, filter: filter)
+        podUsage = FamilySet(podUsageFamilies, filter: filter)
+        deniedNamespaces = Set(Self.items(options.namespacesDenylist))
+        topics = Self.topics(
+            resources.map(\.resource), namespaces: Self.items(options.namespaces),
+            buckets: .shard(shard, of: totalShards))
+    }
+
+    /// The entries of comma lists, without blanks and empty ones, each once.
+    static func items(_ lists: [String]) -> [String] {
+        var seen: Set<String> = []
+        return lists.flatMap { $0.split(separator: ",").map { String($0).trimmed } }
+            .filter { !$0.isEmpty && seen.insert($0).inserted }
+    }
+
+    private static func check(shard: Int, of total: Int) throws(ProcessError) {
+        guard (1...Topic.bucketCount).contains(total) else {
+            throw ProcessError(
+                code: ExitStatus.usage, message: "expected 1 to \(Topic.bucketCount) shards, not \(total)",
+                place: "--total-shards")
+        }
+        guard shard < total else {
+            throw ProcessError(
+                code: ExitStatus.usage, message: "expected 0 to \(total - 1) with --total-shards=\(total), not \(shard)",
+                place: "--shard")
+        }
+    }
+
+    private static func resources(
+        _ wanted: [String], notBuilt: inout [String]
+    ) throws(ProcessError) -> [ResourceFamilies] {
+        let built = FamilyRegistry.all.map(\.resource.plural)
+        let names = wanted.isEmpty ? FamilyRegistry.defaultResources : wanted
+        for name in wanted {
+            try checkKnown(name, "--resources")
+            guard built.contains(name) else {
+                throw ProcessError(
+                    code: ExitStatus.usage,
+                    message: "metrics of \(name) are not built yet; built are \(built.joined(separator: ", "))",
+                    place: "--resources")
+            }
+        }
+        notBuilt = names.filter { !built.contains($0) }
+        return FamilyRegistry.all.filter { names.contains($0.resource.plural) }
+    }
+
+    private static func checkKnown(_ name: String, _ flag: String) throws(ProcessError) {
+        guard Resource.named(name) == nil else { return }
+        throw ProcessError(
+            code: ExitStatus.usage,
+            message: "there is no resource '\(name)'; write plurals in lower case, as in pods or deployments", place: flag)
+    }
+
+    private static func allowLists(_ text: String?, _ flag: String) throws(ProcessError) -> [String: [String]] {
+        let lists = try AllowListSyntax.parse(text ?? "", flag: flag)
+        for name in lists.keys.sorted() where name != "*" { try checkKnown(name, flag) }
+        return lists
+    }
+
+    private static func topics(
+        _ resources: [Resource], namespaces: [String], buckets: BucketSet
+    ) -> [TopicFilter] {
+        resources.flatMap { resource in
+            // Objects without a namespace are served whatever namespaces are asked for.
+            resource.isNamespaced && !namespaces.isEmpty
+                ? namespaces.map { TopicFilter(resource, buckets: buckets, namespace: $0) }
+                : [TopicFilter(resource, buckets: buckets)]
+        }
+    }
+}
+
+extension UnbuiltOptions {
+    /// - Throws: 64, naming the first of the options that is given.
+    func refuse() throws(ProcessError) {
+        let given: [(String, Bool, String)] = [
+            ("--auth-filter", authFilter, "keep the ports away from strangers by other means"),
+            ("--tls-config", tlsConfig != nil, "put a proxy that speaks TLS in front"),
+            ("--custom-resource-state-config", customResourceStateConfig != nil, "leave it out"),
+            ("--custom-resource-state-config-file", customResourceStateConfigFile != nil, "leave it out"),
+            ("--custom-resource-state-only", customResourceStateOnly, "leave it out"),
+            (
+                "--continue-without-custom-resource-state-config-file", continueWithoutCustomResourceStateConfigFile,
+                "leave it out"
+            ),
+            ("--config", config != nil, "give the options on the command line or in the environment"),
+            ("--continue-without-config", continueWithoutConfig, "leave it out"),
+            ("--pod", pod != nil, "give --shard and --total-shards"),
+            ("--pod-namespace", podNamespace != nil, "give --shard and --total-shards"),
+        ]
+        for (flag, isGiven, advice) in given where isGiven {
+            throw ProcessError(code: ExitStatus.usage, message: "this option is not built yet; \(advice)", place: flag)
+        }
+    }
+}
+
+extension IgnoredOptions {
+    /// The options that are given, with why they do nothing.
+    var given: [(flag: String, reason: String)] {
+        let server = "nothing here talks to the API server"
+        let timeout = "only idle connections are timed out"
+        let all: [(String, Bool, String)] = [
+            ("--kubeconfig", kubeconfig != nil, server), ("--apiserver", apiserver != nil, server),
+            ("--use-apiserver-cache", useApiserverCache, server), ("--object-limit", objectLimit != nil, server),
+            ("--server-read-timeout", serverReadTimeout != nil, timeout),
+            ("--server-read-header-timeout", serverReadHeaderTimeout != nil, timeout),
+            ("--server-write-timeout", serverWriteTimeout != nil, timeout),
+            ("--enable-gzip-encoding", enableGzipEncoding, "answers are not compressed yet"),
+            ("--auto-gomemlimit", autoGomemlimit, "there is no Go heap here"),
+            ("--auto-gomemlimit-ratio", autoGomemlimitRatio != nil, "there is no Go heap here"),
+            ("-v", verbosity != nil, "--log-level decides what is logged"),
+        ]
+        return all.compactMap { $0.1 ? ($0.0, $0.2) : nil }
+    }
+}

@@ -1,0 +1,172 @@
+import ArgumentParser
+import ProcessRuntime
+
+/// Where the exporter gets what it shows.
+struct StreamOptions: ParsableArguments, Sendable {
+    @Option(help: ArgumentHelp("Where the watcher publishes deltas.", valueName: "endpoint"))
+    var deltas = DefaultPaths.deltas
+
+    @Option(help: ArgumentHelp("Where the watcher answers for snapshots.", valueName: "endpoint"))
+    var snapshots = DefaultPaths.snapshots
+
+    @Option(help: ArgumentHelp("Where collectors publish samples, a comma list; empty for none.", valueName: "endpoints"))
+    var samples = DefaultPaths.samples
+}
+
+/// Where and how the exporter answers. Names and meanings are kube-state-metrics'.
+struct ServingOptions: ParsableArguments, Sendable {
+    @Option(help: ArgumentHelp("Address to serve metrics on.", valueName: "address"))
+    var host = "::"
+
+    @Option(help: ArgumentHelp("Port to serve metrics on.", valueName: "number"), transform: OptionValue.port)
+    var port = 8080
+
+    @Option(help: ArgumentHelp("Address to serve the exporter's own metrics on.", valueName: "address"))
+    var telemetryHost = "::"
+
+    @Option(
+        help: ArgumentHelp("Port to serve the exporter's own metrics on.", valueName: "number"),
+        transform: OptionValue.port)
+    var telemetryPort = 8081
+
+    @Option(
+        help: ArgumentHelp("How long a kept connection may be idle.", valueName: "duration"),
+        transform: OptionValue.duration)
+    var serverIdleTimeout = Duration.seconds(300)
+}
+
+/// What is served. Names and meanings are kube-state-metrics'; lists are comma lists and may be given more than once.
+struct SelectionOptions: ParsableArguments, Sendable {
+    @Option(help: ArgumentHelp("Resources to serve; without it all that are built.", valueName: "pods,nodes,…"))
+    var resources: [String] = []
+
+    @Option(help: ArgumentHelp("Namespaces to serve; without it all.", valueName: "names"))
+    var namespaces: [String] = []
+
+    @Option(help: ArgumentHelp("Namespaces to leave out.", valueName: "names"))
+    var namespacesDenylist: [String] = []
+
+    @Option(help: ArgumentHelp("Serve the pods of this node only; needs --resources=pods.", valueName: "name"))
+    var node = ""
+
+    @Flag(help: "Serve only pods that have no node yet.")
+    var trackUnscheduledPods = false
+
+    @Option(help: ArgumentHelp("Families to serve, names or regular expressions.", valueName: "patterns"))
+    var metricAllowlist: [String] = []
+
+    @Option(help: ArgumentHelp("Families not to serve, names or regular expressions.", valueName: "patterns"))
+    var metricDenylist: [String] = []
+
+    @Option(help: ArgumentHelp("Opt-in families to serve, names or regular expressions.", valueName: "patterns"))
+    var metricOptInList: [String] = []
+
+    @Option(help: ArgumentHelp("Labels that become labels of kube_*_labels.", valueName: "pods=[app,example.com/*],…"))
+    var metricLabelsAllowlist: String?
+
+    @Option(help: ArgumentHelp("Annotations that become labels of kube_*_annotations.", valueName: "pods=[owner],…"))
+    var metricAnnotationsAllowlist: String?
+
+    @Option(help: ArgumentHelp("Which shard this is, from 0.", valueName: "number"), transform: OptionValue.count)
+    var shard = 0
+
+    @Option(
+        help: ArgumentHelp("Into how many shards objects are divided, 1 to 256.", valueName: "number"),
+        transform: OptionValue.count)
+    var totalShards = 1
+}
+
+/// Accepted, so that a command line for kube-state-metrics works, but without effect here.
+struct IgnoredOptions: ParsableArguments, Sendable {
+    @Option(help: ArgumentHelp("Ignored: nothing here talks to the API server.", valueName: "file"))
+    var kubeconfig: String?
+
+    @Option(help: ArgumentHelp("Ignored: nothing here talks to the API server.", valueName: "url"))
+    var apiserver: String?
+
+    @Flag(help: "Ignored: nothing here talks to the API server.")
+    var useApiserverCache = false
+
+    @Option(
+        help: ArgumentHelp("Ignored: nothing here lists objects.", valueName: "number"), transform: OptionValue.count)
+    var objectLimit: Int?
+
+    @Option(help: ArgumentHelp("Ignored.", valueName: "duration"), transform: OptionValue.duration)
+    var serverReadTimeout: Duration?
+
+    @Option(help: ArgumentHelp("Ignored.", valueName: "duration"), transform: OptionValue.duration)
+    var serverReadHeaderTimeout: Duration?
+
+    @Option(help: ArgumentHelp("Ignored.", valueName: "duration"), transform: OptionValue.duration)
+    var serverWriteTimeout: Duration?
+
+    @Flag(help: "Ignored: answers are not compressed yet.")
+    var enableGzipEncoding = false
+
+    @Flag(help: "Ignored: there is no Go heap here.")
+    var autoGomemlimit = false
+
+    @Option(help: ArgumentHelp("Ignored: there is no Go heap here.", valueName: "ratio"))
+    var autoGomemlimitRatio: Double?
+
+    @Option(name: [.customLong("v"), .customShort("v")], help: ArgumentHelp("Ignored: see --log-level.", valueName: "number"))
+    var verbosity: Int?
+}
+
+/// Options of kube-state-metrics that would change what is served and are not built yet: refused rather than ignored.
+struct UnbuiltOptions: ParsableArguments, Sendable {
+    @Flag(help: "Not built yet.") var authFilter = false
+    @Option(help: ArgumentHelp("Not built yet.", valueName: "file")) var tlsConfig: String?
+    @Option(help: ArgumentHelp("Not built yet.", valueName: "yaml")) var customResourceStateConfig: String?
+    @Option(help: ArgumentHelp("Not built yet.", valueName: "file")) var customResourceStateConfigFile: String?
+    @Flag(help: "Not built yet.") var customResourceStateOnly = false
+    @Flag(help: "Not built yet.") var continueWithoutCustomResourceStateConfigFile = false
+    @Option(help: ArgumentHelp("Not built yet.", valueName: "file")) var config: String?
+    @Flag(help: "Not built yet.") var continueWithoutConfig = false
+    @Option(help: ArgumentHelp("Not built yet: use --shard.", valueName: "name")) var pod: String?
+    @Option(help: ArgumentHelp("Not built yet: use --shard.", valueName: "name")) var podNamespace: String?
+}
+
+/// Readers of values whose errors say what is expected.
+enum OptionValue {
+    static func port(_ text: String) throws -> Int {
+        guard let port = UInt16(text) else { throw ValidationError("expected a port number, 0 to 65535") }
+        return Int(port)
+    }
+
+    static func count(_ text: String) throws -> Int {
+        guard let count = Int32(text), count >= 0 else { throw ValidationError("expected a whole number from 0 on") }
+        return Int(count)
+    }
+
+    /// Go's notation: `90s`, `1m30s`, `500ms`.
+    static func duration(_ text: String) throws -> Duration {
+        guard let duration = GoDuration.parse(text) else {
+            throw ValidationError("expected a duration such as 60s, 1m30s or 500ms")
+        }
+        return duration
+    }
+}
+
+enum GoDuration {
+    private static let units: [(String, nanoseconds: Double)] = [
+        ("ns", 1), ("us", 1e3), ("µs", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 6e10), ("h", 3.6e12),
+    ]
+
+    /// nil for what is not Go's notation of a duration from 0 on.
+    static func parse(_ text: String) -> Duration? {
+        if text == "0" { return .zero }
+        var rest = text[...]
+        var total = 0.0
+        guard !rest.isEmpty else { return nil }
+        while !rest.isEmpty {
+            let digits = rest.prefix { $0.isASCII && $0.isNumber || $0 == "." }
+            rest = rest.dropFirst(digits.count)
+            let name = rest.prefix { !($0.isASCII && $0.isNumber) && $0 != "." }
+            rest = rest.dropFirst(name.count)
+            guard let number = Double(digits), let unit = units.first(where: { $0.0 == name }) else { return nil }
+            total += number * unit.nanoseconds
+        }
+        return total < 9e18 ? .nanoseconds(Int64(total)) : nil
+    }
+}

@@ -1,0 +1,393 @@
+#!/usr/bin/env python3
+"""Measure what Mizzen promises: ratios inside one run, counts and processor time; never a verdict on the machine.
+
+bench.py [dns|list|latency …]     without a word: all three
+
+The server runs on the first core, the load on the second. Exits 1 if a promise of the README does not hold.
+"""
+import http.client
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BIN = os.path.join(ROOT, ".build/release")
+SERVICES, PODS, NODES = 1_000, 5_000, 50
+TICK = os.sysconf("SC_CLK_TCK")
+failures = []
+
+
+def verdict(name, value, limit, unit=""):
+    holds = value <= limit
+    print(f"  {name}: {value:.2f}{unit} (limit {limit}{unit}) {'holds' if holds else 'DOES NOT HOLD'}", flush=True)
+    if not holds:
+        failures.append(name)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def cpu_seconds(pid):
+    """User and system time of a process so far, by the scheduler's nanosecond account of its threads."""
+    total = 0
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/schedstat") as file:
+            total += int(file.read().split()[0])
+    return total / 1e9
+
+
+def cpu_of_all(pid):
+    """As `cpu_seconds`, but with threads that have ended (in ticks of 10 ms)."""
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def memory(pid, field):
+    with open(f"/proc/{pid}/status") as file:
+        return int(re.search(rf"{field}:\s+(\d+) kB", file.read()).group(1)) / 1024
+
+
+def until(what, condition, seconds=120):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            if condition():
+                return
+        except (OSError, http.client.HTTPException):
+            pass
+        time.sleep(0.02)
+    raise SystemExit(f"bench: {what} did not happen within {seconds} s; logs are in {Run.folder}")
+
+
+def get(url):
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return answer.read()
+
+
+class Run:
+    """The processes of this run, in a folder of its own."""
+
+    folder = None
+
+    def __init__(self):
+        Run.folder = tempfile.mkdtemp(prefix="mizzen-bench-")
+        self.processes = []
+
+    def path(self, name):
+        return os.path.join(Run.folder, name)
+
+    def start(self, name, *words, core=None, environment=None):
+        pin = ["taskset", "-c", str(core)] if core is not None else []
+        log = open(self.path(name + ".log"), "w")
+        process = subprocess.Popen(
+            pin + list(words), stdout=log, stderr=log, env={**os.environ, **(environment or {})}, cwd=ROOT)
+        self.processes.append(process)
+        return process
+
+    def stop(self, process):
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self.processes.remove(process)
+
+    def close(self):
+        for process in list(self.processes):
+            self.stop(process)
+        if failures:
+            print(f"logs: {Run.folder}")
+        else:
+            shutil.rmtree(Run.folder)
+
+    def cluster(self):
+        self.api = free_port()
+        self.kubeconfig = self.path("kubeconfig")
+        process = self.start(
+            "cluster", f"{BIN}/cluster-simulator", "--services", str(SERVICES), "--pods", str(PODS), "--nodes", str(NODES),
+            "--no-kubelets", "--http", f"127.0.0.1:{self.api}", "--kubeconfig", self.kubeconfig, core=1)
+        until("the simulated cluster", lambda: get(f"http://127.0.0.1:{self.api}/readyz"))
+        # The kubeconfig names HTTPS; the benchmark is about the watcher, so it goes the plain way with the same token.
+        text = open(self.kubeconfig).read()
+        self.token = re.search(r'"?token"?\s*:\s*"?([^"\s,}]+)', text).group(1)
+        with open(self.kubeconfig, "w") as file:
+            json.dump({
+                "apiVersion": "v1", "kind": "Config", "current-context": "bench",
+                "clusters": [{"name": "bench", "cluster": {"server": f"http://127.0.0.1:{self.api}"}}],
+                "users": [{"name": "bench", "user": {"token": self.token}}],
+                "contexts": [{"name": "bench", "context": {"cluster": "bench", "user": "bench"}}]}, file)
+        return process
+
+    def watcher(self):
+        self.health = free_port()
+        process = self.start(
+            "watcher", f"{BIN}/mizzen-watcher", "--kubeconfig", self.kubeconfig, "--table", self.path("table"),
+            "--deltas", f"ipc://{self.path('deltas')}", "--snapshots", f"ipc://{self.path('snapshots')}",
+            "--http", f"127.0.0.1:{self.health}", core=0)
+        until("the watcher's full lists", lambda: get(f"http://127.0.0.1:{self.health}/readyz"))
+        return process
+
+    def frontend(self, environment=None):
+        self.port = free_port()
+        with open(self.path("Corefile"), "w") as file:
+            file.write(
+                f".:{self.port} {{\n    bind 127.0.0.1\n    kubernetes cluster.local in-addr.arpa ip6.arpa {{\n"
+                "        pods verified\n    }\n}\n")
+        process = self.start(
+            "frontend", f"{BIN}/mizzen-frontend", "--corefile", self.path("Corefile"), "--table", self.path("table"),
+            "--threads", "1", core=0, environment=environment)
+        until("the frontend's first answer", lambda: answers(self.port))
+        return process
+
+    def objects(self, path):
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.api}{path}", headers={"Authorization": f"Bearer {self.token}"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)["items"]
+
+
+def question(name, kind, identifier=1):
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.rstrip(".").split("."))
+    return struct.pack(">HHHHHH", identifier, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">HH", kind, 1)
+
+
+def answers(port):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.settimeout(0.5)
+        probe.sendto(question("kubernetes.default.svc.cluster.local", 1), ("127.0.0.1", port))
+        return len(probe.recv(4096)) > 12
+
+
+def question_mix(run):
+    """Equal parts of A, AAAA, SRV, PTR and names that do not exist, over all services."""
+    lines = []
+    for service in run.objects("/api/v1/services"):
+        name, namespace, spec = service["metadata"]["name"], service["metadata"]["namespace"], service["spec"]
+        full = f"{name}.{namespace}.svc.cluster.local"
+        lines += [f"{full} A", f"{full} AAAA", f"nothere.{full} A"]
+        lines.append(f"_{spec['ports'][0].get('name') or 'x'}._tcp.{full} SRV" if spec.get("ports") else f"{full} SRV")
+        address = spec.get("clusterIP", "None")
+        reverse = ".".join(reversed(address.split("."))) if address.count(".") == 3 else "1.0.96.10"
+        lines.append(f"{reverse}.in-addr.arpa PTR")
+    random.Random(1).shuffle(lines)
+    with open(run.path("questions"), "w") as file:
+        file.write("\n".join(lines) + "\n")
+
+
+def load(run, port, pid, seconds=8):
+    """Processor seconds per answered query, and how many were answered."""
+    before = cpu_seconds(pid)
+    output = subprocess.run(
+        ["taskset", "-c", "1", "dnsperf", "-s", "127.0.0.1", "-p", str(port), "-d", run.path("questions"),
+         "-l", str(seconds), "-c", "4", "-T", "1", "-q", "100"],
+        capture_output=True, text=True, check=True).stdout
+    used = cpu_seconds(pid) - before
+    completed = int(re.search(r"Queries completed:\s+(\d+)", output).group(1))
+    return used / completed, completed
+
+
+def bench_dns(run):
+    print(f"DNS from the table, over {SERVICES} services and {PODS} pods: A, AAAA, SRV, PTR and NXDOMAIN in equal parts", flush=True)
+    cluster, watcher = run.cluster(), None
+    watcher = run.watcher()
+    question_mix(run)
+    counter = run.path("allocations.so")
+    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", counter, f"{ROOT}/Tests/Benchmarks/Allocations/count.c"], check=True)
+    # Frontends need nobody: the cores are theirs and the load's alone.
+    run.stop(watcher)
+    run.stop(cluster)
+    floor_port = free_port()
+    floor = run.start("floor", f"{BIN}/dns-floor", str(floor_port), core=0)
+    until("the floor's first answer", lambda: answers(floor_port))
+    frontend = run.frontend()
+    load(run, run.port, frontend.pid, 2)
+    ratios, ours, least = [], [], []
+    for _ in range(3):
+        ours.append(load(run, run.port, frontend.pid)[0])
+        least.append(load(run, floor_port, floor.pid)[0])
+        ratios.append(ours[-1] / least[-1])
+    print(f"  processor time per query: {min(ours) * 1e6:.2f} µs, the floor's {min(least) * 1e6:.2f} µs")
+    verdict("cost per query in floors (median of 3)", statistics.median(ratios), 1.5)
+    run.stop(frontend)
+    run.stop(floor)
+    count_file = run.path("allocations")
+    frontend = run.frontend({"LD_PRELOAD": counter, "MIZZEN_ALLOCATIONS": count_file})
+    load(run, run.port, frontend.pid, 2)
+    read = lambda: struct.unpack("Q", open(count_file, "rb").read(8))[0]
+    before = read()
+    _, completed = load(run, run.port, frontend.pid, 5)
+    print(f"  heap allocations during {completed} queries: {read() - before}")
+    # The process has housekeeping of its own (a look at the table's status each second); per query there is nothing.
+    verdict("heap allocations per query", (read() - before) / completed, 0.01)
+    run.stop(frontend)
+
+
+def bench_list(run):
+    print(f"Listing {PODS} pods, {SERVICES} services and their slices into table and stream", flush=True)
+    cluster = run.cluster()
+    for suffix in ("", ".1", ".2", ".3"):
+        if os.path.exists(run.path("table" + suffix)):
+            os.remove(run.path("table" + suffix))
+    watcher = run.watcher()
+    used = cpu_of_all(watcher.pid)
+    time.sleep(5)
+    peak, steady = memory(watcher.pid, "VmHWM"), memory(watcher.pid, "VmRSS")
+    print(f"  peak memory {peak:.0f} MiB, steady {steady:.0f} MiB")
+    verdict("processor time until ready", used, 2, " s")
+    verdict("peak memory in steady memories", peak / steady, 1.5)
+    run.stop(watcher)
+    run.stop(cluster)
+
+
+class Changes(threading.Thread):
+    """Patches services at a steady rate, each time a port number, over one connection."""
+
+    def __init__(self, run, services, rate):
+        super().__init__(daemon=True)
+        self.run_, self.services, self.interval = run, services, 1 / rate
+        self.going, self.sent = True, 0
+
+    def run(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.run_.api)
+        due = time.monotonic()
+        while self.going:
+            namespace, name = self.services[self.sent % len(self.services)]
+            patch(connection, self.run_.token, namespace, name, 1_000 + self.sent % 50_000)
+            self.sent += 1
+            due += self.interval
+            time.sleep(max(0, due - time.monotonic()))
+
+
+def patch(connection, token, namespace, name, port):
+    body = json.dumps({"spec": {"ports": [{"name": "bench", "port": port, "protocol": "TCP"}]}})
+    connection.request(
+        "PATCH", f"/api/v1/namespaces/{namespace}/services/{name}", body,
+        {"Content-Type": "application/merge-patch+json", "Authorization": f"Bearer {token}"})
+    answer = connection.getresponse()
+    answer.read()
+    if answer.status != 200:
+        raise SystemExit(f"bench: the simulated cluster refused a patch with {answer.status}")
+
+
+class Watch(threading.Thread):
+    """Watches one service as the watcher does, and notes when each change's event arrived."""
+
+    def __init__(self, run, namespace, name):
+        super().__init__(daemon=True)
+        self.arrived, self.changed = {}, threading.Condition()
+        self.response = urllib.request.urlopen(urllib.request.Request(
+            f"http://127.0.0.1:{run.api}/api/v1/namespaces/{namespace}/services?watch=1&fieldSelector=metadata.name%3D{name}",
+            headers={"Authorization": f"Bearer {run.token}"}))
+
+    def run(self):
+        for line in self.response:
+            now = time.perf_counter()
+            event = json.loads(line)
+            if event["type"] != "MODIFIED":
+                continue
+            with self.changed:
+                self.arrived.setdefault(event["object"]["spec"]["ports"][0]["port"], now)
+                self.changed.notify_all()
+
+    def arrival(self, port):
+        with self.changed:
+            if not self.changed.wait_for(lambda: port in self.arrived, 10):
+                raise SystemExit("bench: a change's watch event did not arrive within 10 s")
+            return self.arrived[port]
+
+
+def answered_port(packet):
+    """The port of the first SRV record: fixed offsets do not do, the question's name is echoed before it."""
+    if packet[6:8] == b"\0\0":
+        return None
+    place = 12
+    while packet[place]:
+        place += packet[place] + 1
+    place += 5
+    while packet[place] and packet[place] < 0xC0:
+        place += packet[place] + 1
+    place += 2 if packet[place] >= 0xC0 else 1
+    return struct.unpack(">H", packet[place + 14:place + 16])[0]
+
+
+def bench_latency(run, rate=500, probes=1_000):
+    print(f"From a watch event's arrival to a changed answer, at {rate} events a second", flush=True)
+    cluster = run.cluster()
+    watcher = run.watcher()
+    frontend = run.frontend()
+    services = [(s["metadata"]["namespace"], s["metadata"]["name"]) for s in run.objects("/api/v1/services")
+                if s["spec"].get("clusterIP", "None") != "None"]
+    (namespace, name), others = services[0], services[1:]
+    probe_rate = 50
+    changes = Changes(run, others, rate - probe_rate)
+    watch = Watch(run, namespace, name)
+    watch.start()
+    changes.start()
+    started = time.monotonic()
+    connection = http.client.HTTPConnection("127.0.0.1", run.api)
+    client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    client.connect(("127.0.0.1", run.port))
+    client.settimeout(2)
+    packet = question(f"_bench._tcp.{name}.{namespace}.svc.cluster.local", 33)
+    latencies, due = [], time.monotonic()
+    for probe in range(probes):
+        wanted = 60_000 + probe % 5_000
+        patch(connection, run.token, namespace, name, wanted)
+        while True:
+            client.send(packet)
+            found = answered_port(client.recv(4096))
+            now = time.perf_counter()
+            if found == wanted:
+                break
+        # An answer may change before Python has read the same event: that is no latency.
+        latencies.append(max(0, now - watch.arrival(wanted)))
+        due += 1 / probe_rate
+        time.sleep(max(0, due - time.monotonic()))
+    elapsed = time.monotonic() - started
+    changes.going = False
+    changes.join()
+    latencies.sort()
+    events = (changes.sent + probes) / elapsed
+    print(f"  {events:.0f} events a second; median {latencies[probes // 2] * 1e3:.2f} ms")
+    if events < rate * 0.9:
+        print(f"  this machine did not reach {rate} events a second, so the figure says less than it should")
+    verdict("p99", latencies[int(probes * 0.99)] * 1e3, 5, " ms")
+    for process in (frontend, watcher, cluster):
+        run.stop(process)
+
+
+def main():
+    wanted = sys.argv[1:] or ["dns", "list", "latency"]
+    benches = {"dns": bench_dns, "list": bench_list, "latency": bench_latency}
+    unknown = [word for word in wanted if word not in benches]
+    if unknown:
+        raise SystemExit(f"bench: unknown {unknown}; there are {', '.join(benches)}")
+    run = Run()
+    try:
+        for word in wanted:
+            benches[word](run)
+    finally:
+        run.close()
+    sys.exit(1 if failures else 0)
+
+
+if __name__ == "__main__":
+    main()
