@@ -15,7 +15,8 @@ struct CapturedAnswer: Sendable, CustomTestStringConvertible {
     var testDescription: String { "\(file) \(target)" }
 
     static let all: [CapturedAnswer] = {
-        let text = (try? CapturedCluster.bytes("metrics-api/INDEX.txt")).map { String(decoding: $0, as: UTF8.self) } ?? ""
+        let text =
+            (try? CapturedCluster.bytes("metrics-api/INDEX.txt")).map { String(decoding: $0, as: UTF8.self) } ?? ""
         return text.split(separator: "\n").compactMap { line in
             let parts = line.split(separator: " ", maxSplits: 3)
             guard parts.count == 4, let status = Int(parts[2]) else { return nil }
