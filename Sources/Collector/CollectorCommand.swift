@@ -24,6 +24,9 @@ public struct CollectorCommand: AsyncParsableCommand {
     @Option(help: "Samples of other collectors to answer for too, separated by commas.")
     var peerSamples = ""
 
+    @Flag(help: "Let tcp:// endpoints reach beyond this host, unencrypted: whoever connects reads everything.")
+    var allowPlainTcp = false
+
     @Option(help: "Name of this collector in its samples. Default: the host's name and the process id.")
     var collectorName: String?
 

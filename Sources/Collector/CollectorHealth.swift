@@ -6,10 +6,22 @@ import Synchronization
 struct CollectorHealth: Sendable {
     let catalog: ClusterCatalog
     let store: UsageStore
+    /// How long no scrape may end while there are nodes.
+    let lateAfter: Duration
+    /// Time since the last scrape ended.
+    let silence: @Sendable () -> Duration
 
     private var ping: HealthChecks.Check { .init(name: "ping") { nil } }
 
-    var livez: HealthChecks { HealthChecks(checks: [ping]) }
+    var livez: HealthChecks {
+        let (catalog, lateAfter, silence) = (catalog, lateAfter, silence)
+        return HealthChecks(checks: [
+            ping,
+            .init(name: "metric-collection-timely") {
+                catalog.counts.nodes == 0 || silence() < lateAfter ? nil : "no scrape ended for \(silence())"
+            },
+        ])
+    }
 
     /// Ready as soon as there is something to answer: a node and a container that were each measured twice.
     var readyz: HealthChecks {

@@ -37,6 +37,7 @@ struct CollectorParts {
         kubeletHTTP = Self.kubeletHTTP(command.kubelets)
 
         let publisher = stream.publisher
+        let scrapeMetrics = ScrapeMetrics(registry)
         let schedule = ScrapeSchedule(
             catalog: catalog,
             client: KubeletClient(
@@ -44,7 +45,7 @@ struct CollectorParts {
                 timeout: command.kubelets.kubeletRequestTimeout.duration,
                 credentials: { try await trust.current() }),
             interval: command.kubelets.metricResolution.duration, selector: nodeSelector, collector: command.name,
-            metrics: ScrapeMetrics(registry), logger: logger,
+            metrics: scrapeMetrics, logger: logger,
             sink: { outcome in
                 store.apply(outcome.sample)
                 publisher.publish(outcome.sample)
@@ -54,7 +55,10 @@ struct CollectorParts {
                 publisher.forget(node: node)
             })
         let port = PortBox(command.serving.securePort)
-        let api = Self.api(command, catalog, store, nodeSelector, registry, client, port, logger)
+        let health = CollectorHealth(
+            catalog: catalog, store: store, lateAfter: command.kubelets.lateAfter,
+            silence: { scrapeMetrics.silence })
+        let api = Self.api(command, catalog, store, nodeSelector, health, registry, client, port, logger)
         services = stream.services + [schedule]
         services.append(
             MetricsAPIServer(address: command.serving.address, tls: tls, api: api, logger: logger) {
@@ -139,10 +143,10 @@ struct CollectorParts {
 
     private static func api(
         _ command: CollectorCommand, _ catalog: ClusterCatalog, _ store: UsageStore, _ nodeSelector: LabelQuery,
-        _ registry: MetricsRegistry, _ client: APIClient?, _ port: PortBox, _ logger: Logger
+        _ health: CollectorHealth, _ registry: MetricsRegistry, _ client: APIClient?, _ port: PortBox,
+        _ logger: Logger
     ) -> MetricsAPI {
-        let health = CollectorHealth(catalog: catalog, store: store)
-        return MetricsAPI(
+        MetricsAPI(
             catalog: catalog, store: store, access: access(command, client, logger),
             alwaysAllowedPaths: command.serving.authorizationAlwaysAllowPaths.split(separator: ",").map(String.init),
             nodeSelector: nodeSelector, livez: health.livez, readyz: health.readyz, registry: registry,
@@ -213,17 +217,25 @@ private struct CollectorStreams {
         _ command: CollectorCommand, _ catalog: ClusterCatalog, _ store: UsageStore, _ logger: Logger
     ) throws(ProcessError) {
         do throws(DeltaStreamError) {
-            let publisher = try SamplePublisher(command.samples, logger: logger)
+            let transport = Transport(allowPlainTCP: command.allowPlainTcp)
+            var publishing = SamplePublisher.Options()
+            publishing.transport = transport
+            var subscribing = Subscriber.Options()
+            subscribing.transport = transport
+            let publisher = try SamplePublisher(command.samples, options: publishing, logger: logger)
             let subscriber = try Subscriber(
                 deltas: command.deltas, snapshots: command.snapshots,
-                filter: [TopicFilter(.nodes), TopicFilter(.pods)], consumer: catalog, logger: logger)
+                filter: [TopicFilter(.nodes), TopicFilter(.pods)], consumer: catalog, options: subscribing,
+                logger: logger)
             self.publisher = publisher
             services = [
                 CancellableService { try await subscriber.run() }, CancellableService { try await publisher.run() },
             ]
             let peers = command.peerSamples.split(separator: ",").map(String.init)
             if !peers.isEmpty {
-                let others = try SampleSubscriber(endpoints: peers, logger: logger) { store.apply($0) }
+                let others = try SampleSubscriber(endpoints: peers, transport: transport, logger: logger) {
+                    store.apply($0)
+                }
                 services.append(CancellableService { try await others.run() })
             }
         } catch {

@@ -73,6 +73,11 @@ struct KubeletOptions: ParsableArguments {
         }
     }
 
+    /// How long no scrape may end before something is wrong with this process: half an interval more than it takes.
+    var lateAfter: Duration {
+        .nanoseconds(metricResolution.nanoseconds / 2 * 3 + kubeletRequestTimeout.nanoseconds)
+    }
+
     var addressing: KubeletAddressing {
         KubeletAddressing(
             preferredTypes: kubeletPreferredAddressTypes.split(separator: ",").map(String.init), port: kubeletPort,

@@ -17,7 +17,8 @@ private final class Reviews: Sendable {
             if text.contains("broken") { throw CancellationError() }
             guard text.contains("\"good\"") else { return Array(#"{"status":{"authenticated":false}}"#.utf8) }
             return Array(
-                #"{"status":{"authenticated":true,"user":{"username":"jane","groups":["devs"],"extra":{"k":["v"]}}}}"#.utf8)
+                #"{"status":{"authenticated":true,"user":{"username":"jane","groups":["devs"],"extra":{"k":["v"]}}}}"#
+                    .utf8)
         }
         let allowed = text.contains("\"namespace\":\"s1-prod\"") && text.contains("jane")
         return Array(#"{"status":{"allowed":\#(allowed),"reason":"\#(allowed ? "" : "RBAC: no rule")"}}"#.utf8)
@@ -56,7 +57,8 @@ struct AccessTests {
         #expect(try await status(access, prod, token: "good").0 == 200)
         #expect(try await status(access, prod, token: "bad").0 == 401)
         #expect(try await status(access, prod, token: "broken").0 == 401)
-        let (refused, body) = try await status(access, "/apis/metrics.k8s.io/v1beta1/namespaces/x/pods/p", token: "good")
+        let (refused, body) = try await status(
+            access, "/apis/metrics.k8s.io/v1beta1/namespaces/x/pods/p", token: "good")
         #expect(refused == 403)
         #expect(
             body.contains(

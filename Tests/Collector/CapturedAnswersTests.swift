@@ -15,7 +15,8 @@ struct CapturedAnswer: Sendable, CustomTestStringConvertible {
     var testDescription: String { "\(file) \(target)" }
 
     static let all: [CapturedAnswer] = {
-        let text = (try? CapturedCluster.bytes("metrics-api/INDEX.txt")).map { String(decoding: $0, as: UTF8.self) } ?? ""
+        let text =
+            (try? CapturedCluster.bytes("metrics-api/INDEX.txt")).map { String(decoding: $0, as: UTF8.self) } ?? ""
         return text.split(separator: "\n").compactMap { line in
             let parts = line.split(separator: " ", maxSplits: 3)
             guard parts.count == 4, let status = Int(parts[2]) else { return nil }
@@ -114,6 +115,17 @@ struct CapturedAnswersTests {
         let ready = await api.answer(MetricsRequest(method: "GET", path: "/readyz"))
         #expect(ready.status == 500)
         #expect(String(decoding: ready.body, as: UTF8.self).contains("[-]metric-storage-ready failed"))
+    }
+
+    @Test("liveness fails when no scrape ends any more")
+    func liveness() async throws {
+        let (catalog, store) = (try CapturedCluster.catalog(), try CapturedCluster.store())
+        for (silence, status) in [(Duration.seconds(59), 200), (.seconds(61), 500)] {
+            let api = CapturedCluster.api(catalog: catalog, store: store, silence: silence)
+            #expect(await api.answer(MetricsRequest(method: "GET", path: "/livez")).status == status)
+        }
+        let empty = CapturedCluster.api(catalog: ClusterCatalog(), store: store, silence: .seconds(61))
+        #expect(await empty.answer(MetricsRequest(method: "GET", path: "/livez")).status == 200)
     }
 
     @Test("readiness passes with the checks of metrics-server's own")

@@ -70,10 +70,12 @@ enum CapturedCluster {
     static let answered: Int64 = 1_795_405_061
 
     static func api(
-        catalog: ClusterCatalog, store: UsageStore, access: any AccessControl = OpenAccess(), delay: Int64 = 0
+        catalog: ClusterCatalog, store: UsageStore, access: any AccessControl = OpenAccess(), delay: Int64 = 0,
+        silence: Duration = .zero
     ) -> MetricsAPI {
         let registry = MetricsRegistry()
-        let health = CollectorHealth(catalog: catalog, store: store)
+        let health = CollectorHealth(
+            catalog: catalog, store: store, lateAfter: .seconds(60), silence: { silence })
         return MetricsAPI(
             catalog: catalog, store: store, access: access,
             alwaysAllowedPaths: ["/healthz", "/readyz", "/livez"], nodeSelector: LabelQuery(), livez: health.livez,

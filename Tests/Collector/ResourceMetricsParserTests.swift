@@ -78,7 +78,8 @@ struct ResourceMetricsParserTests {
     @Test("a line or a body without end is given up")
     func bounds() throws {
         let long = String(repeating: "x", count: 40_000)
-        let parser = try parse("node_cpu_usage_seconds_total{a=\"\(long)\"} 1\nnode_memory_working_set_bytes 5 6", pieces: 1000)
+        let parser = try parse(
+            "node_cpu_usage_seconds_total{a=\"\(long)\"} 1\nnode_memory_working_set_bytes 5 6", pieces: 1000)
         #expect(parser.malformedLines == 1)
         #expect(parser.node.memoryWorkingSetBytes == 5)
         var endless = ResourceMetricsParser(defaultTime: 0)
@@ -97,7 +98,8 @@ struct ResourceMetricsParserTests {
     @Test(
         "numbers are the doubles nearest to them",
         arguments: [
-            "0", "1", "-1", "+1", "0.1", "2739.906000000", "1.616273408e+09", "1e22", "1e23", "9007199254740993", "5e-324",
+            "0", "1", "-1", "+1", "0.1", "2739.906000000", "1.616273408e+09", "1e22", "1e23", "9007199254740993",
+            "5e-324",
             "123456789012345678901234567890", "0.000000000000000000000000000001", ".5", "5.", "1.7976931348623157e308",
             "8.988465674311579538646525953945e307", "00012",
         ])
@@ -114,8 +116,11 @@ struct ResourceMetricsParserTests {
             let text: String
             switch UInt8.random(in: 0...2, using: &random) {
             case 0: text = "\(Double.random(in: 0...1e7, using: &random))"
-            case 1: text = "\(UInt64.random(in: 0...(1 << 50), using: &random))e-\(Int.random(in: 0...30, using: &random))"
-            default: text = "\(UInt32.random(in: 0...99_999, using: &random)).\(UInt32.random(in: 0...999_999_999, using: &random))"
+            case 1:
+                text = "\(UInt64.random(in: 0...(1 << 50), using: &random))e-\(Int.random(in: 0...30, using: &random))"
+            default:
+                text =
+                    "\(UInt32.random(in: 0...99_999, using: &random)).\(UInt32.random(in: 0...999_999_999, using: &random))"
             }
             let bytes = Array(text.utf8)
             #expect(SampleScanner.number(bytes.span) == Double(text), "\(text)")

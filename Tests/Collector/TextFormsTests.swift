@@ -26,7 +26,8 @@ struct TextFormsTests {
         "CPU is printed in the largest unit that holds it exactly",
         arguments: [
             (0, "0"), (1, "1n"), (999, "999n"), (1000, "1u"), (731_062_500, "731062500n"), (702_000_000, "702m"),
-            (1_000_000_000, "1"), (2_500_000_000, "2500m"), (1_000_000_000_000, "1k"), (1_048_576_000_000_000, "1048576"),
+            (1_000_000_000, "1"), (2_500_000_000, "2500m"), (1_000_000_000_000, "1k"),
+            (1_048_576_000_000_000, "1048576"),
         ] as [(UInt64, String)])
     func cores(nanos: UInt64, text: String) {
         #expect(QuantityText.cores(nanos: nanos) == text)
@@ -45,8 +46,10 @@ struct TextFormsTests {
     @Test(
         "YAML quotes what would read as something else",
         arguments: [
-            ("web", "web"), ("15s", "15s"), ("1578392Ki", "1578392Ki"), ("metrics.k8s.io/v1beta1", "metrics.k8s.io/v1beta1"),
-            ("", "\"\""), ("12", "\"12\""), ("1e3", "\"1e3\""), ("0x1f", "\"0x1f\""), ("true", "\"true\""), ("No", "\"No\""),
+            ("web", "web"), ("15s", "15s"), ("1578392Ki", "1578392Ki"),
+            ("metrics.k8s.io/v1beta1", "metrics.k8s.io/v1beta1"),
+            ("", "\"\""), ("12", "\"12\""), ("1e3", "\"1e3\""), ("0x1f", "\"0x1f\""), ("true", "\"true\""),
+            ("No", "\"No\""),
             ("null", "\"null\""), ("2026-11-23T03:25:15Z", "\"2026-11-23T03:25:15Z\""), ("-x", "\"-x\""),
             ("a b", "\"a b\""), ("1.5", "\"1.5\""), ("1_000", "\"1_000\""), ("0b1", "\"0b1\""), ("a: b", "\"a: b\""),
         ])
@@ -76,7 +79,8 @@ struct SelectorTests {
     @Test(
         "broken label selectors are refused",
         arguments: [
-            "!!x", "=", "a=b=c", "a in", "a in (", "a in (b", "a in b", "a,", ",a", "a b", "a>x", "(a)", "a=(b)", "-a", "a=-b",
+            "!!x", "=", "a=b=c", "a in", "a in (", "a in (b", "a in b", "a,", ",a", "a b", "a>x", "(a)", "a=(b)", "-a",
+            "a=-b",
             "a/b/c", "/a", "a in (b c)",
         ])
     func brokenSelectors(text: String) {

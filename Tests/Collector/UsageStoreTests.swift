@@ -130,7 +130,9 @@ struct UsageStoreTests {
 
     @Test("of a pod that moved comes from its new node")
     func moved() {
-        for at in [Int64(1000), 1060] { store.apply(sample(at, node: "old", [("a", reading(cpu: Double(at), at: at))])) }
+        for at in [Int64(1000), 1060] {
+            store.apply(sample(at, node: "old", [("a", reading(cpu: Double(at), at: at))]))
+        }
         store.apply(sample(1100, node: "new", [("a", reading(cpu: 1, at: 1100, start: 1090.5))]))
         store.apply(sample(1120, node: "old"))
         store.apply(sample(1160, node: "new", [("a", reading(cpu: 7, at: 1160, start: 1090.5))]))

@@ -160,7 +160,8 @@ struct WholeCollectorTests {
         let metrics = try await get("\(base)/metrics", token: "reader-token").1
         for line in [
             #"metrics_server_kubelet_request_total{success="false"}"#, #"metrics_server_storage_points{type="node"} 3"#,
-            #"metrics_server_storage_points{type="container"}"#, #"metrics_server_kubelet_last_request_time_seconds{node="s1-node-3"}"#,
+            #"metrics_server_storage_points{type="container"}"#,
+            #"metrics_server_kubelet_last_request_time_seconds{node="s1-node-3"}"#,
         ] { #expect(metrics.contains(line), "\(line)") }
     }
 }
@@ -173,14 +174,18 @@ struct CollectorCommandTests {
         #expect(command.kubelets.metricResolution == GoDuration(seconds: 60))
         #expect(command.kubelets.kubeletRequestTimeout == GoDuration(seconds: 10))
         #expect(command.kubelets.kubeletPort == 10250)
-        #expect(command.kubelets.addressing.preferredTypes == ["Hostname", "InternalDNS", "InternalIP", "ExternalDNS", "ExternalIP"])
+        #expect(
+            command.kubelets.addressing.preferredTypes == [
+                "Hostname", "InternalDNS", "InternalIP", "ExternalDNS", "ExternalIP",
+            ])
         #expect(command.serving.address == HTTPAddress(host: "0.0.0.0", port: 443))
     }
 
     @Test("the flags of metrics-server's own manifest are taken")
     func manifest() throws {
         let command = try CollectorCommand.parse([
-            "--cert-dir=/tmp", "--secure-port=10250", "--kubelet-preferred-address-types=InternalIP,ExternalIP,Hostname",
+            "--cert-dir=/tmp", "--secure-port=10250",
+            "--kubelet-preferred-address-types=InternalIP,ExternalIP,Hostname",
             "--kubelet-use-node-status-port", "--metric-resolution=15s", "--kubelet-insecure-tls", "-v", "2",
         ])
         #expect(command.kubelets.kubeletUseNodeStatusPort && command.kubelets.kubeletInsecureTls)
@@ -209,7 +214,8 @@ struct CollectorCommandTests {
         }
         #expect(error?.code == 78 && error?.place?.contains("tls.crt") == true)
         let missing = #expect(throws: ProcessError.self) {
-            try ServingCertificate.configuration(certificateFile: "/missing.crt", keyFile: "/missing.key", directory: nil)
+            try ServingCertificate.configuration(
+                certificateFile: "/missing.crt", keyFile: "/missing.key", directory: nil)
         }
         #expect(missing?.place == "/missing.crt")
     }

@@ -84,9 +84,10 @@ struct MetricsDocument: Sendable {
         switch content {
         case .item(let item):
             guard case .object(let members) = json(item) else { return json(item) }
-            return .object([
-                .init(key: "kind", value: .string(kind)), .init(key: "apiVersion", value: .string(Self.apiVersion)),
-            ] + members)
+            return .object(
+                [
+                    .init(key: "kind", value: .string(kind)), .init(key: "apiVersion", value: .string(Self.apiVersion)),
+                ] + members)
         case .list(let items):
             return .members([
                 "kind": .string(documentKind), "apiVersion": .string(Self.apiVersion), "metadata": .object([]),

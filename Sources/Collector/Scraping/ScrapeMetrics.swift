@@ -9,6 +9,9 @@ final class ScrapeMetrics: Sendable {
     private let failed: Counter
     private let bytes: Counter
     private let malformed: Counter
+    /// Nanoseconds since `start`.
+    private let lastProgress = Atomic<Int64>(0)
+    private let start = ContinuousClock.now
     private let perNode = Mutex<[String: (duration: Histogram, last: Gauge)]>([:])
 
     init(_ registry: MetricsRegistry) {
@@ -25,7 +28,15 @@ final class ScrapeMetrics: Sendable {
     /// Nanoseconds since 1970-01-01 UTC.
     func wallClock() -> Int64 { WallClock.nanoseconds() }
 
+    /// Time since the last scrape ended, or since there was something new to scrape.
+    var silence: Duration { ContinuousClock.now - start - .nanoseconds(lastProgress.load(ordering: .relaxed)) }
+
+    func noteProgress() {
+        lastProgress.store((ContinuousClock.now - start).nanoseconds, ordering: .relaxed)
+    }
+
     func observe(_ outcome: ScrapeOutcome, node: String, took: Duration) {
+        noteProgress()
         (outcome.sample.failure == nil ? succeeded : failed).add()
         bytes.add(UInt64(outcome.bytes))
         malformed.add(UInt64(outcome.malformedLines))

@@ -35,6 +35,7 @@ struct ScrapeSchedule: Service {
                     let nodes = catalog.nodes { selector.matches($0.labels) }
                     let spread = min(interval, Self.stagger * nodes.count)
                     for node in nodes where running.insert(node.name) {
+                        metrics.noteProgress()
                         let delay = random(0..<max(1, spread.nanoseconds))
                         group.addTask {
                             await scrapeRepeatedly(node.name, after: .nanoseconds(delay))

@@ -121,7 +121,9 @@ public struct HTTPEndpoints: Service {
             return response(.text("only GET and HEAD are served here", status: 405), to: request)
         }
         guard let route = routes[request.uri.path] else {
-            return response(.text("not found; served here: \(routes.keys.sorted().joined(separator: " "))", status: 404), to: request)
+            return response(
+                .text("not found; served here: \(routes.keys.sorted().joined(separator: " "))", status: 404),
+                to: request)
         }
         return response(await route(), to: request)
     }

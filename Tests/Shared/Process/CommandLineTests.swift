@@ -30,7 +30,8 @@ struct CommandLineTests {
     @Test("an option that is not on the command line comes from the environment")
     func environment() throws {
         let command = try root(
-            ["--quick"], ["MIZZEN_TABLE": "-x=y z", "MIZZEN_LOG_LEVEL": "debug", "MIZZEN_DELTAS": "a", "MIZZEN_COLOR": "false"])
+            ["--quick"],
+            ["MIZZEN_TABLE": "-x=y z", "MIZZEN_LOG_LEVEL": "debug", "MIZZEN_DELTAS": "a", "MIZZEN_COLOR": "false"])
         #expect(command.table == "-x=y z")
         #expect(command.logging.logLevel == .debug)
         #expect(command.deltas == ["a"])
@@ -91,7 +92,8 @@ struct CommandLineTests {
     @Test("an option's value is never taken for a subcommand, a flag or a question")
     func values() throws {
         #expect(try root(["--table", "sub"]).table == "sub")
-        #expect(try CommandInvocation.resolve(Root.self, words: ["--table", "--version"], environment: [:]).request == .run)
+        #expect(
+            try CommandInvocation.resolve(Root.self, words: ["--table", "--version"], environment: [:]).request == .run)
         #expect(
             try CommandInvocation.resolve(Root.self, words: ["sub", "--", "--help"], environment: [:]).request == .run)
     }

@@ -28,7 +28,9 @@ struct HTTPEndpointsTests {
         let (addresses, continuation) = AsyncStream.makeStream(of: HTTPAddress.self)
         let endpoints = HTTPEndpoints(
             address: HTTPAddress(host: "127.0.0.1", port: 0),
-            routes: ["/livez": { .text("ok") }, "/readyz": { .text("not yet", status: 503) }, "/metrics": { .metrics([65]) }],
+            routes: [
+                "/livez": { .text("ok") }, "/readyz": { .text("not yet", status: 503) }, "/metrics": { .metrics([65]) },
+            ],
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             listening: { continuation.yield($0) })
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -69,13 +71,16 @@ struct HTTPEndpointsTests {
     @Test(
         "an address is a host and a port",
         arguments: [
-            (":8080", "0.0.0.0:8080"), ("127.0.0.1:0", "127.0.0.1:0"), ("[::1]:53", "[::1]:53"), ("localhost:1", "localhost:1"),
+            (":8080", "0.0.0.0:8080"), ("127.0.0.1:0", "127.0.0.1:0"), ("[::1]:53", "[::1]:53"),
+            ("localhost:1", "localhost:1"),
         ])
     func addresses(argument: String, description: String) {
         #expect(HTTPAddress(argument: argument)?.description == description)
     }
 
-    @Test("anything else is refused", arguments: ["", "8080", "host", "host:", "host:x", "::1", "::1:80", "h:65536", "h:-1"])
+    @Test(
+        "anything else is refused",
+        arguments: ["", "8080", "host", "host:", "host:x", "::1", "::1:80", "h:65536", "h:-1"])
     func badAddresses(argument: String) {
         #expect(HTTPAddress(argument: argument) == nil)
     }

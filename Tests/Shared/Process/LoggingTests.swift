@@ -26,7 +26,9 @@ struct LoggingTests {
 
     @Test("text is a time, a level, the process, a message and sorted pairs")
     func text() {
-        let text = logged(.text) { $0.info("listening", metadata: ["address": "127.0.0.1:8080", "empty": "", "quoted": "a \"b\"\n"]) }
+        let text = logged(.text) {
+            $0.info("listening", metadata: ["address": "127.0.0.1:8080", "empty": "", "quoted": "a \"b\"\n"])
+        }
         #expect(
             text == """
                 2024-02-29T12:34:56.007Z info mizzen-test listening address=127.0.0.1:8080 empty="" quoted="a \\"b\\"\\n" shard=2
@@ -38,7 +40,8 @@ struct LoggingTests {
     func json() {
         let text = logged(.json) { $0.error("bad\u{1}", metadata: ["list": ["a", "b"], "map": ["k": "v\\"]]) }
         #expect(
-            text == #"{"time":"2024-02-29T12:34:56.007Z","level":"error","process":"mizzen-test","message":"bad\u0001","#
+            text
+                == #"{"time":"2024-02-29T12:34:56.007Z","level":"error","process":"mizzen-test","message":"bad\u0001","#
                 + #""list":["a","b"],"map":{"k":"v\\"},"shard":"2"}"# + "\n")
     }
 
@@ -50,7 +53,8 @@ struct LoggingTests {
     @Test(
         "times are right around leap days and before 1970",
         arguments: [
-            (0, "1970-01-01T00:00:00.000Z"), (-1, "1969-12-31T23:59:59.000Z"), (951_782_400, "2000-02-29T00:00:00.000Z"),
+            (0, "1970-01-01T00:00:00.000Z"), (-1, "1969-12-31T23:59:59.000Z"),
+            (951_782_400, "2000-02-29T00:00:00.000Z"),
             (4_107_542_399, "2100-02-28T23:59:59.000Z"), (4_107_542_400, "2100-03-01T00:00:00.000Z"),
         ])
     func times(seconds: Int, text: String) {

@@ -75,6 +75,7 @@ struct MetricsTests {
             registry.gauge("g", help: "", labels: [("i", "\(index)")]).set(value)
         }
         let values = String(decoding: registry.render(), as: UTF8.self).split(separator: "\n").dropFirst(2)
-        #expect(values.map { String($0.split(separator: " ")[1]) } == ["+Inf", "-Inf", "NaN", "1e+300", "123456789012"])
+        #expect(
+            values.map { String($0.split(separator: " ")[1]) } == ["+Inf", "-Inf", "NaN", "1e+300", "123456789012"])
     }
 }
