@@ -160,7 +160,10 @@ let package = Package(
             tests("ExporterTests", path: "Exporter", ["Exporter", "DeltaStream", "Kubernetes", logging]),
             tests(
                 "ClusterSimulatorTests", path: "ClusterSimulatorTests",
-                ["ClusterSimulator", "Kubernetes", asyncHTTPClient, nio, logging]),
+                [
+                    "ClusterSimulator", "Kubernetes", asyncHTTPClient, nio, nioSSL, logging,
+                    .product(name: "NIOHTTP1", package: "swift-nio"),
+                ]),
             tests("SystemTests", path: "System", ["Names", "ClusterSimulator", "Kubernetes", "RecordTable"]),
         ]
 )
