@@ -156,8 +156,14 @@ let package = Package(
             tests("FrontendTests", path: "Frontend", ["Frontend", "RecordTable", "Names", "ProcessRuntime", logging]),
             tests(
                 "CollectorTests", path: "Collector",
-                ["Collector", "ClusterSimulator", "DeltaStream", "Kubernetes", logging, nio, asyncHTTPClient]),
-            tests("ExporterTests", path: "Exporter", ["Exporter", "DeltaStream", "Kubernetes", logging]),
+                [
+                    "Collector", "ClusterSimulator", "DeltaStream", "Kubernetes", "ProcessRuntime", logging, nio, nioSSL,
+                    asyncHTTPClient, hummingbird, hummingbirdTLS, lifecycle, argumentParser,
+                    .product(name: "NIOHTTP1", package: "swift-nio"),
+                ]),
+            tests(
+                "ExporterTests", path: "Exporter",
+                ["Exporter", "DeltaStream", "Kubernetes", "ProcessRuntime", argumentParser, asyncHTTPClient, nio, logging]),
             tests(
                 "ClusterSimulatorTests", path: "ClusterSimulatorTests",
                 [

@@ -1,4 +1,5 @@
 public import ArgumentParser
+import Logging
 import ProcessRuntime
 
 /// `mizzen-exporter`: object metrics from the delta stream, for Prometheus.

@@ -1,4 +1,3 @@
-import Glibc
 import DeltaStream
 import ProcessRuntime
 import Synchronization
@@ -57,15 +56,5 @@ final class ScrapeMetrics: Sendable {
         perNode.withLock { $0[node] = nil }
         registry.remove("metrics_server_kubelet_request_duration_seconds", labels: [("node", node)])
         registry.remove("metrics_server_kubelet_last_request_time_seconds", labels: [("node", node)])
-    }
-}
-
-enum WallClock {
-    /// Nanoseconds since 1970-01-01 UTC.
-    static func nanoseconds() -> Int64 {
-        var now = timespec()
-        // Safe: `now` outlives the call.
-        unsafe clock_gettime(CLOCK_REALTIME, &now)
-        return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
     }
 }

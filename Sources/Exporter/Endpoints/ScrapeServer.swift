@@ -80,8 +80,8 @@ struct ScrapeServer: Service {
 
     /// `?resources=pods,nodes` and `?exclude_resources=pods` choose among what is served.
     private func selected(by request: Request) -> [ExpositionSection] {
-        func names(_ key: Substring) -> [String]? {
-            let values = request.uri.queryParameters.getAll(key)
+        func names(_ key: String) -> [String]? {
+            let values = request.uri.queryParameters[values: key[...]].map(String.init)
             return values.isEmpty ? nil : ExporterConfiguration.items(values)
         }
         let (wanted, unwanted) = (names("resources"), names("exclude_resources"))

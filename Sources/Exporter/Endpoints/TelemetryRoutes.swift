@@ -24,7 +24,8 @@ enum TelemetryRoutes {
 enum ListenHost {
     /// `::` means every address, also where the kernel has no IPv6.
     static func usable(_ host: String) -> String {
-        // Safe: both arguments are constants.
-        host == "::" && unsafe access("/proc/net/if_inet6", F_OK) != 0 ? "0.0.0.0" : host
+        // Safe: the path is a constant, copied for the call.
+        let hasIPv6 = unsafe access("/proc/net/if_inet6", F_OK) == 0
+        return host == "::" && !hasIPv6 ? "0.0.0.0" : host
     }
 }

@@ -126,3 +126,21 @@ struct ResourceInterest: Hashable, Sendable {
         return topics
     }
 }
+
+extension TopicFilter {
+    /// What a topic prefix as on a command line selects: `po`, `pods/`, `pods/3f/`, `pods/3`, `pods/3f/default`,
+    /// `pods/*/default`. The namespace, where there is one, is taken whole.
+    /// - Parameter resources: those that may be meant.
+    public static func matching(topicPrefix: String, among resources: [Resource]) -> [TopicFilter] {
+        let parts = topicPrefix.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false)
+        let name = parts.first ?? ""
+        let digits = parts.count > 1 && parts[1] != "*" ? parts[1] : ""
+        let buckets = BucketSet((UInt8.min...UInt8.max).filter { Topic.hexadecimal($0).hasPrefix(digits) })
+        let namespace = parts.count > 2 && !parts[2].isEmpty ? String(parts[2]) : nil
+        return resources.compactMap { resource in
+            let topic = Topic.name(of: resource)
+            guard parts.count > 1 ? topic == name : topic.hasPrefix(name), !buckets.isEmpty else { return nil }
+            return TopicFilter(resource, buckets: buckets, namespace: namespace)
+        }
+    }
+}

@@ -1,0 +1,114 @@
+import Testing
+
+@testable import Collector
+
+@Suite("Text forms of the metrics API")
+struct TextFormsTests {
+    @Test(
+        "durations read and print as Go's",
+        arguments: [
+            ("15s", 15_000_000_000, "15s"), ("1m30s", 90_000_000_000, "1m30s"), ("90s", 90_000_000_000, "1m30s"),
+            ("1h", 3_600_000_000_000, "1h0m0s"), ("1.5s", 1_500_000_000, "1.5s"), ("250ms", 250_000_000, "250ms"),
+            ("15001ms", 15_001_000_000, "15.001s"), ("2us", 2000, "2µs"), ("7ns", 7, "7ns"), ("0", 0, "0s"),
+            ("-3s", -3_000_000_000, "-3s"),
+        ] as [(String, Int64, String)])
+    func durations(text: String, nanoseconds: Int64, printed: String) {
+        #expect(GoDuration(argument: text)?.nanoseconds == nanoseconds)
+        #expect(GoDuration.text(nanoseconds: nanoseconds) == printed)
+    }
+
+    @Test("what is no duration is refused", arguments: ["", "15", "s", "15 s", "1x", "-", "1s2", "9999999999h"])
+    func noDurations(text: String) {
+        #expect(GoDuration(argument: text) == nil)
+    }
+
+    @Test(
+        "CPU is printed in the largest unit that holds it exactly",
+        arguments: [
+            (0, "0"), (1, "1n"), (999, "999n"), (1000, "1u"), (731_062_500, "731062500n"), (702_000_000, "702m"),
+            (1_000_000_000, "1"), (2_500_000_000, "2500m"), (1_000_000_000_000, "1k"), (1_048_576_000_000_000, "1048576"),
+        ] as [(UInt64, String)])
+    func cores(nanos: UInt64, text: String) {
+        #expect(QuantityText.cores(nanos: nanos) == text)
+    }
+
+    @Test(
+        "memory is printed in binary units where they divide it",
+        arguments: [
+            (0, "0"), (1, "1"), (1000, "1k"), (1023, "1023"), (1024, "1Ki"), (1025, "1025"), (1_048_576, "1Mi"),
+            (1_616_273_408, "1578392Ki"), (52_015_005, "52015005"), (1 << 30, "1Gi"), (3 << 40, "3Ti"),
+        ] as [(UInt64, String)])
+    func memory(bytes: UInt64, text: String) {
+        #expect(QuantityText.memory(bytes: bytes) == text)
+    }
+
+    @Test(
+        "YAML quotes what would read as something else",
+        arguments: [
+            ("web", "web"), ("15s", "15s"), ("1578392Ki", "1578392Ki"), ("metrics.k8s.io/v1beta1", "metrics.k8s.io/v1beta1"),
+            ("", "\"\""), ("12", "\"12\""), ("1e3", "\"1e3\""), ("0x1f", "\"0x1f\""), ("true", "\"true\""), ("No", "\"No\""),
+            ("null", "\"null\""), ("2026-11-23T03:25:15Z", "\"2026-11-23T03:25:15Z\""), ("-x", "\"-x\""),
+            ("a b", "\"a b\""), ("1.5", "\"1.5\""), ("1_000", "\"1_000\""), ("0b1", "\"0b1\""), ("a: b", "\"a: b\""),
+        ])
+    func yaml(text: String, written: String) {
+        #expect(
+            String(decoding: JSONValue.members(["k": .string(text)]).yaml(), as: UTF8.self) == "k: \(written)\n")
+    }
+}
+
+@Suite("Selectors")
+struct SelectorTests {
+    private let labels = ["app": "web", "tier": "", "n": "5", "example.com/a": "b"]
+
+    @Test(
+        "label selectors select",
+        arguments: [
+            ("", true), ("app", true), ("!app", false), ("!other", true), ("app=web", true), ("app==web", true),
+            ("app=x", false), ("app!=x", true), ("other!=x", true), ("app in (web,api)", true), ("app in (api)", false),
+            ("app notin (web)", false), ("other notin (web)", true), ("app=web,!other,tier=", true), ("tier", true),
+            ("n>4", true), ("n>5", false), ("n<6", true), ("app>1", false), ("example.com/a=b", true),
+            (" app = web , n ", true), ("tier in (,x)", true),
+        ])
+    func labelSelectors(text: String, matches: Bool) throws {
+        #expect(try LabelQuery(text).matches(labels) == matches)
+    }
+
+    @Test(
+        "broken label selectors are refused",
+        arguments: [
+            "!!x", "=", "a=b=c", "a in", "a in (", "a in (b", "a in b", "a,", ",a", "a b", "a>x", "(a)", "a=(b)", "-a", "a=-b",
+            "a/b/c", "/a", "a in (b c)",
+        ])
+    func brokenSelectors(text: String) {
+        #expect(throws: LabelQuery.SyntaxError.self) { try LabelQuery(text) }
+    }
+
+    @Test(
+        "field selectors select by name and namespace",
+        arguments: [
+            ("", true), ("metadata.name=a", true), ("metadata.name==b", false), ("metadata.name!=b", true),
+            ("metadata.namespace=ns,metadata.name=a", true), ("metadata.namespace!=ns", false),
+        ])
+    func fieldSelectors(text: String, matches: Bool) throws {
+        #expect(try FieldQuery(text, namespaced: true).matches(name: "a", namespace: "ns") == matches)
+    }
+
+    @Test("other fields are refused", arguments: ["status.phase=x", "metadata.name", "metadata.namespace=x"])
+    func otherFields(text: String) {
+        #expect(throws: Refusal.self) { try FieldQuery(text, namespaced: false) }
+    }
+
+    @Test(
+        "the form of an answer follows the Accept header",
+        arguments: [
+            ("", .json), ("*/*", .json), ("application/json", .json), ("application/yaml", .yaml),
+            ("application/vnd.kubernetes.protobuf,application/json", .protobuf),
+            ("application/json;q=0.5, application/yaml", .yaml), ("text/html, */*;q=0.1", .json),
+            ("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", .table(version: "v1")),
+            ("application/json;as=Table;v=v1beta1;g=meta.k8s.io", .table(version: "v1beta1")),
+            ("application/json;as=Other;v=v1;g=meta.k8s.io,application/json", .json), ("text/html", nil),
+        ] as [(String, AnswerFormat?)])
+    func formats(accept: String, format: AnswerFormat?) {
+        #expect(AnswerFormat.negotiate(accept) == format)
+    }
+}

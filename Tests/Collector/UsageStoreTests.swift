@@ -1,0 +1,145 @@
+import DeltaStream
+import Kubernetes
+import Testing
+
+@testable import Collector
+
+@Suite("Usage of nodes and pods")
+struct UsageStoreTests {
+    private static let second: Int64 = 1_000_000_000
+
+    private func reading(cpu: Double?, memory: Double? = 1024, at seconds: Int64, start: Double? = 1) -> Reading {
+        Reading(
+            cpuSecondsTotal: cpu, cpuTime: seconds * 1000, memoryWorkingSetBytes: memory, memoryTime: seconds * 1000,
+            startTime: start)
+    }
+
+    private func sample(
+        _ seconds: Int64, node: String = "n", failure: String? = nil, _ containers: [(String, Reading)] = []
+    ) -> NodeSample {
+        NodeSample(
+            node: node, collector: "c", scrapedAt: seconds * Self.second, failure: failure,
+            usage: failure == nil ? reading(cpu: Double(seconds), at: seconds, start: nil) : nil,
+            containers: containers.map { ContainerReading(namespace: "ns", pod: "p", container: $0.0, reading: $0.1) })
+    }
+
+    private func node(_ store: UsageStore) -> MetricsItem? {
+        var node = Node()
+        node.metadata.name = "n"
+        return store.items(of: [CatalogNode(node)]).first
+    }
+
+    private func pod(_ store: UsageStore) -> MetricsItem? {
+        store.items(of: [CatalogPod(uid: "u", namespace: "ns", name: "p", labels: [:])]).first
+    }
+
+    private func containers(_ item: MetricsItem?) -> [String] {
+        guard case .pod(let containers)? = item?.usage else { return [] }
+        return containers.map { "\($0.name) \($0.usage.cpuText) \($0.usage.memoryText)" }
+    }
+
+    private let store = UsageStore(resolution: 60 * second)
+
+    @Test("needs two measurements, and is the difference over the time between them")
+    func twoMeasurements() {
+        store.apply(sample(1000, [("a", reading(cpu: 10, at: 1000))]))
+        #expect(node(store) == nil && pod(store) == nil && store.counts == .init())
+        store.apply(sample(1060, [("a", reading(cpu: 25, memory: 1000, at: 1060))]))
+        #expect(node(store)?.window == MeasuredWindow(end: 1060 * Self.second, length: 60 * Self.second))
+        #expect(node(store)?.total == ResourceUsage(cpuNanos: 1_000_000_000, memoryBytes: 1024))
+        #expect(containers(pod(store)) == ["a 250m 1k"])
+        #expect(store.counts == .init(nodes: 1, containers: 1))
+    }
+
+    @Test("stays as it is while a kubelet repeats a measurement")
+    func repeated() {
+        for (round, at) in [Int64(1000), 1060, 1060, 1060].enumerated() {
+            var next = sample(at, [("a", reading(cpu: Double(at), at: at))])
+            next.scrapedAt += Int64(round)
+            store.apply(next)
+        }
+        #expect(pod(store)?.window.length == 60 * Self.second)
+    }
+
+    @Test("starts anew after a failed scrape")
+    func failedScrape() {
+        for at in [Int64(1000), 1060] { store.apply(sample(at, [("a", reading(cpu: Double(at), at: at))])) }
+        store.apply(sample(1120, failure: "connection refused"))
+        #expect(node(store) == nil && pod(store) == nil && store.counts == .init())
+        store.apply(sample(1180, [("a", reading(cpu: 1180, at: 1180))]))
+        #expect(node(store) == nil && pod(store) == nil)
+        store.apply(sample(1240, [("a", reading(cpu: 1240, at: 1240))]))
+        #expect(node(store) != nil && pod(store) != nil)
+    }
+
+    @Test("of a pod waits for its youngest container")
+    func lateContainer() {
+        store.apply(sample(1000, [("a", reading(cpu: 10, at: 1000))]))
+        store.apply(sample(1060, [("a", reading(cpu: 20, at: 1060)), ("b", reading(cpu: 1, at: 1060))]))
+        #expect(pod(store) == nil && node(store) != nil)
+        store.apply(sample(1120, [("a", reading(cpu: 30, at: 1120)), ("b", reading(cpu: 7, at: 1121))]))
+        #expect(pod(store)?.window.end == 1120 * Self.second, "the earliest end of its containers")
+        #expect(containers(pod(store)).count == 2)
+    }
+
+    @Test("of a container younger than the resolution counts from its start")
+    func youngContainer() {
+        store.apply(sample(1000, [("a", reading(cpu: 4, at: 1000, start: 980))]))
+        #expect(containers(pod(store)) == ["a 200m 1Ki"])
+        #expect(pod(store)?.window.length == 20 * Self.second)
+    }
+
+    @Test("of a container younger than ten seconds is not known yet")
+    func newbornContainer() {
+        store.apply(sample(1000, [("a", reading(cpu: 4, at: 1000, start: 995))]))
+        #expect(pod(store) == nil)
+    }
+
+    @Test("starts anew when a container restarted")
+    func restart() {
+        store.apply(sample(1000, [("a", reading(cpu: 100, at: 1000))]))
+        store.apply(sample(1100, [("a", reading(cpu: 3, at: 1100, start: 1020))]))
+        #expect(pod(store) == nil)
+        store.apply(sample(1200, [("a", reading(cpu: 13, at: 1200, start: 1020))]))
+        #expect(containers(pod(store)) == ["a 100m 1Ki"])
+    }
+
+    @Test("leaves out a pod with an incomplete container", arguments: [nil, 0.0])
+    func incomplete(cpu: Double?) {
+        for at in [Int64(1000), 1060] {
+            store.apply(
+                sample(at, [("a", reading(cpu: Double(at), at: at)), ("b", reading(cpu: cpu, at: at))]))
+        }
+        #expect(pod(store) == nil)
+    }
+
+    @Test("forgets a pod that its kubelet does not name any more, and all of a node that left")
+    func gone() {
+        for at in [Int64(1000), 1060] { store.apply(sample(at, [("a", reading(cpu: Double(at), at: at))])) }
+        store.apply(sample(1120))
+        #expect(pod(store) == nil && node(store) != nil)
+        store.forget(node: "n")
+        #expect(node(store) == nil && store.counts == .init())
+    }
+
+    @Test("ignores samples that come late")
+    func lateSample() {
+        for at in [Int64(1000), 1060, 1000] { store.apply(sample(at, [("a", reading(cpu: Double(at), at: at))])) }
+        #expect(pod(store)?.window == MeasuredWindow(end: 1060 * Self.second, length: 60 * Self.second))
+    }
+
+    @Test("of a pod that moved comes from its new node")
+    func moved() {
+        for at in [Int64(1000), 1060] { store.apply(sample(at, node: "old", [("a", reading(cpu: Double(at), at: at))])) }
+        store.apply(sample(1100, node: "new", [("a", reading(cpu: 1, at: 1100, start: 1090.5))]))
+        store.apply(sample(1120, node: "old"))
+        store.apply(sample(1160, node: "new", [("a", reading(cpu: 7, at: 1160, start: 1090.5))]))
+        #expect(containers(pod(store)) == ["a 100m 1Ki"])
+    }
+
+    @Test("numbers that no counter can have are no measurements", arguments: [Double.nan, -1, .infinity, 1e30])
+    func impossible(cpu: Double) {
+        for at in [Int64(1000), 1060] { store.apply(sample(at, [("a", reading(cpu: cpu, at: at))])) }
+        #expect(pod(store) == nil)
+    }
+}

@@ -1,0 +1,123 @@
+import ArgumentParser
+import DeltaStream
+import Foundation
+import Kubernetes
+import Logging
+import NIOCore
+import ProcessRuntime
+
+@testable import Exporter
+
+/// The captured cluster of Tests/Fixtures, as a watcher would publish it.
+enum CapturedCluster {
+    static let fixtures = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .appending(path: "Fixtures")
+    static let resources: [Resource] = [.deployments, .nodes, .pods, .services]
+
+    static func objects(_ resource: Resource, _ encoding: ObjectEncoding = .protobuf) throws -> [WatchedObject] {
+        let group = resource.group.isEmpty ? "" : "\(resource.group)_"
+        let name = "\(group)\(resource.version)_\(resource.plural).\(encoding == .json ? "json" : "pb")"
+        let body = try Data(contentsOf: fixtures.appending(path: "cluster-a/lists/\(name)"))
+        var decoder = ListDecoder(encoding: encoding, resource: resource)
+        decoder.append(Array(body))
+        var objects: [WatchedObject] = []
+        while let item = try decoder.next() {
+            let object = try item.publishable(as: resource)
+            objects.append(
+                WatchedObject(resource: resource, identity: try ObjectIdentity(object), object: object))
+        }
+        return objects
+    }
+
+    /// The lines of a captured exposition that belong to the four resources, in no particular order.
+    static func lines(_ name: String) throws -> [String] {
+        try text(name).split(separator: "\n").map(String.init)
+    }
+
+    static func text(_ name: String) throws -> String {
+        try String(contentsOf: fixtures.appending(path: "object-metrics/\(name)"), encoding: .utf8)
+    }
+}
+
+/// An exporter without sockets: deltas go in by hand, expositions come out.
+final class ExporterUnderTest {
+    let configuration: ExporterConfiguration
+    let telemetry: ExporterTelemetry
+    let feed: ObjectFeed
+    private var store = StreamStore(streamID: 7)
+    private var time: Int64 = 1_800_000_000_000_000_000
+
+    init(_ arguments: [String] = [], telemetry: ExporterTelemetry = ExporterTelemetry()) throws {
+        let command = try ExporterCommand.parse(arguments)
+        configuration = try ExporterConfiguration(command.selection)
+        self.telemetry = telemetry
+        feed = ObjectFeed(configuration, telemetry: telemetry, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    }
+
+    /// Joins with everything of the captured cluster that the command line asks for.
+    convenience init(captured arguments: [String], _ encoding: ObjectEncoding = .protobuf) throws {
+        try self.init(arguments)
+        for resource in CapturedCluster.resources {
+            for object in try CapturedCluster.objects(resource, encoding) { upsert(object) }
+            feed.joined(resource, synced: true)
+        }
+    }
+
+    func upsert(_ object: WatchedObject) {
+        time += 1
+        guard let delta = store.upsert(object, commitTime: time), isWanted(delta) else { return }
+        feed.apply(delta)
+    }
+
+    func delete(_ object: WatchedObject) {
+        time += 1
+        guard let delta = store.delete(object, commitTime: time), isWanted(delta) else { return }
+        feed.apply(delta)
+    }
+
+    /// What the stream's filters would let through.
+    func isWanted(_ delta: Delta) -> Bool {
+        configuration.topics.contains {
+            $0.resource == delta.resource && $0.buckets.contains(delta.bucket)
+                && ($0.namespace == nil || $0.namespace == delta.namespace)
+        }
+    }
+
+    func exposition(_ format: ExpositionFormat = .text, pieceSize: Int = 1000) -> String {
+        Self.exposition(feed.sections, format, pieceSize: pieceSize)
+    }
+
+    static func exposition(
+        _ sections: [ExpositionSection], _ format: ExpositionFormat = .text, pieceSize: Int = 1000
+    ) -> String {
+        var cursor = ExpositionCursor(sections, format: format)
+        var buffer = ByteBuffer()
+        while cursor.write(into: &buffer, size: pieceSize) {}
+        return String(buffer: buffer)
+    }
+
+    /// The exposition's lines without HELP.
+    func lines() -> [String] {
+        exposition().split(separator: "\n").filter { !$0.hasPrefix("# HELP") }.map(String.init)
+    }
+
+    /// Samples of one family.
+    func samples(_ family: String) -> [String] {
+        lines().filter { $0.hasPrefix("\(family){") }.sorted()
+    }
+}
+
+/// An object made from JSON text, as a watcher publishes it.
+func object(_ resource: Resource, _ json: String) throws -> WatchedObject {
+    let encoded = try EncodedObject(encoding: .json, bytes: Array(json.utf8)).publishable(as: resource)
+    return WatchedObject(resource: resource, identity: try ObjectIdentity(encoded), object: encoded)
+}
+
+func pod(_ name: String, uid: String? = nil, version: Int = 1, _ rest: String = "") throws -> WatchedObject {
+    try object(
+        .pods,
+        """
+        {"metadata":{"name":"\(name)","namespace":"default","uid":"\(uid ?? "uid-\(name)")","resourceVersion":"\(version)"}\
+        \(rest.isEmpty ? "" : ",")\(rest)}
+        """)
+}

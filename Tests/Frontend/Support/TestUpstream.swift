@@ -1,0 +1,201 @@
+import Foundation
+import Names
+import Synchronization
+
+@testable import Frontend
+
+/// A small resolver on a thread of its own, UDP and TCP on one port, that answers from zone text.
+final class TestUpstream: Sendable {
+    /// How it misbehaves.
+    enum Behaviour: Sendable {
+        case answers
+        case isSilent
+        /// Answers with this code and no records.
+        case refuses(UInt8)
+        /// Sends an answer with a wrong id, then the right one.
+        case liesFirst
+        /// Ends a stream after each answer.
+        case endsStreams
+    }
+
+    let address: SocketAddress
+    let behaviour: Mutex<Behaviour>
+    private let datagrams: Descriptor
+    private let streams: Descriptor
+    private let waker: Waker
+    private let records: [Record]
+    /// Questions by transport, as they came.
+    private let seen = Mutex<[String]>([])
+
+    struct Record: Sendable {
+        var name: String
+        var type: RecordType
+        var ttl: UInt32
+        var data: [UInt8]
+    }
+
+    /// - Parameter zone: lines of `NAME TTL TYPE DATA`, all names absolute.
+    init(_ zone: String, behaviour: Behaviour = .answers, port: UInt16 = 0) throws {
+        records = try zone.split(separator: "\n").map { try Self.record(String($0)) }
+        self.behaviour = Mutex(behaviour)
+        datagrams = try Socket.listening(.datagram, on: SocketAddress(address: .v4(0x7F00_0001), port: port))
+        address = SocketAddress(address: .v4(0x7F00_0001), port: try Socket.boundPort(datagrams))
+        streams = try Socket.listening(.stream, on: address)
+        waker = try Waker()
+        try WorkerThread.start(name: "upstream") { [self] in try? self.serve() }
+    }
+
+    var questions: [String] { seen.withLock { $0 } }
+
+    func stop() { waker.wake() }
+
+    private func serve() throws {
+        let poller = try Poller()
+        try poller.add(datagrams, .readable, token: 0)
+        try poller.add(streams, .readable, token: 1)
+        try poller.add(waker.descriptor, .readable, token: 2)
+        guard let batch = DatagramBatch() else { return }
+        var connections: [UInt64: (descriptor: Descriptor, received: [UInt8])] = [:]
+        var next: UInt64 = 3
+        while true {
+            for index in 0..<(try poller.wait(milliseconds: nil)) {
+                let token = poller.event(index).token
+                switch token {
+                case 0: try answerDatagrams(batch)
+                case 1:
+                    guard let accepted = try Socket.accept(streams) else { continue }
+                    try poller.add(accepted, .readable, token: next)
+                    connections[next] = (accepted, [])
+                    next += 1
+                case 2: return
+                default: if try !answerStream(&connections[token]) { connections[token] = nil }
+                }
+            }
+        }
+    }
+
+    private func answerDatagrams(_ batch: DatagramBatch) throws {
+        for slot in 0..<(try batch.receive(from: datagrams)) {
+            let packet = batch.withPacket(slot) { $0.bytes }
+            let peer = batch.peer(slot)
+            for message in answers(to: packet, transport: .udp) { peer.send(message.span, on: datagrams) }
+        }
+    }
+
+    /// False once the connection is over.
+    private func answerStream(_ connection: inout (descriptor: Descriptor, received: [UInt8])?) throws -> Bool {
+        guard let descriptor = connection?.descriptor, var received = connection?.received else { return false }
+        var buffer = [UInt8](repeating: 0, count: 65_535)
+        switch try Socket.receive(&buffer, from: descriptor) {
+        case .end: return false
+        case .nothingYet: return true
+        case .count(let count): received += buffer[..<count]
+        }
+        while received.count >= 2, received.count >= 2 + Int(received[0]) << 8 + Int(received[1]) {
+            let size = Int(received[0]) << 8 | Int(received[1])
+            let packet = Array(received[2..<(2 + size)])
+            received.removeFirst(2 + size)
+            for message in answers(to: packet, transport: .tcp) {
+                let framed = [UInt8(message.count >> 8), UInt8(truncatingIfNeeded: message.count)] + message
+                _ = try Socket.send(framed.span, on: descriptor)
+            }
+            if case .endsStreams = behaviour.withLock({ $0 }) { return false }
+        }
+        connection = (descriptor, received)
+        return true
+    }
+
+    private func answers(to packet: [UInt8], transport: Transport) -> [[UInt8]] {
+        var query = Query()
+        guard query.read(packet.span, transport: transport) == .query else { return [] }
+        seen.withLock { $0.append("\(transport) \(query.original) \(query.type)") }
+        var good = answer(query)
+        switch behaviour.withLock({ $0 }) {
+        case .answers, .endsStreams: return [good]
+        case .isSilent: return []
+        case .refuses(let code):
+            good[3] = good[3] & 0xf0 | code
+            for index in 6..<12 { good[index] = 0 }
+            return [Array(good.prefix(12 + query.original.length + 4))]
+        case .liesFirst:
+            var lie = good
+            lie[0] ^= 0xff
+            return [lie, good]
+        }
+    }
+
+    /// Follows CNAMEs inside the zone, as an authoritative server does; a name outside all of the zone's is refused.
+    private func answer(_ query: borrowing Query) -> [UInt8] {
+        var found: [Record] = []
+        var name = query.name.description
+        while true {
+            let own = records.filter { $0.name == name && $0.type == query.type }
+            found += own
+            guard own.isEmpty, let alias = records.first(where: { $0.name == name && $0.type == .cname }) else { break }
+            found.append(alias)
+            var target = DNSName()
+            _ = try? target.read(alias.data.span, at: 0)
+            name = target.description
+        }
+        let soa = records.first { $0.type == .soa && (query.name.description == $0.name || query.name.description.hasSuffix("." + $0.name)) }
+        let exists = records.contains { $0.name == name }
+        let code: UInt8 = soa == nil ? 5 : exists ? 0 : 3
+        let authority = found.contains { $0.type == query.type } ? [] : [soa].compactMap { $0 }
+        var message = build(query, code, found, authority, isCut: false)
+        if message.count > query.sizeLimit { message = build(query, code, [], [], isCut: true) }
+        return message
+    }
+
+    private func build(_ query: borrowing Query, _ code: UInt8, _ answer: [Record], _ authority: [Record], isCut: Bool) -> [UInt8] {
+        var message: [UInt8] = []
+        func word(_ value: UInt16) { message += [UInt8(value >> 8), UInt8(truncatingIfNeeded: value)] }
+        word(query.id)
+        word((code == 5 ? 0x8000 : 0x8400) | (isCut ? 0x0200 : 0) | query.flags & 0x0100 | UInt16(code))
+        for count in [1, answer.count, authority.count, query.hasEDNS ? 1 : 0] { word(UInt16(count)) }
+        for index in 0..<query.original.length { message.append(query.original.storage[index]) }
+        word(query.type.rawValue)
+        word(query.recordClass)
+        for record in answer + authority {
+            let isAsked = record.name == query.name.description
+            message += isAsked ? Self.wire(query.original) : ((try? DNSName(record.name)).map { Self.wire($0) } ?? [0])
+            word(record.type.rawValue)
+            word(1)
+            word(UInt16(record.ttl >> 16))
+            word(UInt16(truncatingIfNeeded: record.ttl))
+            word(UInt16(record.data.count))
+            message += record.data
+        }
+        if query.hasEDNS { message += [0, 0, 41, 0x04, 0xD0, 0, 0, 0, 0, 0, 0] }
+        return message
+    }
+
+    private static func wire(_ name: borrowing DNSName) -> [UInt8] {
+        var octets: [UInt8] = []
+        for index in 0..<name.length { octets.append(name.storage[index]) }
+        return octets
+    }
+
+    private static func record(_ line: String) throws -> Record {
+        let words = line.split(separator: " ", maxSplits: 3).map(String.init)
+        let rest = words[3]
+        func name(_ text: some StringProtocol) throws -> [UInt8] { wire(try DNSName(text)) }
+        func number(_ text: some StringProtocol) -> UInt32 { UInt32(text) ?? 0 }
+        let (type, data): (RecordType, [UInt8])
+        switch words[2] {
+        case "A", "AAAA": (type, data) = (words[2] == "A" ? .a : .aaaa, IPAddress(rest)?.bytes ?? [])
+        case "CNAME": (type, data) = (.cname, try name(rest))
+        case "NS": (type, data) = (.ns, try name(rest))
+        case "MX":
+            let parts = rest.split(separator: " ")
+            (type, data) = (.mx, [0, UInt8(number(parts[0]))] + (try name(parts[1])))
+        case "SOA":
+            let parts = rest.split(separator: " ")
+            let numbers = parts[2...].flatMap { part in (0..<4).map { UInt8(truncatingIfNeeded: number(part) >> (24 - 8 * UInt32($0))) } }
+            (type, data) = (.soa, try name(parts[0]) + (try name(parts[1])) + numbers)
+        default:
+            let text = Array(rest.dropFirst().dropLast().utf8)
+            (type, data) = (.txt, [UInt8(text.count)] + text)
+        }
+        return Record(name: words[0], type: type, ttl: number(words[1]), data: data)
+    }
+}
