@@ -49,7 +49,9 @@ struct CapturedAnswersTests {
     ])
     func discovery(path: String, file: String) async throws {
         try await SimulatorClient.with(Fixture.configuration) { api in
-            #expect(try await api.send(.GET, path).body == Fixture.bytes(file))
+            let answer = try await api.send(.GET, path)
+            let captured = try Fixture.bytes(file)
+            #expect(answer.body == captured)
         }
     }
 
@@ -59,10 +61,12 @@ struct CapturedAnswersTests {
             let path = "/api/v1/services?watch=1&resourceVersion=1"
             let json = try await api.send(.GET, path)
             #expect(json.status == 200)
-            #expect(String(decoding: json.body, as: UTF8.self) == captured("services.expired.json"))
+            let expected = try captured("services.expired.json")
+            #expect(String(decoding: json.body, as: UTF8.self) == expected)
             let protobuf = try await api.send(.GET, path, accept: SimulatorClient.protobuf)
             #expect(protobuf.contentType == SimulatorClient.protobuf + ";stream=watch")
-            #expect(String(decoding: protobuf.body, as: UTF8.self) == captured("services.expired.pb"))
+            let frame = try captured("services.expired.pb")
+            #expect(String(decoding: protobuf.body, as: UTF8.self) == frame)
         }
     }
 
@@ -101,9 +105,9 @@ struct CapturedAnswersTests {
             #expect(ours.count == 9)
             for (our, real) in zip(ours, captured) where our.type == "ADDED" {
                 #expect(our.objectType == real.objectType)
-                #expect(
-                    try ObjectTranscoder.json(fromProtobuf: our.object, resource: .namespaces)
-                        == ObjectTranscoder.json(fromProtobuf: real.object, resource: .namespaces))
+                let ourJSON = try ObjectTranscoder.json(fromProtobuf: our.object, resource: .namespaces)
+                let realJSON = try ObjectTranscoder.json(fromProtobuf: real.object, resource: .namespaces)
+                #expect(ourJSON == realJSON)
             }
             #expect(ours.last?.type == "BOOKMARK")
         }

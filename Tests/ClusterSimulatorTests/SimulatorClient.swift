@@ -10,6 +10,10 @@ struct SimulatorClient {
     static let json = "application/json"
     static let protobuf = "application/vnd.kubernetes.protobuf"
 
+    enum Method: String {
+        case GET, POST, PUT, PATCH, DELETE
+    }
+
     struct Answer {
         var status: Int
         var contentType: String
@@ -45,11 +49,11 @@ struct SimulatorClient {
     }
 
     func send(
-        _ method: HTTPMethod = .GET, _ path: String, accept: String = json, token: String? = "simulator-administrator",
+        _ method: Method, _ path: String, accept: String = json, token: String? = "simulator-administrator",
         body: String? = nil, contentType: String = json, base: String? = nil
     ) async throws -> Answer {
         var request = HTTPClientRequest(url: (base ?? simulator.secureURL ?? "") + path)
-        request.method = method
+        request.method = HTTPMethod(rawValue: method.rawValue)
         request.headers.add(name: "Accept", value: accept)
         if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
         if let body {
