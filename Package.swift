@@ -172,7 +172,10 @@ let package = Package(
                 ["Exporter", "DeltaStream", "Kubernetes", "ProcessRuntime", argumentParser, asyncHTTPClient, nio, logging]),
             tests(
                 "ClusterSimulatorTests", path: "ClusterSimulatorTests",
-                ["ClusterSimulator", "Kubernetes", asyncHTTPClient, nio, logging]),
+                [
+                    "ClusterSimulator", "Kubernetes", asyncHTTPClient, nio, nioSSL, logging,
+                    .product(name: "NIOHTTP1", package: "swift-nio"),
+                ]),
             // Each of these starts our executables, so they have to be built before it runs.
             tests(
                 "SystemTests", path: "System",

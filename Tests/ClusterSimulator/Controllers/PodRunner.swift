@@ -45,7 +45,7 @@ enum PodRunner {
         if pod.at("spec", "hostNetwork")?.bool == true {
             addresses = [nodeAddress ?? "127.0.0.1"]
         } else {
-            addresses = [database.addresses.podAddress(), database.addresses.podAddress6()]
+            addresses = database.addresses.podAddresses()
         }
         let conditions = ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"].map {
             type -> JSONValue in

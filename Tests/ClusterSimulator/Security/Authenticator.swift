@@ -16,6 +16,8 @@ public final class Authenticator: Sendable {
 
         static let anonymous = User(name: "system:anonymous", groups: ["system:unauthenticated"], isAllowed: false)
 
+        static let unsecured = User(name: "system:unsecured", groups: ["system:masters", "system:authenticated"])
+
         var json: JSONValue {
             ["username": .string(name), "uid": .string(name), "groups": .array(groups.map(JSONValue.string))]
         }

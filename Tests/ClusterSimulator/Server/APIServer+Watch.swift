@@ -60,7 +60,7 @@ extension APIServer {
                 return (start, [], error)
             }
         }
-        let seconds = call.target["timeoutSeconds"].flatMap { Int($0) } ?? Int.random(in: 1800...3600)
+        let seconds = call.target["timeoutSeconds"].flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil } ?? Int.random(in: 1800...3600)
         let session = WatchSession(
             initial: objects, version: current, type: type, selection: selection, representation: representation,
             sendsBookmarks: sendsBookmarks, marksInitialEnd: isWatchList, timeout: .seconds(seconds), bell: bell,

@@ -54,6 +54,19 @@ struct APIServer: Sendable {
 
         var isDryRun: Bool { target["dryRun"] == "All" }
 
+        /// The schemas leave pod templates out; a template has the fields of a pod, and is read as one.
+        private static func tree(of message: [UInt8], _ resource: Resource) throws -> JSONValue {
+            var tree = try JSONValue(parsing: ObjectTranscoder.json(fromProtobuf: message, resource: resource))
+            let templateField = [.deployments: 3, .replicaSets: 3, .statefulSets: 3, .daemonSets: 2][resource]
+            if let templateField, let spec = ProtobufFields.bytes(2, in: message),
+                let bytes = ProtobufFields.bytes(templateField, in: spec)
+            {
+                let template = try JSONValue(parsing: ObjectTranscoder.json(fromProtobuf: bytes, resource: .pods))
+                tree.set(.present(["metadata": template["metadata"], "spec": template["spec"]]), at: "spec", "template")
+            }
+            return tree
+        }
+
         /// The body as a tree, whatever its encoding; `nil` when there is none.
         func tree(_ resource: Resource?) throws(StatusError) -> JSONValue? {
             guard !body.isEmpty else { return nil }
@@ -63,7 +76,7 @@ struct APIServer: Sendable {
                     guard let resource, let message = ProtobufEnvelope.message(in: body) else {
                         throw StatusError.unsupportedMediaType
                     }
-                    return try JSONValue(parsing: ObjectTranscoder.json(fromProtobuf: message, resource: resource))
+                    return try Self.tree(of: message, resource)
                 }
                 if type.hasSuffix("yaml") {
                     return try JSONValue.documents(yaml: String(decoding: body, as: UTF8.self), place: "body").first

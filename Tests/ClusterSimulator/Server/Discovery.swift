@@ -159,6 +159,7 @@ struct Discovery: Sendable {
             }
             result["/openapi/v3/\(name)"] = [
                 "openapi": "3.0.0", "info": ["title": "cluster-simulator", "version": "v1.36.2"], "paths": paths,
+                "components": ["schemas": [:]],
             ]
         }
         result["/openapi/v3"] = ["paths": index]

@@ -17,6 +17,8 @@ struct Listener: Sendable {
     static func start(
         _ server: APIServer, host: String, port: Int, tls: TLSConfiguration?, logger: Logger
     ) async throws -> Listener {
+        var quiet = logger
+        quiet.logLevel = max(logger.logLevel, .warning)
         let (bound, announce) = AsyncStream.makeStream(of: Int.self)
         let application = Application(
             responder: APIResponder(server: server, isSecure: tls != nil),
@@ -26,8 +28,8 @@ struct Listener: Sendable {
                 announce.yield(channel.localAddress?.port ?? port)
                 announce.finish()
             },
-            logger: logger)
-        let group = ServiceGroup(configuration: .init(services: [application], logger: logger))
+            logger: quiet)
+        let group = ServiceGroup(configuration: .init(services: [application], logger: quiet))
         let task = Task {
             defer { announce.finish() }
             try await group.run()

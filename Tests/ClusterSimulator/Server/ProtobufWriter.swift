@@ -79,30 +79,43 @@ enum ProtobufEnvelope {
 
     /// The bare message inside an envelope; `nil` when there is none.
     static func message(in bytes: [UInt8]) -> [UInt8]? {
-        guard bytes.starts(with: magic) else { return nil }
-        var position = magic.count
+        bytes.starts(with: magic) ? ProtobufFields.bytes(2, in: bytes[magic.count...]) : nil
+    }
+
+    /// The empty content encoding and content type.
+    static let tail: [UInt8] = [0x1a, 0x00, 0x22, 0x00]
+}
+
+/// Looks into messages without a schema.
+enum ProtobufFields {
+    /// The content of the first length-delimited field of that number; `nil` when it is absent or the message is broken.
+    static func bytes(_ field: Int, in message: some Collection<UInt8>) -> [UInt8]? {
+        let bytes = Array(message)
+        var position = 0
         func varint() -> Int? {
             var value = 0
-            var shift = 0
-            while position < bytes.count, shift < 35 {
+            for shift in stride(from: 0, to: 63, by: 7) where position < bytes.count {
                 let byte = bytes[position]
                 position += 1
                 value |= Int(byte & 0x7f) << shift
-                shift += 7
                 if byte & 0x80 == 0 { return value }
             }
             return nil
         }
         while position < bytes.count {
-            guard let tag = varint(), tag & 7 == 2, let length = varint(), length <= bytes.count - position else {
-                return nil
+            guard let tag = varint() else { return nil }
+            switch tag & 7 {
+            case 0:
+                if varint() == nil { return nil }
+            case 1: position += 8
+            case 5: position += 4
+            case 2:
+                guard let length = varint(), length <= bytes.count - position else { return nil }
+                if tag >> 3 == field { return Array(bytes[position..<position + length]) }
+                position += length
+            default: return nil
             }
-            if tag >> 3 == 2 { return Array(bytes[position..<position + length]) }
-            position += length
         }
         return nil
     }
-
-    /// The empty content encoding and content type.
-    static let tail: [UInt8] = [0x1a, 0x00, 0x22, 0x00]
 }

@@ -2,15 +2,13 @@
 struct AddressPool: Sendable {
     private var taken: Set<String> = []
     private var nextPod = 1
-    private var nextService = 10
+    /// The first addresses are left to services that ask for one, as 10.96.0.10 for DNS.
+    private var nextService = 257
 
-    /// 10.128.0.0/9: room for eight million pods.
-    mutating func podAddress() -> String {
-        take(\.nextPod) { "10.\(128 + ($0 >> 16)).\(($0 >> 8) & 255).\($0 & 255)" }
-    }
-
-    mutating func podAddress6() -> String {
-        take(\.nextPod) { "fd00:10:128::\(String($0, radix: 16))" }
+    /// One address of each family; 10.128.0.0/9 has room for eight million pods.
+    mutating func podAddresses() -> [String] {
+        let address = take(\.nextPod) { "10.\(128 + ($0 >> 16)).\(($0 >> 8) & 255).\($0 & 255)" }
+        return [address, "fd00:10:128::\(String(nextPod - 1, radix: 16))"]
     }
 
     /// 10.96.0.0/12 as kubeadm has it.

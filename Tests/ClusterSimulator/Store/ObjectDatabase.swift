@@ -89,6 +89,7 @@ struct ObjectDatabase: Sendable {
         let object = StoredObject(type: type, tree: tree, resourceVersion: lastVersion)
         var collection = takeCollection(type)
         let previous = collection[object.key]
+        if previous == nil { addresses.note(object) }
         collection.store(object)
         collection.record(
             StoreEvent(kind: previous == nil ? .added : .modified, object: object, previous: previous),

@@ -1,0 +1,63 @@
+import ClusterSimulator
+import Kubernetes
+import Synchronization
+import Testing
+
+@Suite("Kubelets")
+struct KubeletTests {
+    private func address(_ simulator: ClusterSimulator, _ node: String) throws -> String {
+        let status = try simulator.get(.nodes, name: node)?["status"]
+        let port = status?["daemonEndpoints"]?["kubeletEndpoint"]?["Port"]?.integer ?? 0
+        #expect(status?["addresses"]?.array?.first == ["type": "InternalIP", "address": "127.0.0.1"])
+        return "https://127.0.0.1:\(port)"
+    }
+
+    private func cpuSeconds(_ exposition: [UInt8]) -> Double {
+        String(decoding: exposition, as: UTF8.self).split(separator: "\n")
+            .filter { $0.hasPrefix("container_cpu_usage_seconds_total{") }
+            .compactMap { $0.split(separator: " ").dropFirst().first.flatMap { Double($0) } }.reduce(0, +)
+    }
+
+    @Test("counters grow with the clock, for callers with credentials only")
+    func simulated() async throws {
+        let seconds = ManualClock(1_800_000_000)
+        var configuration = ClusterSimulator.Configuration(
+            generated: .init(services: 2, pods: 6, nodes: 2), kubelets: .simulated)
+        configuration.clock = { Instant(secondsSinceEpoch: seconds.value) }
+        try await SimulatorClient.with(configuration) { api in
+            let base = try address(api.simulator, "node-1")
+            #expect(try await api.send(.GET, "/metrics/resource", token: nil, base: base).status == 401)
+            #expect(try await api.send(.GET, "/metrics/resource", token: "wrong", base: base).status == 401)
+            let first = try await api.send(.GET, "/metrics/resource", base: base)
+            #expect(first.status == 200)
+            seconds.advance(by: 60)
+            let second = try await api.send(.GET, "/metrics/resource", base: base)
+            #expect(cpuSeconds(second.body) > cpuSeconds(first.body))
+            #expect(cpuSeconds(second.body) - cpuSeconds(first.body) < 60)
+        }
+    }
+
+    @Test("nodes that are added later get a kubelet too")
+    func laterNodes() async throws {
+        try await SimulatorClient.with(.init(kubelets: .simulated)) { api in
+            let path = "/api/v1/nodes?watch=1&timeoutSeconds=60&resourceVersion=\(api.simulator.resourceVersion)"
+            let events = try await api.events(path, count: 3) {
+                try api.simulator.apply(yaml: "{apiVersion: v1, kind: Node, metadata: {name: late}}")
+            }
+            #expect(events.last?["object"]?["status"]?["daemonEndpoints"]?["kubeletEndpoint"]?["Port"] != 10250)
+            let base = try address(api.simulator, "late")
+            #expect(try await api.send(.GET, "/metrics/resource", base: base).status == 200)
+        }
+    }
+}
+
+/// Seconds that stand still until told.
+private final class ManualClock: Sendable {
+    private let seconds: Mutex<Int64>
+
+    init(_ seconds: Int64) { self.seconds = Mutex(seconds) }
+
+    var value: Int64 { seconds.withLock { $0 } }
+
+    func advance(by count: Int64) { seconds.withLock { $0 += count } }
+}
