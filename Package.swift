@@ -169,7 +169,10 @@ let package = Package(
                 ]),
             tests(
                 "ExporterTests", path: "Exporter",
-                ["Exporter", "DeltaStream", "Kubernetes", "ProcessRuntime", argumentParser, asyncHTTPClient, nio, logging]),
+                [
+                    "Exporter", "DeltaStream", "Kubernetes", "ProcessRuntime", argumentParser, asyncHTTPClient, nio, logging,
+                    .product(name: "NIOHTTP1", package: "swift-nio"),
+                ]),
             tests(
                 "ClusterSimulatorTests", path: "ClusterSimulatorTests",
                 [

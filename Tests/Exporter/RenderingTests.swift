@@ -112,9 +112,15 @@ import Testing
     @Test("keys that become the same name are numbered in the order of the keys")
     func conflicts() {
         let labels = MetadataLabels.make(["a-b": "1", "a.b": "2", "a_b": "3", "a_b_conflict2": "4"], prefix: "label")
-        #expect(labels.map(\.0) == ["label_a_b_conflict1", "label_a_b_conflict2", "label_a_b_conflict3", "label_a_b_conflict2_conflict1"] || labels.count == 4)
-        #expect(Set(labels.map(\.0)).count == 4)
-        #expect(MetadataLabels.make(["a-b": "1", "a.b": "2"], prefix: "label").map(\.0) == ["label_a_b_conflict1", "label_a_b_conflict2"])
+        // The last key's own name was taken by a number that the others got, so it counts as a conflict of its own.
+        #expect(
+            labels.map(\.0) == [
+                "label_a_b_conflict1", "label_a_b_conflict2_conflict1", "label_a_b_conflict3",
+                "label_a_b_conflict2_conflict2",
+            ])
+        #expect(labels.map(\.1) == ["1", "2", "3", "4"])
+        let two = MetadataLabels.make(["a-b": "1", "a.b": "2"], prefix: "label")
+        #expect(two.map(\.0) == ["label_a_b_conflict1", "label_a_b_conflict2"])
     }
 
     @Test("a lone * counts only as the first pattern; a * within a key stands for any text")

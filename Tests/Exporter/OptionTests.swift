@@ -1,0 +1,117 @@
+import ArgumentParser
+import DeltaStream
+import Kubernetes
+import ProcessRuntime
+import Testing
+
+@testable import Exporter
+
+@Suite struct OptionTests {
+    private func refusal(_ arguments: String...) -> ProcessError? {
+        do {
+            let command = try ExporterCommand.parse(arguments)
+            do throws(ProcessError) {
+                try command.unbuilt.refuse()
+                _ = try ExporterConfiguration(command.selection)
+                return nil
+            } catch {
+                return error
+            }
+        } catch {
+            Issue.record("\(arguments) does not parse: \(error)")
+            return nil
+        }
+    }
+
+    @Test("kube-state-metrics' defaults are the defaults")
+    func defaults() throws {
+        let command = try ExporterCommand.parse([])
+        #expect(command.serving.port == 8080)
+        #expect(command.serving.telemetryPort == 8081)
+        #expect(command.serving.host == "::")
+        #expect(command.streams.deltas == DefaultPaths.deltas)
+        let configuration = try ExporterConfiguration(command.selection)
+        #expect(configuration.renderers.map(\.resource) == [.deployments, .nodes, .pods, .services])
+        #expect(configuration.notBuilt.count == 28)
+        #expect(configuration.notBuilt.contains("jobs"))
+        #expect(configuration.topics == [Resource.deployments, .nodes, .pods, .services].map { TopicFilter($0) })
+    }
+
+    @Test("a resource that is not built is refused by name, one that does not exist too")
+    func resources() {
+        #expect(refusal("--resources=pods,jobs")?.place == "--resources")
+        #expect(refusal("--resources=pods,jobs")?.message.contains("jobs are not built yet") == true)
+        #expect(refusal("--resources=pod")?.message.contains("there is no resource 'pod'") == true)
+        #expect(refusal("--metric-labels-allowlist=pod=[a]")?.place == "--metric-labels-allowlist")
+        #expect(refusal("--metric-labels-allowlist=jobs=[a]") == nil)
+    }
+
+    @Test("lists that exclude one another and broken patterns are refused, naming their flags")
+    func lists() {
+        #expect(refusal("--metric-allowlist=a", "--metric-denylist=b")?.place == "--metric-allowlist, --metric-denylist")
+        #expect(refusal("--metric-denylist=kube_(")?.place == "--metric-denylist")
+        #expect(refusal("--node=n1", "--resources=pods,nodes")?.place == "--node")
+        #expect(refusal("--shard=2", "--total-shards=2")?.place == "--shard")
+        #expect(refusal("--total-shards=0")?.place == "--total-shards")
+    }
+
+    @Test(
+        "what would change the answers and is not built is refused",
+        arguments: [
+            ["--auth-filter"], ["--tls-config=x"], ["--custom-resource-state-config=x"],
+            ["--custom-resource-state-config-file=x"], ["--custom-resource-state-only"], ["--config=x"], ["--pod=x"],
+        ])
+    func unbuilt(arguments: [String]) throws {
+        let command = try ExporterCommand.parse(arguments)
+        let error = #expect(throws: ProcessError.self) { try command.unbuilt.refuse() }
+        #expect(error?.place == arguments[0].split(separator: "=").first.map(String.init))
+    }
+
+    @Test("what does nothing here is accepted, and said")
+    func ignored() throws {
+        let command = try ExporterCommand.parse([
+            "--kubeconfig=/x", "--apiserver=http://x", "--use-apiserver-cache", "--server-read-timeout=60s", "-v", "4",
+        ])
+        #expect(
+            command.ignored.given.map(\.flag) == [
+                "--kubeconfig", "--apiserver", "--use-apiserver-cache", "--server-read-timeout", "-v",
+            ])
+    }
+
+    @Test(
+        "a value of the wrong kind is refused with what is expected",
+        arguments: [
+            ("--port=http", "expected a port number"), ("--telemetry-port=70000", "expected a port number"),
+            ("--shard=-1", "expected a whole number"), ("--server-idle-timeout=5", "expected a duration"),
+        ])
+    func values(argument: String, expected: String) {
+        do {
+            _ = try ExporterCommand.parse([argument])
+            Issue.record("\(argument) was accepted")
+        } catch {
+            let message = ExporterCommand.message(for: error)
+            #expect(message.contains(expected))
+            #expect(message.contains(argument.split(separator: "=")[0]))
+        }
+    }
+
+    @Test("namespaces become filters of the stream, but not for objects without one")
+    func namespaces() throws {
+        let command = try ExporterCommand.parse(["--namespaces=a, b", "--resources=nodes,pods", "--total-shards=2", "--shard=1"])
+        let half = BucketSet.shard(1, of: 2)
+        #expect(
+            try ExporterConfiguration(command.selection).topics == [
+                TopicFilter(.nodes, buckets: half), TopicFilter(.pods, buckets: half, namespace: "a"),
+                TopicFilter(.pods, buckets: half, namespace: "b"),
+            ])
+    }
+
+    @Test("durations are read as Go writes them")
+    func durations() {
+        #expect(GoDuration.parse("1m30s") == .seconds(90))
+        #expect(GoDuration.parse("1.5h") == .seconds(5400))
+        #expect(GoDuration.parse("500ms") == .milliseconds(500))
+        #expect(GoDuration.parse("0") == .zero)
+        for text in ["", "5", "s", "-1s", "1 s", "1d"] { #expect(GoDuration.parse(text) == nil) }
+    }
+}
