@@ -67,6 +67,8 @@ package final class RunningProcess: @unchecked Sendable {
 
 package struct DidNotHappen: Error, CustomStringConvertible {
     package let description: String
+
+    package init(description: String) { self.description = description }
 }
 
 /// Looks until `condition` holds: for what another process does in its own time.
