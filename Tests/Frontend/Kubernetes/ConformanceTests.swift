@@ -10,7 +10,6 @@ import Testing
 /// Where the capture's CoreDNS passed a question on to another directive, the handler has to pass it on too.
 @Suite("Answers equal to the captured ones")
 struct ConformanceTests {
-    /// Corefile, how many questions kubernetes answers in it, how many it passes on.
     static let corefiles = ["bare", "verified", "filtered", "noendpoints"]
 
     @Test("every captured question gets the captured answer", arguments: corefiles)
@@ -37,6 +36,25 @@ struct ConformanceTests {
             }
         }
         #expect(compared > (corefile == "filtered" ? 350 : 1700))
+    }
+
+    /// `DNS_TEST_SUBJECT=host:port DNS_TEST_COREFILE=verified swift test --filter ConformanceTests` judges a running server: ours or any other that
+    /// serves the captured cluster under that Corefile (with `upstream.zone` behind it where it forwards).
+    @Test(
+        "a running server gives the captured answers",
+        .enabled(if: ProcessInfo.processInfo.environment["DNS_TEST_SUBJECT"] != nil, "DNS_TEST_SUBJECT names no server"))
+    func runningServer() throws {
+        let subject = try #require(SubjectClient(), "DNS_TEST_SUBJECT is not an IPv4 address and a port")
+        let corefile = ProcessInfo.processInfo.environment["DNS_TEST_COREFILE"] ?? "bare"
+        for (question, wanted) in try CapturedAnswers(corefile).answers {
+            guard let octets = subject.ask(try question.packet(), question.transport) else {
+                Issue.record("no answer to \(question)")
+                continue
+            }
+            var got = try MessageText(octets)
+            if wanted.flags.contains("TC"), got.flags.contains("TC") { got = wanted }
+            #expect(got == wanted, "\(question)")
+        }
     }
 
     /// Whether an answer is one that the directives behind kubernetes gave: an upstream's, the hosts file's, or nobody's.

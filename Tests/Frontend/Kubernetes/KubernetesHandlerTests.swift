@@ -26,7 +26,7 @@ struct KubernetesHandlerTests {
                 endpoints: [
                     endpoint("10.0.0.1", pod: "db-0", zone: "us-1"), endpoint("10.0.0.2", pod: "db-1", zone: "us-1"),
                     endpoint("10.0.0.3", pod: "db-2", zone: "Corp.Example"), endpoint("10.0.0.4", isReady: false),
-                ]))
+                ], labels: ["team": "core"]))
         try writer.upsert(
             ServiceRecord(namespace: "shop", name: "web", kind: .clusterIP, clusterIPs: [address("10.96.0.1")], ports: [http]))
         try writer.upsert(
@@ -73,7 +73,7 @@ struct KubernetesHandlerTests {
 
     // MARK: Options
 
-    @Test("a selector hides services by their labels, and their endpoints with them")
+    @Test("a selector hides services and slices by the labels that each has itself")
     func labels() throws {
         var worker = try SketchedCluster(Self.shop).worker("labels team=core")
         #expect(try worker.data("db.shop.svc.cluster.local", .a).count == 3)

@@ -83,7 +83,7 @@ struct CapturedCluster {
                     nodeName: endpoint.text("nodeName"), zone: endpoint.text("zone"),
                     isReady: conditions.flag("ready") ?? true, isServing: conditions.flag("serving") ?? true,
                     isTerminating: conditions.flag("terminating") ?? false)
-            })
+            }, labels: item.labels)
     }
 
     /// Pods of the host's network have addresses like others; finished and terminating ones have none.

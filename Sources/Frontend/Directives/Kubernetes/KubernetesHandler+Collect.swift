@@ -217,6 +217,7 @@ extension KubernetesHandler {
         guard settings.servesEndpoints else { return false }
         var found = false
         table.forEachSlice(namespace: namespace, service: service) { slice in
+            guard isSelected(slice) else { return }
             for endpoint in 0..<slice.endpointCount where slice.isReady(endpoint) {
                 found = true
                 return
@@ -237,6 +238,7 @@ extension KubernetesHandler {
         let topology = inTopology ? wanted.topology : wanted.topology.extracting(0..<0)
         let labels = wanted.labels
         table.forEachSlice(namespace: wanted.namespace, service: wanted.service) { slice in
+            guard isSelected(slice) else { return }
             for index in 0..<slice.endpointCount where slice.isReady(index) {
                 if !topology.isEmpty, !Self.isZone(topology, slice.zone(index)) { continue }
                 let label = ownLabel(slice, index)

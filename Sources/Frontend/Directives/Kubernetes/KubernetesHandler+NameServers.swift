@@ -46,7 +46,7 @@ extension KubernetesHandler {
         var isEndpoint = false
         for address in localAddresses where settings.servesEndpoints {
             table.forEachEndpoint(address: address) { slice, endpoint in
-                guard slice.isReady(endpoint), isSelected(slice, table) else { return }
+                guard slice.isReady(endpoint), isSelected(slice) else { return }
                 isEndpoint = true
                 for found in servedBy(slice, zone, table) where !servers.contains(found) { servers.append(found) }
             }

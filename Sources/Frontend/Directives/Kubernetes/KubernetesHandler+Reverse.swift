@@ -47,7 +47,7 @@ extension KubernetesHandler {
     private func collectEndpoints(of address: IPAddress, _ table: TableReader, _ scratch: inout AnswerScratch) {
         table.forEachEndpoint(address: address) { slice, endpoint in
             guard slice.isReady(endpoint), !slice.service.isEmpty, isShown(slice.namespace, table),
-                isSelected(slice, table)
+                isSelected(slice)
             else { return }
             let range = store(ownLabel(slice, endpoint), address, &scratch)
             scratch.labels.append(0x2E)
@@ -72,13 +72,8 @@ extension KubernetesHandler {
         for i in 0..<namespace.count { scratch.labels.append(namespace[i]) }
     }
 
-    /// Whether a slice has the block's labels. The table has none for slices; their controller copies those of the service, so these decide.
-    func isSelected(_ slice: borrowing SliceView, _ table: TableReader) -> Bool {
-        if settings.labels.isEmpty { return true }
-        var isMatch = false
-        _ = table.withService(namespace: slice.namespace, name: slice.service) { service in
-            isMatch = settings.labels.matches(service.labels)
-        }
-        return isMatch
+    /// Whether a slice has the block's labels: its own count, not its service's.
+    func isSelected(_ slice: borrowing SliceView) -> Bool {
+        settings.labels.isEmpty || settings.labels.matches(slice.labels)
     }
 }
