@@ -117,7 +117,12 @@ final class FrontendControl: Sendable {
 
     func run() async throws {
         try startWorkers()
-        try await startEndpoints()
+        do {
+            try await startEndpoints()
+        } catch {
+            for mailbox in mailboxes { mailbox.post(.drain) }
+            throw error
+        }
         let listening = addresses.map(\.description).joined(separator: " ")
         logger.info("serving", metadata: ["addresses": "\(listening)", "threads": "\(options.threads)"])
         if let fault = await observer.fault() { logger.warning("no record table yet", metadata: ["error": "\(fault)"]) }
@@ -275,7 +280,11 @@ final class FrontendControl: Sendable {
                 break
             }
             // Ended before it listened: the task has the reason.
-            if !listens { try await task.value }
+            if !listens {
+                // A stop that came while this waited is no fault.
+                if Task.isCancelled { return task.cancel() }
+                try await task.value
+            }
         }
     }
 

@@ -4,7 +4,7 @@ import Testing
 @testable import Frontend
 
 /// `forward` against real upstreams on real sockets.
-@Suite("Forwarding")
+@Suite("Forwarding", .serialized)
 struct ForwardTests {
     static let zone = """
         example.com. 300 SOA ns.example.com. host.example.com. 1 2 3 4 60
@@ -84,11 +84,11 @@ struct ForwardTests {
         let address = frontend.address
         let answers = try await onThread {
             try TestClient.askOverStream(
-                try (1...300).map {
+                try (1...40).map {
                     try TestPacket.query($0 % 2 == 0 ? "one.example.com" : "none.example.com", .a, id: UInt16($0))
                 }, address)
         }
-        #expect(Set(answers.map { Int($0[0]) << 8 | Int($0[1]) }) == Set(1...300))
+        #expect(Set(answers.map { Int($0[0]) << 8 | Int($0[1]) }) == Set(1...40))
         for answer in answers { #expect(try MessageText(answer).code == (answer[1] % 2 == 0 ? "NOERROR" : "NXDOMAIN")) }
         try await frontend.stop()
         upstream.stop()

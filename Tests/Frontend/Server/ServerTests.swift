@@ -8,7 +8,7 @@ import TestSupport
 @testable import Frontend
 
 /// A frontend on real sockets, asked byte by byte.
-@Suite("Serving")
+@Suite("Serving", .serialized)
 struct ServerTests {
     private static let hosts = """
         .:0 {
