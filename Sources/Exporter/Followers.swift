@@ -54,8 +54,8 @@ struct SampleFollower: Service {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 if let subscriber { group.addTask { try await subscriber.run() } }
                 group.addTask {
-                    while true {
-                        try await Task.sleep(for: .seconds(10))
+                    // Cancellation is how shutdown arrives here; it ends the wait and is no error.
+                    while (try? await Task.sleep(for: .seconds(10))) != nil {
                         feed.expireUsage(now: WallClock.nanoseconds())
                     }
                 }

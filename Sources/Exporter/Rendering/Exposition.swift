@@ -69,7 +69,12 @@ struct ExpositionCursor: Sendable {
     mutating func write(into buffer: inout ByteBuffer, size: Int) -> Bool {
         guard !isEndWritten else { return false }
         let written = buffer.writerIndex
-        buffer.writeWithOutputRawSpan(minimumWritableBytes: max(size, needed)) { window in fill(&window) }
+        // A line longer than the piece does not fit at first; it is then asked for by its length.
+        repeat {
+            let room = max(size, needed)
+            needed = 0
+            buffer.writeWithOutputRawSpan(minimumWritableBytes: room) { window in fill(&window) }
+        } while buffer.writerIndex == written && !isEndWritten
         return buffer.writerIndex > written
     }
 
