@@ -37,7 +37,8 @@ struct RequestTests {
             #expect(anonymous.status == 403)
             #expect(
                 try anonymous.tree["message"]
-                    == "pods is forbidden: User \"system:anonymous\" cannot list resource \"pods\" in API group \"\" in the namespace \"x\"")
+                    == "pods is forbidden: User \"system:anonymous\" cannot list resource \"pods\" in API group \"\" in the namespace \"x\""
+            )
             #expect(try await api.send(.GET, "/readyz", token: nil).body == Array("ok".utf8))
         }
     }
@@ -66,16 +67,19 @@ struct RequestTests {
             #expect(try await api.send(.GET, "/api/v1/pods?fieldSelector=spec.foo%3Dx").status == 400)
             #expect(try await api.send(.GET, "/api/v1/pods?labelSelector=%21%21x").status == 400)
             #expect(try await api.send(.POST, path, body: "{").status == 400)
-            let nowhere = try await api.send(.POST, "/api/v1/namespaces/no/configmaps", body: #"{"metadata":{"name":"a"}}"#)
+            let nowhere = try await api.send(
+                .POST, "/api/v1/namespaces/no/configmaps", body: #"{"metadata":{"name":"a"}}"#)
             #expect(nowhere.status == 404)
         }
     }
 
-    @Test("label selectors choose as documented", arguments: [
-        ("app=web", ["a"]), ("app==web", ["a"]), ("app!=web", ["c", "b"]), ("app in (web,db)", ["a", "b"]),
-        ("app notin (web)", ["c", "b"]), ("tier", ["a"]), ("!tier", ["c", "b"]), ("app=web,tier=front", ["a"]),
-        ("app=web,!tier", []),
-    ])
+    @Test(
+        "label selectors choose as documented",
+        arguments: [
+            ("app=web", ["a"]), ("app==web", ["a"]), ("app!=web", ["c", "b"]), ("app in (web,db)", ["a", "b"]),
+            ("app notin (web)", ["c", "b"]), ("tier", ["a"]), ("!tier", ["c", "b"]), ("app=web,tier=front", ["a"]),
+            ("app=web,!tier", []),
+        ])
     func labelSelectors(selector: String, names: [String]) async throws {
         try await SimulatorClient.with { api in
             try api.simulator.apply(yaml: Self.shop)
@@ -110,7 +114,8 @@ struct RequestTests {
     func transitions() async throws {
         try await SimulatorClient.with { api in
             try api.simulator.apply(yaml: Self.shop)
-            let path = "/api/v1/configmaps?watch=1&labelSelector=app%3Dweb&timeoutSeconds=60"
+            let path =
+                "/api/v1/configmaps?watch=1&labelSelector=app%3Dweb&timeoutSeconds=60"
                 + "&resourceVersion=\(api.simulator.resourceVersion)"
             let events = try await api.events(path, count: 3) {
                 try api.simulator.change(.configMaps, namespace: "shop", name: "b") {
@@ -140,12 +145,14 @@ struct RequestTests {
         }
     }
 
-    @Test("the three kinds of patch change what they say", arguments: [
-        ("application/json-patch+json", #"[{"op":"add","path":"/metadata/labels/x","value":"y"}]"#),
-        ("application/merge-patch+json", #"{"metadata":{"labels":{"x":"y"}}}"#),
-        ("application/strategic-merge-patch+json", #"{"metadata":{"labels":{"x":"y"}}}"#),
-        ("application/apply-patch+yaml", "metadata: {labels: {x: \"y\"}}"),
-    ])
+    @Test(
+        "the three kinds of patch change what they say",
+        arguments: [
+            ("application/json-patch+json", #"[{"op":"add","path":"/metadata/labels/x","value":"y"}]"#),
+            ("application/merge-patch+json", #"{"metadata":{"labels":{"x":"y"}}}"#),
+            ("application/strategic-merge-patch+json", #"{"metadata":{"labels":{"x":"y"}}}"#),
+            ("application/apply-patch+yaml", "metadata: {labels: {x: \"y\"}}"),
+        ])
     func patches(contentType: String, patch: String) async throws {
         try await SimulatorClient.with { api in
             try api.simulator.apply(yaml: Self.shop)
