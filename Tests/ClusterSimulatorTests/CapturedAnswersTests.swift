@@ -14,7 +14,7 @@ struct CapturedAnswersTests {
     func jsonLists() async throws {
         try await SimulatorClient.with(Fixture.configuration) { api in
             for resource in Resource.all {
-                let answer = try await api.send(.GET, resource.listPath)
+                let answer = try await api.send(.get, resource.listPath)
                 #expect(answer.status == 200)
                 #expect(answer.contentType == "application/json")
                 let captured = try JSONValue(parsing: try Fixture.bytes(Self.file(resource) + ".json"))
@@ -27,7 +27,7 @@ struct CapturedAnswersTests {
     func protobufLists() async throws {
         try await SimulatorClient.with(Fixture.configuration) { api in
             for resource in Resource.all {
-                let answer = try await api.send(.GET, resource.listPath, accept: SimulatorClient.protobuf)
+                let answer = try await api.send(.get, resource.listPath, accept: SimulatorClient.protobuf)
                 #expect(answer.contentType == SimulatorClient.protobuf)
                 let ours = try ListParts(answer.body)
                 let captured = try ListParts(try Fixture.bytes(Self.file(resource) + ".pb"))
@@ -51,7 +51,7 @@ struct CapturedAnswersTests {
         ])
     func discovery(path: String, file: String) async throws {
         try await SimulatorClient.with(Fixture.configuration) { api in
-            let answer = try await api.send(.GET, path)
+            let answer = try await api.send(.get, path)
             let captured = try Fixture.bytes(file)
             #expect(answer.body == captured)
         }
@@ -61,11 +61,11 @@ struct CapturedAnswersTests {
     func expired() async throws {
         try await SimulatorClient.with(Fixture.configuration) { api in
             let path = "/api/v1/services?watch=1&resourceVersion=1"
-            let json = try await api.send(.GET, path)
+            let json = try await api.send(.get, path)
             #expect(json.status == 200)
             let expected = try captured("services.expired.json")
             #expect(String(decoding: json.body, as: UTF8.self) == expected)
-            let protobuf = try await api.send(.GET, path, accept: SimulatorClient.protobuf)
+            let protobuf = try await api.send(.get, path, accept: SimulatorClient.protobuf)
             #expect(protobuf.contentType == SimulatorClient.protobuf + ";stream=watch")
             let frame = try captured("services.expired.pb")
             #expect(String(decoding: protobuf.body, as: UTF8.self) == frame)
@@ -130,12 +130,12 @@ struct CapturedAnswersTests {
             let events = try await api.events(path, count: 3) {
                 let collection = "/api/v1/namespaces/s1-tools/services"
                 let body = #"{"metadata":{"name":"late"},"spec":{"ports":[{"name":"http","port":80}]}}"#
-                #expect(try await api.send(.POST, collection, body: body).status == 201)
+                #expect(try await api.send(.post, collection, body: body).status == 201)
                 let patch = #"{"metadata":{"labels":{"a":"b"}}}"#
                 let patched = try await api.send(
-                    .PATCH, "\(collection)/late", body: patch, contentType: "application/merge-patch+json")
+                    .patch, "\(collection)/late", body: patch, contentType: "application/merge-patch+json")
                 #expect(patched.status == 200)
-                #expect(try await api.send(.DELETE, "\(collection)/late").status == 200)
+                #expect(try await api.send(.delete, "\(collection)/late").status == 200)
             }
             let captured = try SimulatorClient.lines(try Fixture.bytes("watch/services.resume.json"))
             #expect(events.map { $0["type"] } == captured.prefix(3).map { $0["type"] })
