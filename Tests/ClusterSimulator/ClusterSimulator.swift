@@ -260,7 +260,8 @@ extension ClusterSimulator {
     private func writeKubeconfig(
         _ authority: Authority, _ user: Authenticator.User, plain: Listener?, secure: Listener?
     ) throws -> String {
-        let path = configuration.kubeconfig
+        let path =
+            configuration.kubeconfig
             ?? FileManager.default.temporaryDirectory.path + "/cluster-simulator-\(UUID().uuidString).kubeconfig"
         let text = Kubeconfig(
             secureURL: secure.map { Self.url("https", configuration.https, $0.port) },

@@ -74,7 +74,8 @@ public struct SimulatorCommand: AsyncParsableCommand {
             throw ProcessError(
                 code: ExitStatus.configuration, message: "the simulated cluster does not start", cause: "\(error)")
         }
-        let line = "ready kubeconfig=\(simulator.kubeconfigPath) http=\(simulator.plainURL ?? "-") "
+        let line =
+            "ready kubeconfig=\(simulator.kubeconfigPath) http=\(simulator.plainURL ?? "-") "
             + "https=\(simulator.secureURL ?? "-")\n"
         FileHandle.standardOutput.write(Data(line.utf8))
         try await ProcessMain.serve(services: [SimulatorLifetime(simulator: simulator)], logger: logger)

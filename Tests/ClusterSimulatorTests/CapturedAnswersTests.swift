@@ -14,7 +14,7 @@ struct CapturedAnswersTests {
     func jsonLists() async throws {
         try await SimulatorClient.with(Fixture.configuration) { api in
             for resource in Resource.all {
-                let answer = try await api.send(.GET, resource.listPath)
+                let answer = try await api.send(.get, resource.listPath)
                 #expect(answer.status == 200)
                 #expect(answer.contentType == "application/json")
                 let captured = try JSONValue(parsing: try Fixture.bytes(Self.file(resource) + ".json"))
@@ -27,7 +27,7 @@ struct CapturedAnswersTests {
     func protobufLists() async throws {
         try await SimulatorClient.with(Fixture.configuration) { api in
             for resource in Resource.all {
-                let answer = try await api.send(.GET, resource.listPath, accept: SimulatorClient.protobuf)
+                let answer = try await api.send(.get, resource.listPath, accept: SimulatorClient.protobuf)
                 #expect(answer.contentType == SimulatorClient.protobuf)
                 let ours = try ListParts(answer.body)
                 let captured = try ListParts(try Fixture.bytes(Self.file(resource) + ".pb"))
@@ -43,13 +43,15 @@ struct CapturedAnswersTests {
         }
     }
 
-    @Test("discovery documents are served byte for byte", arguments: [
-        ("/version", "version.json"), ("/api", "api.json"), ("/api/v1", "api_v1.json"), ("/apis", "apis.json"),
-        ("/apis/discovery.k8s.io/v1", "apis_discovery.k8s.io_v1.json"),
-    ])
+    @Test(
+        "discovery documents are served byte for byte",
+        arguments: [
+            ("/version", "version.json"), ("/api", "api.json"), ("/api/v1", "api_v1.json"), ("/apis", "apis.json"),
+            ("/apis/discovery.k8s.io/v1", "apis_discovery.k8s.io_v1.json"),
+        ])
     func discovery(path: String, file: String) async throws {
         try await SimulatorClient.with(Fixture.configuration) { api in
-            let answer = try await api.send(.GET, path)
+            let answer = try await api.send(.get, path)
             let captured = try Fixture.bytes(file)
             #expect(answer.body == captured)
         }
@@ -59,11 +61,11 @@ struct CapturedAnswersTests {
     func expired() async throws {
         try await SimulatorClient.with(Fixture.configuration) { api in
             let path = "/api/v1/services?watch=1&resourceVersion=1"
-            let json = try await api.send(.GET, path)
+            let json = try await api.send(.get, path)
             #expect(json.status == 200)
             let expected = try captured("services.expired.json")
             #expect(String(decoding: json.body, as: UTF8.self) == expected)
-            let protobuf = try await api.send(.GET, path, accept: SimulatorClient.protobuf)
+            let protobuf = try await api.send(.get, path, accept: SimulatorClient.protobuf)
             #expect(protobuf.contentType == SimulatorClient.protobuf + ";stream=watch")
             let frame = try captured("services.expired.pb")
             #expect(String(decoding: protobuf.body, as: UTF8.self) == frame)
@@ -75,18 +77,25 @@ struct CapturedAnswersTests {
         String(decoding: try Fixture.bytes("watch/\(file)"), as: UTF8.self).replacing("(1810)", with: "(1665)")
     }
 
-    @Test("a WatchList sends every object and then the captured bookmark", arguments: [
-        Resource.services, .namespaces, .endpointSlices,
-    ])
+    @Test(
+        "a WatchList sends every object and then the captured bookmark",
+        arguments: [
+            Resource.services, .namespaces, .endpointSlices,
+        ])
     func watchList(resource: Resource) async throws {
         try await SimulatorClient.with(Fixture.configuration) { api in
-            let path = "\(resource.listPath)?watch=1&allowWatchBookmarks=true&sendInitialEvents=true"
+            let path =
+                "\(resource.listPath)?watch=1&allowWatchBookmarks=true&sendInitialEvents=true"
                 + "&resourceVersionMatch=NotOlderThan&timeoutSeconds=60"
             let count = try JSONValue(parsing: Fixture.bytes(Self.file(resource) + ".json"))["items"]?.array?.count ?? 0
             let events = try await api.events(path, count: count + 1)
             let captured = try SimulatorClient.lines(try Fixture.bytes("watch/\(resource.plural).watchlist.json"))
             #expect(events.count == count + 1)
-            for (ours, real) in zip(events, captured) where ours["type"] == "ADDED" { #expect(ours == real) }
+            // The watches were captured after the lists, so they hold one object more.
+            for ours in events where ours["type"] == "ADDED" {
+                let real = captured.first { $0["object"]?["metadata"]?["uid"] == ours["object"]?["metadata"]?["uid"] }
+                #expect(ours == real)
+            }
             let end = try #require(captured.first { $0.text.contains("k8s.io/initial-events-end") })
             #expect(events.last?.withVersion("1665") == end.withVersion("1665"))
         }
@@ -95,7 +104,8 @@ struct CapturedAnswersTests {
     @Test("protobuf frames of a WatchList decode to the captured ones")
     func protobufWatchList() async throws {
         try await SimulatorClient.with(Fixture.configuration) { api in
-            let path = "/api/v1/namespaces?watch=1&allowWatchBookmarks=true&sendInitialEvents=true"
+            let path =
+                "/api/v1/namespaces?watch=1&allowWatchBookmarks=true&sendInitialEvents=true"
                 + "&resourceVersionMatch=NotOlderThan&timeoutSeconds=60"
             let answer = try await api.watch(path, accept: SimulatorClient.protobuf) {
                 String(decoding: $0, as: UTF8.self).contains("k8s.io/initial-events-end")
@@ -103,11 +113,11 @@ struct CapturedAnswersTests {
             let ours = try FrameParts.all(in: answer.body)
             let captured = try FrameParts.all(in: try Fixture.bytes("watch/namespaces.watchlist.pb"))
             #expect(ours.count == 9)
-            for (our, real) in zip(ours, captured) where our.type == "ADDED" {
-                #expect(our.objectType == real.objectType)
-                let ourJSON = try ObjectTranscoder.json(fromProtobuf: our.object, resource: .namespaces)
-                let realJSON = try ObjectTranscoder.json(fromProtobuf: real.object, resource: .namespaces)
-                #expect(ourJSON == realJSON)
+            // The watch was captured after the list, so it holds one object more.
+            let known = try captured.map { try ObjectTranscoder.json(fromProtobuf: $0.object, resource: .namespaces) }
+            for our in ours where our.type == "ADDED" {
+                #expect(our.objectType == captured.first?.objectType)
+                #expect(known.contains(try ObjectTranscoder.json(fromProtobuf: our.object, resource: .namespaces)))
             }
             #expect(ours.last?.type == "BOOKMARK")
         }
@@ -120,12 +130,12 @@ struct CapturedAnswersTests {
             let events = try await api.events(path, count: 3) {
                 let collection = "/api/v1/namespaces/s1-tools/services"
                 let body = #"{"metadata":{"name":"late"},"spec":{"ports":[{"name":"http","port":80}]}}"#
-                #expect(try await api.send(.POST, collection, body: body).status == 201)
+                #expect(try await api.send(.post, collection, body: body).status == 201)
                 let patch = #"{"metadata":{"labels":{"a":"b"}}}"#
                 let patched = try await api.send(
-                    .PATCH, "\(collection)/late", body: patch, contentType: "application/merge-patch+json")
+                    .patch, "\(collection)/late", body: patch, contentType: "application/merge-patch+json")
                 #expect(patched.status == 200)
-                #expect(try await api.send(.DELETE, "\(collection)/late").status == 200)
+                #expect(try await api.send(.delete, "\(collection)/late").status == 200)
             }
             let captured = try SimulatorClient.lines(try Fixture.bytes("watch/services.resume.json"))
             #expect(events.map { $0["type"] } == captured.prefix(3).map { $0["type"] })
@@ -142,7 +152,8 @@ struct CapturedAnswersTests {
         configuration.bookmarkInterval = .milliseconds(20)
         try await SimulatorClient.with(configuration) { api in
             for resource in [Resource.services, .namespaces, .endpointSlices] {
-                let path = "\(resource.listPath)?watch=1&allowWatchBookmarks=true&resourceVersion=1665&timeoutSeconds=60"
+                let path =
+                    "\(resource.listPath)?watch=1&allowWatchBookmarks=true&resourceVersion=1665&timeoutSeconds=60"
                 let events = try await api.events(path, count: 1)
                 let captured = try SimulatorClient.lines(try Fixture.bytes("watch/\(resource.plural).resume.json"))
                 let bookmark = try #require(captured.last { $0["type"] == "BOOKMARK" })

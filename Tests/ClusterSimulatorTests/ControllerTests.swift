@@ -80,7 +80,9 @@ struct ControllerTests {
         await simulator.stop()
     }
 
-    @Test("a dual-stack service has slices of both families with the target port, labels and owner of the real controller")
+    @Test(
+        "a dual-stack service has slices of both families with the target port, labels and owner of the real controller"
+    )
     func slices() async throws {
         let simulator = try await simulator(Self.web)
         let slices = try slices(simulator, "web")
@@ -126,7 +128,9 @@ struct ControllerTests {
         #expect(try slices(simulator, "lone").first?["metadata"]?["labels"]?["service.kubernetes.io/headless"] == "")
         try simulator.delete(.pods, namespace: "shop", name: "lone")
         #expect(try endpoint()?["conditions"] == ["ready": false, "serving": true, "terminating": true])
-        try simulator.change(.services, namespace: "shop", name: "lone") { $0["spec"]?["publishNotReadyAddresses"] = true }
+        try simulator.change(.services, namespace: "shop", name: "lone") {
+            $0["spec"]?["publishNotReadyAddresses"] = true
+        }
         #expect(try endpoint()?["conditions"]?["ready"] == true)
         try simulator.change(.pods, namespace: "shop", name: "lone") {
             $0["status"]?["conditions"] = [["type": "Ready", "status": "False"]]
@@ -142,7 +146,9 @@ struct ControllerTests {
     func manyEndpoints() async throws {
         let simulator = try await simulator(
             Self.web.replacing("replicas: 2", with: "replicas: 130").replacing("PreferDualStack", with: "SingleStack"))
-        func sizes() throws -> [Int] { try slices(simulator, "web").compactMap { $0["endpoints"]?.array?.count }.sorted() }
+        func sizes() throws -> [Int] {
+            try slices(simulator, "web").compactMap { $0["endpoints"]?.array?.count }.sorted()
+        }
         #expect(try sizes() == [30, 100])
         let pod = try #require(try simulator.list(.pods, namespace: "shop").first?["metadata"]?["name"]?.string)
         try simulator.change(.deployments, namespace: "shop", name: "web") { $0["spec"]?["replicas"] = 129 }

@@ -26,12 +26,12 @@ struct KubeletTests {
         configuration.clock = { Instant(secondsSinceEpoch: seconds.value) }
         try await SimulatorClient.with(configuration) { api in
             let base = try address(api.simulator, "node-1")
-            #expect(try await api.send(.GET, "/metrics/resource", token: nil, base: base).status == 401)
-            #expect(try await api.send(.GET, "/metrics/resource", token: "wrong", base: base).status == 401)
-            let first = try await api.send(.GET, "/metrics/resource", base: base)
+            #expect(try await api.send(.get, "/metrics/resource", token: nil, base: base).status == 401)
+            #expect(try await api.send(.get, "/metrics/resource", token: "wrong", base: base).status == 401)
+            let first = try await api.send(.get, "/metrics/resource", base: base)
             #expect(first.status == 200)
             seconds.advance(by: 60)
-            let second = try await api.send(.GET, "/metrics/resource", base: base)
+            let second = try await api.send(.get, "/metrics/resource", base: base)
             #expect(cpuSeconds(second.body) > cpuSeconds(first.body))
             #expect(cpuSeconds(second.body) - cpuSeconds(first.body) < 60)
         }
@@ -46,7 +46,7 @@ struct KubeletTests {
             }
             #expect(events.last?["object"]?["status"]?["daemonEndpoints"]?["kubeletEndpoint"]?["Port"] != 10250)
             let base = try address(api.simulator, "late")
-            #expect(try await api.send(.GET, "/metrics/resource", base: base).status == 200)
+            #expect(try await api.send(.get, "/metrics/resource", base: base).status == 200)
         }
     }
 }

@@ -11,7 +11,11 @@ struct SimulatorClient {
     static let protobuf = "application/vnd.kubernetes.protobuf"
 
     enum Method: String {
-        case GET, POST, PUT, PATCH, DELETE
+        case get = "GET"
+        case post = "POST"
+        case put = "PUT"
+        case patch = "PATCH"
+        case delete = "DELETE"
     }
 
     struct Answer {

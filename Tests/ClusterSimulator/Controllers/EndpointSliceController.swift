@@ -66,7 +66,8 @@ enum EndpointSliceController {
         for family in facts.families {
             var ofFamily: [Group] = []
             for pod in pods {
-                guard let address = pod.podFacts.addresses.first(where: { $0.contains(":") == (family == "IPv6") }) else {
+                guard let address = pod.podFacts.addresses.first(where: { $0.contains(":") == (family == "IPv6") })
+                else {
                     continue
                 }
                 let ports = slicePorts(facts, pod.podFacts)
@@ -140,7 +141,8 @@ enum EndpointSliceController {
     ) {
         var wanted = Dictionary(group.endpoints.map { ($0.uid, $0.json) }, uniquingKeysWith: { first, _ in first })
         var used: [(slice: Slice?, endpoints: [JSONValue])] = []
-        for slice in existing where slice.tree["addressType"]?.string == group.family
+        for slice in existing
+        where slice.tree["addressType"]?.string == group.family
             && (slice.tree["ports"] ?? .null) == group.ports
         {
             let kept = (slice.tree["endpoints"]?.array ?? []).compactMap { endpoint -> JSONValue? in

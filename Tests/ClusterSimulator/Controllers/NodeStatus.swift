@@ -17,7 +17,8 @@ enum NodeStatus {
             ],
             "daemonEndpoints": ["kubeletEndpoint": ["Port": 10250]],
             "nodeInfo": [
-                "machineID": .string(SeededRandom.stableSuffix(of: Array(name.utf8), length: 32)), "systemUUID": .string(name),
+                "machineID": .string(SeededRandom.stableSuffix(of: Array(name.utf8), length: 32)),
+                "systemUUID": .string(name),
                 "bootID": .string(name), "kernelVersion": "6.12.0", "osImage": "Debian GNU/Linux 13 (trixie)",
                 "containerRuntimeVersion": "containerd://2.0.1", "kubeletVersion": "v1.36.2", "kubeProxyVersion": "",
                 "operatingSystem": "linux", "architecture": "amd64",

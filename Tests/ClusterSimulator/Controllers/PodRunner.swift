@@ -72,7 +72,9 @@ enum PodRunner {
     private static func qualityOfService(_ pod: JSONValue) -> String {
         let resources = (pod.at("spec", "containers")?.array ?? []).map { $0["resources"] }
         if resources.allSatisfy({ ($0?["requests"] ?? $0?["limits"]) == nil }) { return "BestEffort" }
-        let areEqual = resources.allSatisfy { $0?["limits"] != nil && ($0?["requests"] ?? $0?["limits"]) == $0?["limits"] }
+        let areEqual = resources.allSatisfy {
+            $0?["limits"] != nil && ($0?["requests"] ?? $0?["limits"]) == $0?["limits"]
+        }
         return areEqual ? "Guaranteed" : "Burstable"
     }
 }

@@ -17,7 +17,9 @@ enum WorkloadController {
                 noteOwner(of: object, .deployments, database)
             case .statefulSets, .daemonSets: podOwners[change.type.resource, default: []].insert(object.key)
             case .pods:
-                for owner in [Resource.replicaSets, .statefulSets, .daemonSets] { noteOwner(of: object, owner, database) }
+                for owner in [Resource.replicaSets, .statefulSets, .daemonSets] {
+                    noteOwner(of: object, owner, database)
+                }
             case .nodes where change.before == nil || change.after == nil:
                 podOwners[.daemonSets, default: []].formUnion(database.objects(.daemonSets).map(\.key))
             default: break
@@ -26,7 +28,8 @@ enum WorkloadController {
 
         private mutating func noteOwner(of object: StoredObject, _ resource: Resource, _ database: ObjectDatabase) {
             guard !object.owners.isEmpty else { return }
-            for owner in database.objects(resource, namespace: object.namespace) where object.owners.contains(owner.uid) {
+            for owner in database.objects(resource, namespace: object.namespace) where object.owners.contains(owner.uid)
+            {
                 if resource == .deployments {
                     deployments.insert(owner.key)
                 } else {
@@ -107,7 +110,9 @@ enum WorkloadController {
             "metadata": [
                 "name": .string("\(deployment.name)-\(hash.string ?? "")"), "namespace": .string(deployment.namespace),
                 "labels": template.at("metadata", "labels") ?? [:],
-                "annotations": ["deployment.kubernetes.io/desired-replicas": .string("\(tree.at("spec", "replicas")?.integer ?? 1)")],
+                "annotations": [
+                    "deployment.kubernetes.io/desired-replicas": .string("\(tree.at("spec", "replicas")?.integer ?? 1)")
+                ],
                 "ownerReferences": reference(to: deployment),
             ],
             "spec": ["replicas": tree.at("spec", "replicas") ?? 1, "selector": selector, "template": template],
@@ -121,7 +126,8 @@ enum WorkloadController {
         _ database: inout ObjectDatabase
     ) {
         func sum(_ field: String) -> Int64 { sets.reduce(0) { $0 + ($1.tree.at("status", field)?.integer ?? 0) } }
-        let updated = current.flatMap { database.collections[.replicaSets]?[$0.key] }?
+        let updated =
+            current.flatMap { database.collections[.replicaSets]?[$0.key] }?
             .tree.at("status", "replicas")?.integer ?? 0
         let available = sum("availableReplicas")
         var tree = deployment.tree
@@ -133,7 +139,8 @@ enum WorkloadController {
         let old = tree.at("status", "conditions")?.array ?? []
         let isAvailable = available >= wanted - wanted / 4
         status["conditions"] = [
-            condition("Available", isAvailable, isAvailable ? "MinimumReplicasAvailable" : "MinimumReplicasUnavailable",
+            condition(
+                "Available", isAvailable, isAvailable ? "MinimumReplicasAvailable" : "MinimumReplicasUnavailable",
                 old, database),
             condition("Progressing", true, "NewReplicaSetAvailable", old, database),
         ]
@@ -145,7 +152,9 @@ enum WorkloadController {
         _ type: String, _ isTrue: Bool, _ reason: String, _ old: [JSONValue], _ database: ObjectDatabase
     ) -> JSONValue {
         let status = isTrue ? "True" : "False"
-        if let known = old.first(where: { $0["type"]?.string == type && $0["status"]?.string == status }) { return known }
+        if let known = old.first(where: { $0["type"]?.string == type && $0["status"]?.string == status }) {
+            return known
+        }
         let now = JSONValue.string(database.now)
         return [
             "type": .string(type), "status": .string(status), "lastUpdateTime": now, "lastTransitionTime": now,
@@ -193,7 +202,8 @@ enum WorkloadController {
         updateStatus(of: set, &database) { pods in
             let ready = Int64(pods.filter(\.podFacts.isReady).count)
             var status = counts([
-                ("readyReplicas", ready), ("currentReplicas", Int64(pods.count)), ("updatedReplicas", Int64(pods.count)),
+                ("readyReplicas", ready), ("currentReplicas", Int64(pods.count)),
+                ("updatedReplicas", Int64(pods.count)),
             ])
             status["replicas"] = .integer(Int64(pods.count))
             status["availableReplicas"] = .integer(ready)

@@ -6,7 +6,8 @@ enum Base64 {
         var text: [UInt8] = []
         for start in stride(from: 0, to: bytes.count, by: 3) {
             let group = Array(bytes[start..<min(start + 3, bytes.count)])
-            let bits = UInt32(group[0]) << 16 | UInt32(group.count > 1 ? group[1] : 0) << 8
+            let bits =
+                UInt32(group[0]) << 16 | UInt32(group.count > 1 ? group[1] : 0) << 8
                 | UInt32(group.count > 2 ? group[2] : 0)
             for index in 0..<4 {
                 text.append(

@@ -28,7 +28,8 @@ extension JSONValue {
         switch node {
         case .mapping(let mapping):
             self = .object(
-                JSONObject(members: mapping.map { (key: $0.key.scalar?.string ?? "", value: JSONValue(node: $0.value)) }))
+                JSONObject(
+                    members: mapping.map { (key: $0.key.scalar?.string ?? "", value: JSONValue(node: $0.value)) }))
         case .sequence(let sequence):
             self = .array(sequence.map(JSONValue.init(node:)))
         case .scalar(let scalar):

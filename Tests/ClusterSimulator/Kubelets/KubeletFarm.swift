@@ -23,7 +23,8 @@ final class KubeletFarm: Sendable {
         self.authenticator = authenticator
         self.replayFolder = replayFolder
         self.clock = clock
-        let identity = try authority.serverIdentity(commonName: "system:node", hosts: ["127.0.0.1", "localhost", "::1"])
+        let identity = try authority.serverIdentity(
+            commonName: "system:node", hosts: ["127.0.0.1", "localhost", "::1"])
         tls = try NIOSSLContext(configuration: try authority.serverConfiguration(identity))
     }
 
@@ -80,9 +81,10 @@ final class KubeletFarm: Sendable {
     private func scrape(ofNode name: String) -> @Sendable () -> KubeletListener.Answer {
         guard let replayFolder else {
             return { [store, clock] in
-                let pods = (try? store.read { database throws(StatusError) in
-                    database.collections[.pods]?.objects(onNode: name) ?? []
-                }) ?? []
+                let pods =
+                    (try? store.read { database throws(StatusError) in
+                        database.collections[.pods]?.objects(onNode: name) ?? []
+                    }) ?? []
                 return .exposition(ResourceMetrics(pods: pods, now: clock()).render())
             }
         }

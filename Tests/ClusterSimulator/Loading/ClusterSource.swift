@@ -57,7 +57,8 @@ struct ClusterSource {
             documents = try JSONValue.documents(yaml: String(decoding: bytes, as: UTF8.self), place: place)
         }
         return documents.flatMap { document -> [JSONValue] in
-            guard let kind = document["kind"]?.string, kind.hasSuffix("List"), let items = document["items"]?.array else {
+            guard let kind = document["kind"]?.string, kind.hasSuffix("List"), let items = document["items"]?.array
+            else {
                 return [document]
             }
             return items.map { item in
@@ -89,7 +90,8 @@ struct CapturedFolder: Sendable {
                 throw ManifestError(place: place, reason: "\(error)")
             }
         }
-        for name in try Self.names(path) where name == "version.json" || (name.hasPrefix("api") && name.hasSuffix(".json")) {
+        for name in try Self.names(path)
+        where name == "version.json" || (name.hasPrefix("api") && name.hasSuffix(".json")) {
             // `apis_apps_v1.json` answers /apis/apps/v1.
             let request = "/" + name.dropLast(5).replacing("_", with: "/")
             discovery[request] = try ClusterSource.read("\(path)/\(name)")

@@ -15,7 +15,8 @@ enum ManifestLoader {
                 let type = ResourceCatalog.type(apiVersion: version, kind: kind)
             else {
                 throw .badRequest(
-                    "\(place): no kind \"\(document["kind"]?.string ?? "")\" of \"\(document["apiVersion"]?.string ?? "")\"")
+                    "\(place): no kind \"\(document["kind"]?.string ?? "")\" of \"\(document["apiVersion"]?.string ?? "")\""
+                )
             }
             stored.append(try apply(document, type, &database))
         }

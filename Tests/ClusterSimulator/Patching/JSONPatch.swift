@@ -43,7 +43,8 @@ enum JSONPatch {
     private static func value(_ tree: JSONValue, _ path: [String]) throws(StatusError) -> JSONValue {
         var value = tree
         for step in path {
-            let next = value.array.map { list in Int(step).flatMap { list.indices.contains($0) ? list[$0] : nil } }
+            let next =
+                value.array.map { list in Int(step).flatMap { list.indices.contains($0) ? list[$0] : nil } }
                 ?? value[step]
             guard let next else { throw missing(path) }
             value = next

@@ -83,7 +83,9 @@ enum StrategicMerge {
         case .array(let elements):
             let before = old?.array ?? []
             if sets.contains(key) { return .array(before + elements.filter { !before.contains($0) }) }
-            guard let mergeKey = mergeKeys[key]?.first(where: { name in (elements + before).contains { $0[name] != nil } })
+            guard
+                let mergeKey = mergeKeys[key]?.first(where: { name in (elements + before).contains { $0[name] != nil } }
+                )
             else { return .array(elements) }
             return .array(merge(elements, onto: before, by: mergeKey))
         case .bool, .integer, .double, .string: return value

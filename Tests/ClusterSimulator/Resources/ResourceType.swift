@@ -93,7 +93,8 @@ enum ResourceCatalog {
     ]
 
     private static let workloadRows: [ResourceType] = [
-        ResourceType(.daemonSets, shortNames: ["ds"], categories: ["all"], subresources: ["status"], hasGeneration: true),
+        ResourceType(
+            .daemonSets, shortNames: ["ds"], categories: ["all"], subresources: ["status"], hasGeneration: true),
         ResourceType(
             .deployments, shortNames: ["deploy"], categories: ["all"], subresources: ["status", "scale"],
             hasGeneration: true),

@@ -39,7 +39,9 @@ struct Authority: Sendable {
         let names = hosts.map { host -> GeneralName in
             let address = host.split(separator: ".").compactMap { UInt8($0) }
             if address.count == 4 { return .ipAddress(ASN1OctetString(contentBytes: address[...])) }
-            if host == "::1" { return .ipAddress(ASN1OctetString(contentBytes: ([UInt8](repeating: 0, count: 15) + [1])[...])) }
+            if host == "::1" {
+                return .ipAddress(ASN1OctetString(contentBytes: ([UInt8](repeating: 0, count: 15) + [1])[...]))
+            }
             return .dnsName(host)
         }
         return try issue(

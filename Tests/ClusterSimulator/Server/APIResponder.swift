@@ -135,7 +135,8 @@ struct APIResponder: HTTPResponder {
         var headers = HTTPFields()
         headers[.contentType] = wantsProtobuf ? Representation.protobufType : "application/json"
         if let seconds = error.details?.retryAfterSeconds { headers[.retryAfter] = String(seconds) }
-        let body = wantsProtobuf
+        let body =
+            wantsProtobuf
             ? ProtobufEnvelope.wrap(error.protobuf, apiVersion: "v1", kind: "Status") : error.json.encoded
         return Response(
             status: HTTPResponse.Status(code: error.code), headers: headers,

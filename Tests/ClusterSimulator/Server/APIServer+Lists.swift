@@ -50,7 +50,9 @@ extension APIServer {
         }
         if limit > 0, let next = rest.firstIndex(where: { selection.isEverything || selection.matches($0) }) {
             pages.keep(objects, type.resource, version: version)
-            let token: JSONValue = ["v": "meta.k8s.io/v1", "rv": .integer(Int64(version)), "start": .string(objects[next].key)]
+            let token: JSONValue = [
+                "v": "meta.k8s.io/v1", "rv": .integer(Int64(version)), "start": .string(objects[next].key),
+            ]
             metadata["continue"] = .string(Base64.encode(token.encoded))
             if selection.isEverything { metadata["remainingItemCount"] = .integer(Int64(rest.count)) }
         }

@@ -11,7 +11,8 @@ extension APIServer {
         case ("authentication.k8s.io", "tokenreviews"): answer = tokenReview
         case ("authentication.k8s.io", "selfsubjectreviews"): answer = { _ in ["userInfo": call.user.json] }
         case ("authorization.k8s.io", "subjectaccessreviews"): answer = accessReview
-        case ("authorization.k8s.io", "selfsubjectaccessreviews"): answer = { _ in ["allowed": .bool(call.user.isAllowed)] }
+        case ("authorization.k8s.io", "selfsubjectaccessreviews"):
+            answer = { _ in ["allowed": .bool(call.user.isAllowed)] }
         default: return nil
         }
         guard call.method == .post else { throw .methodNotAllowed }

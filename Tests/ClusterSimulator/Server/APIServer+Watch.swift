@@ -60,7 +60,9 @@ extension APIServer {
                 return (start, [], error)
             }
         }
-        let seconds = call.target["timeoutSeconds"].flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil } ?? Int.random(in: 1800...3600)
+        let seconds =
+            call.target["timeoutSeconds"].flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil }
+            ?? Int.random(in: 1800...3600)
         let session = WatchSession(
             initial: objects, version: current, type: type, selection: selection, representation: representation,
             sendsBookmarks: sendsBookmarks, marksInitialEnd: isWatchList, timeout: .seconds(seconds), bell: bell,
@@ -126,7 +128,8 @@ extension APIServer {
                 nextBookmark = clock.now + bookmarkInterval
                 version = try currentVersion(of: session.type, atLeast: version)
                 try await batch.add(
-                    WatchFrame.bookmark(session.type, version: version, endsInitialEvents: false, session.representation),
+                    WatchFrame.bookmark(
+                        session.type, version: version, endsInitialEvents: false, session.representation),
                     to: &writer)
             }
             try await batch.flush(to: &writer)

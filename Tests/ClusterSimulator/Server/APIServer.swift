@@ -62,7 +62,8 @@ struct APIServer: Sendable {
                 let bytes = ProtobufFields.bytes(templateField, in: spec)
             {
                 let template = try JSONValue(parsing: ObjectTranscoder.json(fromProtobuf: bytes, resource: .pods))
-                tree.set(.present(["metadata": template["metadata"], "spec": template["spec"]]), at: "spec", "template")
+                tree.set(
+                    .present(["metadata": template["metadata"], "spec": template["spec"]]), at: "spec", "template")
             }
             return tree
         }
@@ -130,7 +131,8 @@ struct APIServer: Sendable {
     private func latest(_ object: StoredObject, _ call: Call) throws(StatusError) -> StoredObject {
         if call.isDryRun { return object }
         return try store.read { database throws(StatusError) in
-            database.collections[object.type.resource]?[object.key].flatMap { $0.uid == object.uid ? $0 : nil } ?? object
+            database.collections[object.type.resource]?[object.key].flatMap { $0.uid == object.uid ? $0 : nil }
+                ?? object
         }
     }
 

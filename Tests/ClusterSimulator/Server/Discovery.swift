@@ -51,7 +51,9 @@ struct Discovery: Sendable {
         ]
         var groups: [String] = []
         for type in ResourceCatalog.rows {
-            if !type.resource.group.isEmpty, !groups.contains(type.resource.group) { groups.append(type.resource.group) }
+            if !type.resource.group.isEmpty, !groups.contains(type.resource.group) {
+                groups.append(type.resource.group)
+            }
             let path = type.resource.groupPath
             var list = trees[path] ?? resourceList(type.apiVersion)
             list["resources"] = .array((list["resources"]?.array ?? []) + entries(type))

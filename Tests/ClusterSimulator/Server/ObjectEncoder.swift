@@ -82,8 +82,9 @@ enum ObjectEncoder {
                 var length = 0
                 for object in objects { length += Self.fieldLength(try Self.message(object, view).count) }
                 let listMetadata = Self.listMetadata(metadata)
-                head = ProtobufEnvelope.head(
-                    apiVersion: version, kind: kind, messageLength: listMetadata.count + length) + listMetadata
+                head =
+                    ProtobufEnvelope.head(
+                        apiVersion: version, kind: kind, messageLength: listMetadata.count + length) + listMetadata
                 tail = ProtobufEnvelope.tail
                 separator = []
                 piece = { object in
@@ -95,7 +96,8 @@ enum ObjectEncoder {
             }
         }
 
-        private static func message(_ object: StoredObject, _ view: Representation.View) throws(StatusError) -> [UInt8] {
+        private static func message(_ object: StoredObject, _ view: Representation.View) throws(StatusError) -> [UInt8]
+        {
             view == .whole ? try object.protobuf() : try ObjectEncoder.metadataField(object)
         }
 

@@ -19,7 +19,8 @@ enum TableRows {
     static func table(
         _ objects: [StoredObject], _ type: ResourceType, _ inclusion: Inclusion, metadata: JSONValue
     ) -> JSONValue {
-        let columns = [Column(name: "Name", format: "name") { $0.at("metadata", "name") ?? "" }]
+        let columns =
+            [Column(name: "Name", format: "name") { $0.at("metadata", "name") ?? "" }]
             + (specific[type.kind] ?? [])
             + [Column(name: "Age", format: "date") { $0.at("metadata", "creationTimestamp") ?? "" }]
         let rows = objects.map { object -> JSONValue in

@@ -23,8 +23,9 @@ struct FieldSelector: Sendable {
             guard let found else {
                 throw .badRequest("invalid selector: '\(part)'; can't understand '\(part)'")
             }
-            guard ["metadata.name", "metadata.namespace"].contains(found.field)
-                || type.selectableFields.contains(found.field)
+            guard
+                ["metadata.name", "metadata.namespace"].contains(found.field)
+                    || type.selectableFields.contains(found.field)
             else {
                 throw .badRequest(
                     "Unable to find \"\(type.resource.group.isEmpty ? "" : type.resource.group + "/")"

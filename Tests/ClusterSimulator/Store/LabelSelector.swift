@@ -73,8 +73,12 @@ struct LabelSelector: Sendable {
                 return negated ? .notAmong(key, [value]) : .among(key, [value])
             }
         }
-        if let (key, value) = cut(part, at: ">"), let bound = Int(value) { return .greater(try checked(key, in: part), bound) }
-        if let (key, value) = cut(part, at: "<"), let bound = Int(value) { return .less(try checked(key, in: part), bound) }
+        if let (key, value) = cut(part, at: ">"), let bound = Int(value) {
+            return .greater(try checked(key, in: part), bound)
+        }
+        if let (key, value) = cut(part, at: "<"), let bound = Int(value) {
+            return .less(try checked(key, in: part), bound)
+        }
         if part.hasPrefix("!") { return .missing(try checked(trimmed(String(part.dropFirst())), in: part)) }
         if let open = part.firstIndex(of: "("), part.hasSuffix(")") {
             let words = part[..<open].split(separator: " ").map(String.init)

@@ -82,9 +82,10 @@ extension ObjectDatabase {
             tree = old
             tree["status"] = status
         } else {
-            for field in ["name", "namespace", "generateName", "uid", "creationTimestamp", "deletionTimestamp",
-                "deletionGracePeriodSeconds", "generation"]
-            {
+            for field in [
+                "name", "namespace", "generateName", "uid", "creationTimestamp", "deletionTimestamp",
+                "deletionGracePeriodSeconds", "generation",
+            ] {
                 tree.set(old.at("metadata", field), at: "metadata", field)
             }
             if type.hasStatus && !keepsStatus { tree["status"] = old["status"] }

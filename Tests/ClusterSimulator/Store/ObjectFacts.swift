@@ -61,7 +61,8 @@ struct ServiceFacts: Sendable, Equatable {
 
     init(_ service: JSONValue) {
         let spec = service["spec"]
-        selector = Dictionary(spec?["selector"]?.stringMembers.map { ($0.key, $0.value) } ?? [], uniquingKeysWith: { $1 })
+        selector = Dictionary(
+            spec?["selector"]?.stringMembers.map { ($0.key, $0.value) } ?? [], uniquingKeysWith: { $1 })
         isExternalName = spec?["type"]?.string == "ExternalName"
         isHeadless = spec?["clusterIP"]?.string == "None"
         publishesNotReadyAddresses = spec?["publishNotReadyAddresses"]?.bool ?? false
