@@ -42,7 +42,7 @@ struct KubeletTests {
         try await SimulatorClient.with(.init(kubelets: .simulated)) { api in
             let path = "/api/v1/nodes?watch=1&timeoutSeconds=60&resourceVersion=\(api.simulator.resourceVersion)"
             let events = try await api.events(path, count: 3) {
-                try api.simulator.apply(yaml: "{apiVersion: v1, kind: Node, metadata: {name: late}}")
+                try api.simulator.apply(yaml: "apiVersion: v1\nkind: Node\nmetadata: {name: late}\n")
             }
             #expect(events.last?["object"]?["status"]?["daemonEndpoints"]?["kubeletEndpoint"]?["Port"] != 10250)
             let base = try address(api.simulator, "late")

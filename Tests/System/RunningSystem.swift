@@ -75,6 +75,7 @@ final class RunningSystem: Sendable {
             streamOptions + [
                 "--samples", samples, "--bind-address", "127.0.0.1", "--secure-port", "\(collectorPort)",
                 "--cert-dir", folder.path("certificates"), "--kubeconfig", kubeconfig, "--kubelet-insecure-tls",
+                "--kubelet-use-node-status-port", "--kubelet-preferred-address-types", "InternalIP",
                 "--metric-resolution", "1s",
             ], in: folder)
     }
