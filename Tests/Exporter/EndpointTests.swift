@@ -51,8 +51,9 @@ import Testing
             #expect(open.type == "application/openmetrics-text; version=1.0.0; charset=utf-8")
             #expect(open.text == openMetrics)
         }
-        #expect(String(decoding: exporter.telemetry.registry.render(), as: UTF8.self)
-            .contains("http_request_duration_seconds_count{handler=\"metrics\",method=\"get\"} 2"))
+        #expect(
+            String(decoding: exporter.telemetry.registry.render(), as: UTF8.self)
+                .contains("http_request_duration_seconds_count{handler=\"metrics\",method=\"get\"} 2"))
     }
 
     @Test("?resources= and ?exclude_resources= choose among what is served")

@@ -45,7 +45,8 @@ import Testing
         exporter.delete(old)
         exporter.upsert(try pod("a", uid: "new", version: 2, Self.running))
         #expect(exporter.samples("kube_pod_created").isEmpty)
-        #expect(exporter.samples("kube_pod_restart_policy") == [#"kube_pod_restart_policy{namespace="default",pod="a",uid="new",type=""} 1"#])
+        #expect(
+            exporter.samples("kube_pod_restart_policy") == [#"kube_pod_restart_policy{namespace="default",pod="a",uid="new",type=""} 1"#])
     }
 
     @Test("a bucket that is fetched again drops what is not in it any more")

@@ -148,7 +148,9 @@ import Testing
 
     @Test(
         "a malformed allow list is refused, naming the flag",
-        arguments: ["pods", "pods=", "pods=[a", "pods=[a]x", "pods=[a],", "pods=[a,,b]", "pods=[a,]", "pods[a]", "=[a]", "pods=[*a*]", "pods=[a=b]"])
+        arguments: [
+            "pods", "pods=", "pods=[a", "pods=[a]x", "pods=[a],", "pods=[a,,b]", "pods=[a,]", "pods[a]", "=[a]", "pods=[*a*]", "pods=[a=b]",
+        ])
     func malformed(text: String) {
         let error = #expect(throws: ProcessError.self) {
             try AllowListSyntax.parse(text, flag: "--metric-labels-allowlist")

@@ -14,7 +14,8 @@ import Testing
         return NodeSample(
             node: "n1", collector: collector, scrapedAt: seconds * Self.second, failure: failure,
             usage: failure == nil ? reading : nil,
-            containers: failure == nil ? pods.map { ContainerReading(namespace: "default", pod: $0, container: "c", reading: reading) } : [],
+            containers: failure == nil
+                ? pods.map { ContainerReading(namespace: "default", pod: $0, container: "c", reading: reading) } : [],
             pods: failure == nil ? pods.map { PodReading(namespace: "default", pod: $0, reading: reading) } : [])
     }
 

@@ -12,8 +12,10 @@ struct BordersTests {
         ("Names", "Names", []),
         (
             "Process", "ProcessRuntime",
-            ["ArgumentParser", "ArgumentParserToolInfo", "Logging", "ServiceLifecycle", "UnixSignals", "Hummingbird",
-             "HummingbirdCore", "HummingbirdTLS", "HTTPTypes", "NIOCore", "NIOPosix", "NIOSSL"]
+            [
+                "ArgumentParser", "ArgumentParserToolInfo", "Logging", "ServiceLifecycle", "UnixSignals", "Hummingbird",
+                "HummingbirdCore", "HummingbirdTLS", "HTTPTypes", "NIOCore", "NIOPosix", "NIOSSL",
+            ]
         ),
         ("RecordTable", "RecordTable", []),
         (
@@ -82,7 +84,8 @@ struct BordersTests {
     }
 
     private func imports(in folder: String) throws -> [(file: String, module: String)] {
-        let line = /^(?:@[A-Za-z_]+ )?(?:(?:public|package|internal|fileprivate|private) )?import (?:(?:struct|class|enum|protocol|func|typealias) )?([A-Za-z_0-9]+)/
+        let line =
+            /^(?:@[A-Za-z_]+ )?(?:(?:public|package|internal|fileprivate|private) )?import (?:(?:struct|class|enum|protocol|func|typealias) )?([A-Za-z_0-9]+)/
         return try sources(in: folder).flatMap { file, text in
             text.split(separator: "\n").compactMap { row in
                 row.firstMatch(of: line).map { (file, String($0.1)) }

@@ -135,8 +135,7 @@ struct TableReport {
         {
             add(service)
         }
-        if let pod = reader.withPod(namespace: Array(namespace.utf8).span, name: Array(name.utf8).span, { $0.record() })
-        {
+        if let pod = reader.withPod(namespace: Array(namespace.utf8).span, name: Array(name.utf8).span, { $0.record() }) {
             add(pod)
         }
     }

@@ -227,8 +227,7 @@ struct OptionLine: Sendable {
         throw error("expected \(expected), found \(words.count); usage: \(usage)")
     }
 
-    func integer<Number: FixedWidthInteger>(_ word: Token, _ range: ClosedRange<Number>) throws(CorefileError) -> Number
-    {
+    func integer<Number: FixedWidthInteger>(_ word: Token, _ range: ClosedRange<Number>) throws(CorefileError) -> Number {
         guard let value = Number(word.text), range.contains(value) else {
             let expected =
                 range.upperBound == .max

@@ -22,8 +22,7 @@ struct TimerQueue<Entry> {
         var parent = 0
         while true {
             var least = parent
-            for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && heap[child].due < heap[least].due
-            { least = child }
+            for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && heap[child].due < heap[least].due { least = child }
             if least == parent { return first.entry }
             heap.swapAt(parent, least)
             parent = least

@@ -116,8 +116,7 @@ extension Worker {
         return socket
     }
 
-    private func start(_ socket: UpstreamSocket, message: [UInt8], timeout: UInt64, _ now: Instant) throws(SystemError)
-    {
+    private func start(_ socket: UpstreamSocket, message: [UInt8], timeout: UInt64, _ now: Instant) throws(SystemError) {
         socket.serial += 1
         socket.sent = message
         socket.sentAt = now

@@ -28,8 +28,7 @@ enum WorkloadController {
 
         private mutating func noteOwner(of object: StoredObject, _ resource: Resource, _ database: ObjectDatabase) {
             guard !object.owners.isEmpty else { return }
-            for owner in database.objects(resource, namespace: object.namespace) where object.owners.contains(owner.uid)
-            {
+            for owner in database.objects(resource, namespace: object.namespace) where object.owners.contains(owner.uid) {
                 if resource == .deployments {
                     deployments.insert(owner.key)
                 } else {

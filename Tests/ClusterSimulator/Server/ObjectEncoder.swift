@@ -96,8 +96,7 @@ enum ObjectEncoder {
             }
         }
 
-        private static func message(_ object: StoredObject, _ view: Representation.View) throws(StatusError) -> [UInt8]
-        {
+        private static func message(_ object: StoredObject, _ view: Representation.View) throws(StatusError) -> [UInt8] {
             view == .whole ? try object.protobuf() : try ObjectEncoder.metadataField(object)
         }
 

@@ -33,7 +33,8 @@ struct KubernetesHandlerTests {
             EndpointSliceRecord(
                 namespace: "shop", name: "web-1", service: "web", addressType: .ipv4, ports: [http],
                 endpoints: [endpoint("10.0.0.1", pod: "db-0"), endpoint("10.0.1.1", pod: "web-0")]))
-        try writer.upsert(ServiceRecord(namespace: "shop", name: "idle", kind: .clusterIP, clusterIPs: [address("10.96.0.2")], ports: [http]))
+        try writer.upsert(
+            ServiceRecord(namespace: "shop", name: "idle", kind: .clusterIP, clusterIPs: [address("10.96.0.2")], ports: [http]))
         try writer.upsert(ServiceRecord(namespace: "lab", name: "web", kind: .clusterIP, clusterIPs: [address("10.96.0.3")], ports: [http]))
     }
 

@@ -54,7 +54,8 @@ struct KubernetesSettingsTests {
         "what cannot be is refused in words",
         arguments: [
             ("multicluster clusterset.local", "multicluster: this option is not built yet"), ("ttl 3601", "from 0 to 3600"),
-            ("ttl", "1 word"), ("pods verify", "expected one of disabled, insecure, verified"), ("ignore empty", "expected 'empty_service'"),
+            ("ttl", "1 word"), ("pods verify", "expected one of disabled, insecure, verified"),
+            ("ignore empty", "expected 'empty_service'"),
             ("namespaces", "at least 1 word"), ("namespaces a\nnamespace_labels b", "exclude each other"),
             ("zonal\nnoendpoints", "'zonal' needs the endpoints"), ("labels team in core", "expected '('"),
             ("labels =x", "expected a label's key"), ("endpoint_pod_name", "did you mean 'endpoint_pod_names'?"),
@@ -79,7 +80,10 @@ struct KubernetesSettingsTests {
             ("a=", [.init(key: [0x61], condition: .isOne(of: [[]]))]),
             ("a", [.init(key: [0x61], condition: .exists)]), ("!a", [.init(key: [0x61], condition: .absent)]),
             ("a in (b,c)", [.init(key: [0x61], condition: .isOne(of: [[0x62], [0x63]]))]),
-            ("a notin ( b , c ), d", [.init(key: [0x61], condition: .isNone(of: [[0x62], [0x63]])), .init(key: [0x64], condition: .exists)]),
+            (
+                "a notin ( b , c ), d",
+                [.init(key: [0x61], condition: .isNone(of: [[0x62], [0x63]])), .init(key: [0x64], condition: .exists)]
+            ),
         ])
     func selectors(text: String, requirements: [LabelSelector.Requirement]) throws {
         #expect(try LabelSelector(text).requirements == requirements)

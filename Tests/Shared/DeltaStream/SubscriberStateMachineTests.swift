@@ -30,8 +30,7 @@ private struct Bench {
         give(.heartbeat(store.heartbeat(resource, time: now, intervalMilliseconds: 1000)!))
     }
 
-    mutating func put(_ name: String, _ namespace: String = "default", version: Int = 1, in bucket: UInt8 = 1) -> Delta
-    {
+    mutating func put(_ name: String, _ namespace: String = "default", version: Int = 1, in bucket: UInt8 = 1) -> Delta {
         let number = Int(name.utf8.reduce(0) { $0 &* 31 &+ UInt32($1) } % 1000)
         return store.upsert(
             object(name, namespace: namespace, version: version, uid: uid(in: bucket, number)), commitTime: now)!

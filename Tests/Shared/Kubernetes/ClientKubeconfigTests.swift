@@ -217,7 +217,8 @@ struct ClientKubeconfigTests {
             "/config:12: users[name=me].user.exec.interactiveMode is Always, but there is no terminal here; use a "
                 + "plugin that works unattended"),
         Fault(
-            "user that is text", "current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\n"
+            "user that is text",
+            "current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\n"
                 + "clusters: [{name: c, cluster: {server: a}}]\nusers: [{name: u, user: hello}]\n",
             "/config:4: users[name=u].user must be a mapping of names to values"),
     ]
@@ -229,9 +230,10 @@ struct ClientKubeconfigTests {
 
     @Test("a missing file says so")
     func missingFile() {
-        #expect(throws: CredentialError(
-            place: "/nowhere/config", field: "",
-            message: "this is to be the kubeconfig, which does not exist; correct the path or create the file")
+        #expect(
+            throws: CredentialError(
+                place: "/nowhere/config", field: "",
+                message: "this is to be the kubeconfig, which does not exist; correct the path or create the file")
         ) { try ClientConfiguration.kubeconfig(path: "/nowhere/config") }
     }
 
@@ -242,13 +244,15 @@ struct ClientKubeconfigTests {
         let environment = ["KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "443"]
         let configuration = try ClientConfiguration.inCluster(environment: environment, folder: folder.path)
         #expect(configuration.serverURL == "https://[fd00::1]:443")
-        #expect(throws: CredentialError(
-            place: "in-cluster credentials", field: "KUBERNETES_SERVICE_HOST",
-            message: "is not set; Kubernetes sets it in every pod. Outside of a cluster give a kubeconfig instead")
+        #expect(
+            throws: CredentialError(
+                place: "in-cluster credentials", field: "KUBERNETES_SERVICE_HOST",
+                message: "is not set; Kubernetes sets it in every pod. Outside of a cluster give a kubeconfig instead")
         ) { try ClientConfiguration.inCluster(environment: [:], folder: folder.path) }
-        #expect(throws: CredentialError(
-            place: "in-cluster credentials", field: "token",
-            message: "names /nowhere/token, which does not exist; correct the path or create the file")
+        #expect(
+            throws: CredentialError(
+                place: "in-cluster credentials", field: "token",
+                message: "names /nowhere/token, which does not exist; correct the path or create the file")
         ) { try ClientConfiguration.inCluster(environment: environment, folder: "/nowhere") }
     }
 }

@@ -25,7 +25,8 @@ extension ReflectorStateMachineTests {
         #expect(machines[0].observe(.accepted, now: .zero) == [.listBegan])
         #expect(machines[1].observe(.accepted, now: .zero) == [.listBegan])
         #expect(machines[2].observe(.accepted, now: .zero) == [])
-        for signal in [Machine.Signal.changed(resourceVersion: "1"), .bookmark(resourceVersion: "1"),
+        for signal in [
+            Machine.Signal.changed(resourceVersion: "1"), .bookmark(resourceVersion: "1"),
             .initialEventsEnded(resourceVersion: "1"),
         ] {
             #expect(machines[0].observe(signal, now: .zero) == [])

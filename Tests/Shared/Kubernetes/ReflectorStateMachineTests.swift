@@ -145,18 +145,22 @@ struct ReflectorStateMachineTests {
         Row(
             "second page, connection lost", secondPage, .failed(.connection("x")),
             wait(.milliseconds(800), .connection("x")), .waiting(.list(next))),
-        Row("second page, silent", secondPage, .failed(.silent(.seconds(75))),
+        Row(
+            "second page, silent", secondPage, .failed(.silent(.seconds(75))),
             wait(.milliseconds(800), .silent(.seconds(75))), .waiting(.list(next))),
         Row("second page, cut", secondPage, .failed(.cut), wait(.milliseconds(800), .cut), .waiting(.list(next))),
         Row("second page, ended", secondPage, .ended, wait(.milliseconds(800), .cut), .waiting(.list(next))),
         Row(
             "second page, not decodable", secondPage, .failed(.undecodable("x")),
             wait(.milliseconds(800), .undecodable("x")), .waiting(.list(.first(.mostRecent)))),
-        Row("list, 415", firstPage, .failed(status(415)), list(.first(.mostRecent), offer: .jsonOnly),
+        Row(
+            "list, 415", firstPage, .failed(status(415)), list(.first(.mostRecent), offer: .jsonOnly),
             .listing(.first(.mostRecent))),
-        Row("list, 403", firstPage, .failed(status(403)), wait(.milliseconds(800), status(403)),
+        Row(
+            "list, 403", firstPage, .failed(status(403)), wait(.milliseconds(800), status(403)),
             .waiting(.list(.first(.mostRecent)))),
-        Row("list, 404", firstPage, .failed(status(404)), wait(.seconds(60), status(404)),
+        Row(
+            "list, 404", firstPage, .failed(status(404)), wait(.seconds(60), status(404)),
             .waiting(.list(.first(.mostRecent)))),
         Row("list, too large", firstPage, .failed(tooLarge), wait(), .waiting(.list(.first(.mostRecent)))),
         Row("list, started", firstPage, .started, wait(), .waiting(.begin(.mostRecent))),

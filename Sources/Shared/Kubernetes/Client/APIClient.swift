@@ -103,7 +103,11 @@ public final class APIClient: Sendable {
         }
         do {
             // Whoever stops waiting stops the attempt for all, which is right at the end of a process; others try again.
-            try await withTaskCancellationHandler { try await task.value } onCancel: { task.cancel() }
+            try await withTaskCancellationHandler {
+                try await task.value
+            } onCancel: {
+                task.cancel()
+            }
         } catch {
             firstContact.withLock { contact in
                 if contact == task { contact = nil }

@@ -21,9 +21,11 @@ extension APIError {
                 return connection(server, "\(error)", nil)
             }
         case let error as NIOConnectionError:
-            let causes = error.connectionErrors.map { reason($0.error) } + [error.dnsAError, error.dnsAAAAError].compactMap {
-                $0.map { "\($0)" }
-            }
+            let causes =
+                error.connectionErrors.map { reason($0.error) }
+                + [error.dnsAError, error.dnsAAAAError].compactMap {
+                    $0.map { "\($0)" }
+                }
             return connection(server, causes.isEmpty ? "\(error)" : causes.joined(separator: "; "), addressAdvice)
         case let error as IOError:
             return connection(server, reason(error), error.errnoCode == ECONNREFUSED ? addressAdvice : nil)

@@ -73,9 +73,11 @@ actor CredentialSource {
     private func currentExec() async throws(CredentialError) -> ExecCredential? {
         guard let plugin = configuration.user.exec else { return nil }
         if let execCredential, execCredential.expiration.map({ $0 > Date.now }) ?? true { return execCredential }
-        let run = execRun ?? Task {
-            do throws(CredentialError) { return .success(try await plugin.run()) } catch { return .failure(error) }
-        }
+        let run =
+            execRun
+            ?? Task {
+                do throws(CredentialError) { return .success(try await plugin.run()) } catch { return .failure(error) }
+            }
         execRun = run
         let result = await run.value
         execRun = nil

@@ -30,8 +30,7 @@ import Testing
     @Test("quantities beyond 64 bits end at the bound, and rounding goes away from zero")
     func quantityBounds() throws {
         let largest = Int128(Int64.max) * 1_000_000_000
-        for text in ["100E", "9223372036854775808", "1e30", "99999999999999999999999999999999999999999999", "1e999999"]
-        {
+        for text in ["100E", "9223372036854775808", "1e30", "99999999999999999999999999999999999999999999", "1e999999"] {
             #expect(Quantity(text)?.nanos == largest)
             #expect(Quantity("-" + text)?.nanos == -largest)
         }
