@@ -17,7 +17,11 @@ extension JSONValue {
     /// The documents of a YAML stream (JSON is YAML too). Empty documents are left out.
     static func documents(yaml: String, place: String) throws(ManifestError) -> [JSONValue] {
         do {
-            return try compose_all(yaml: yaml).map(JSONValue.init(node:)).filter { !$0.isNull }
+            let nodes = try compose_all(yaml: yaml)
+            let documents = nodes.map(JSONValue.init(node:)).filter { !$0.isNull }
+            // The sequence ends early on a syntax error, and keeps it.
+            if let error = nodes.error { throw error }
+            return documents
         } catch {
             throw ManifestError(place: place, reason: "\(error)")
         }
