@@ -180,6 +180,17 @@ struct RequestTests {
         }
     }
 
+    @Test(
+        "a manifest that is broken or of an unknown kind is refused with its place",
+        arguments: [
+            "a: [", "{", "kind: Foo\napiVersion: v9\n",
+        ])
+    func brokenManifests(manifest: String) async throws {
+        try await SimulatorClient.with { api in
+            #expect(throws: (any Error).self) { try api.simulator.apply(yaml: manifest) }
+        }
+    }
+
     @Test("tables and partial metadata are served to those who ask")
     func views() async throws {
         try await SimulatorClient.with { api in

@@ -17,7 +17,16 @@ extension JSONValue {
     /// The documents of a YAML stream (JSON is YAML too). Empty documents are left out.
     static func documents(yaml: String, place: String) throws(ManifestError) -> [JSONValue] {
         do {
-            return try compose_all(yaml: yaml).map(JSONValue.init(node:)).filter { !$0.isNull }
+            var nodes = try compose_all(yaml: yaml)
+            var documents: [JSONValue] = []
+            // Not by `for` or `map`: they would iterate a copy, and the error below would be the copy's.
+            while let node = nodes.next() {
+                let document = JSONValue(node: node)
+                if !document.isNull { documents.append(document) }
+            }
+            // The sequence ends early on a syntax error, and keeps it.
+            if let error = nodes.error { throw error }
+            return documents
         } catch {
             throw ManifestError(place: place, reason: "\(error)")
         }
