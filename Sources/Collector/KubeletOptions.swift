@@ -1,3 +1,4 @@
+import ProcessRuntime
 import ArgumentParser
 
 /// metrics-server's flags about kubelets, with its names and defaults.

@@ -1,3 +1,6 @@
+import FoundationEssentials
+import ProcessRuntime
+
 /// What one container or node uses.
 struct ResourceUsage: Hashable, Sendable {
     /// Billionths of a core, averaged over the window.
@@ -214,6 +217,6 @@ struct MetricsDocument: Sendable {
 
     /// RFC 3339 with whole seconds.
     static func time(_ seconds: Int64) -> String {
-        GoDuration.timestamp(seconds: seconds)
+        Date(timeIntervalSince1970: Double(seconds)).formatted(.iso8601)
     }
 }

@@ -141,32 +141,9 @@ enum OptionValue {
 
     /// Go's notation: `90s`, `1m30s`, `500ms`.
     static func duration(_ text: String) throws -> Duration {
-        guard let duration = GoDuration.parse(text) else {
-            throw ValidationError("expected a duration such as 60s, 1m30s or 500ms")
+        guard let duration = GoDuration(argument: text), duration.nanoseconds >= 0 else {
+            throw ValidationError("expected a duration from 0 on, such as 60s, 1m30s or 500ms")
         }
-        return duration
-    }
-}
-
-enum GoDuration {
-    private static let units: [(String, nanoseconds: Double)] = [
-        ("ns", 1), ("us", 1e3), ("µs", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 6e10), ("h", 3.6e12),
-    ]
-
-    /// nil for what is not Go's notation of a duration from 0 on.
-    static func parse(_ text: String) -> Duration? {
-        if text == "0" { return .zero }
-        var rest = text[...]
-        var total = 0.0
-        guard !rest.isEmpty else { return nil }
-        while !rest.isEmpty {
-            let digits = rest.prefix { $0.isASCII && $0.isNumber || $0 == "." }
-            rest = rest.dropFirst(digits.count)
-            let name = rest.prefix { !($0.isASCII && $0.isNumber) && $0 != "." }
-            rest = rest.dropFirst(name.count)
-            guard let number = Double(digits), let unit = units.first(where: { $0.0 == name }) else { return nil }
-            total += number * unit.nanoseconds
-        }
-        return total < 9e18 ? .nanoseconds(Int64(total)) : nil
+        return duration.duration
     }
 }

@@ -51,7 +51,7 @@ struct ReflectorSession: Sendable {
                 reflector.logger.warning(
                     "the API server's objects cannot be listed or watched, trying again",
                     metadata: [
-                        "resource": "\(resource)", "error": "\(fault.explanation(resource))", "retry_in": "\(wait)",
+                        "resource": "\(resource)", "error": "\(fault.explanation(resource))", "retry_in": "\(wait.tenths)",
                     ])
             }
         }
@@ -196,5 +196,13 @@ extension ReflectorSession {
                 await observe(.changed(resourceVersion: object.identity.resourceVersion))
             }
         }
+    }
+}
+
+extension Duration {
+    /// Seconds with one decimal: what a person wants to know of a back-off.
+    fileprivate var tenths: String {
+        let (seconds, attoseconds) = components
+        return "\(seconds).\(attoseconds / 100_000_000_000_000_000)s"
     }
 }

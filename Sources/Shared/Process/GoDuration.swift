@@ -1,7 +1,7 @@
-import FoundationEssentials
 public import ArgumentParser
 
-/// A span of time in the notation of Go's `time.Duration`, the one that metrics-server's flags and answers use.
+/// A span of time in the notation of Go's `time.Duration`, which Corefiles, kube-state-metrics' and metrics-server's
+/// flags, and metrics-server's answers use.
 public struct GoDuration: Hashable, Sendable, CustomStringConvertible, ExpressibleByArgument {
     public var nanoseconds: Int64
 
@@ -12,7 +12,7 @@ public struct GoDuration: Hashable, Sendable, CustomStringConvertible, Expressib
     public var duration: Duration { .nanoseconds(nanoseconds) }
     public var seconds: Double { Double(nanoseconds) / 1e9 }
 
-    /// Reads `60s`, `1m30s`, `1.5h`, `250ms`; nil for anything else, numbers without a unit included.
+    /// Reads `60s`, `1m30s`, `1.5h`, `250ms` and a bare `0`; nil for anything else, other numbers without a unit included.
     public init?(argument: String) {
         var rest = argument[...]
         let isNegative = rest.first == "-"
@@ -32,6 +32,7 @@ public struct GoDuration: Hashable, Sendable, CustomStringConvertible, Expressib
             guard let value = Double(number), let scale = units[String(unit)] else { return nil }
             total += value * scale
         }
+        // Go's own limit is 2^63 ns, about 292 years.
         guard total < 9.2e18 else { return nil }
         self.init(nanoseconds: Int64(total.rounded()) * (isNegative ? -1 : 1))
     }
@@ -61,10 +62,5 @@ public struct GoDuration: Hashable, Sendable, CustomStringConvertible, Expressib
         var digits = String(String(rest + unit).dropFirst())
         while digits.hasSuffix("0") { digits.removeLast() }
         return "\(amount / unit).\(digits)"
-    }
-
-    /// RFC 3339 in UTC with whole seconds.
-    static func timestamp(seconds: Int64) -> String {
-        Date(timeIntervalSince1970: Double(seconds)).formatted(.iso8601)
     }
 }
