@@ -124,7 +124,8 @@ final class ControlFile {
 
     /// A writer killed inside `changeStatus` leaves the sequence odd; readers then take what stands there after this many
     /// looks, because old or new are both true enough, and the next writer writes it whole.
-    private static let patience = 10_000
+    /// The change itself takes microseconds.
+    private static let patience = 200
 
     func status(generation: UInt64) -> TableStatus {
         var area = StatusArea(bytes: [UInt8](repeating: 0, count: Layout.controlSize))

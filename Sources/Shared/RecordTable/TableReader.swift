@@ -235,18 +235,27 @@ public final class TableReader {
         _ kind: RecordKind, hash: UInt64?, bucket: UnsafeMutableRawPointer, into scratch: Scratch, single: Bool,
         _ matches: (borrowing RecordCopy) -> Bool
     ) {
-        while true {
+        for _ in 0..<TableReader.mostRetries {
             scratch.reset()
             switch unsafe walk(kind, hash: hash, bucket: bucket, into: scratch, single: single, matches) {
             case .whole: return
             case .changed: retries &+= 1
             case .damaged:
-                damaged &+= 1
-                scratch.reset()
+                giveUp(scratch)
                 return
             }
         }
+        giveUp(scratch)
     }
+
+    private func giveUp(_ scratch: Scratch) {
+        damaged &+= 1
+        scratch.reset()
+    }
+
+    /// A writer at full speed makes a walk start over now and then. What changes this often in a row does not change: it is a
+    /// reference that a power loss left wrong, which the next writer cuts.
+    private static let mostRetries = 1 << 16
 
     private enum Walk { case whole, changed, damaged }
 

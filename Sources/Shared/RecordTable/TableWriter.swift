@@ -36,6 +36,8 @@ public final class TableWriter {
     private(set) var store: BlockStore
     private let sizing: Sizing
     private var resources: [TableStatus.Resource] = []
+    /// Writes to refuse before the next try to grow: while the file system is full, each try would copy the whole table.
+    private var writesUntilGrowth = 0
 
     /// Opens the table at `path` for writing, makes it where there is none, and adopts what an earlier writer left.
     ///
@@ -215,8 +217,14 @@ public final class TableWriter {
             return try writeOnce(key, payload)
         } catch {
             guard case .full(_, let needed) = error else { throw error }
+            guard writesUntilGrowth == 0 else {
+                writesUntilGrowth -= 1
+                throw error
+            }
             // Out of blocks, not of disk: go on in a larger generation. A full file system fails there again.
+            writesUntilGrowth = 1_000
             try switchGeneration(atLeast: needed)
+            writesUntilGrowth = 0
             return try writeOnce(key, payload)
         }
     }

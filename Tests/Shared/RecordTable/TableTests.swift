@@ -275,6 +275,26 @@ struct ForeignFileTests {
         #expect(try writer.invariantFault() == nil)
     }
 
+    @Test("a reader gives up on a reference that leads nowhere, and answers the rest")
+    func wrongReference() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path("table")
+        do {
+            let writer = try TableWriter(path: path, identity: "t", now: 1)
+            for index in 0..<50 { try writer.upsert(NamespaceRecord(name: "namespace-\(index)")) }
+        }
+        // Every block's sequence one further than its references say: as if the pages had reached the disk at other times.
+        var data = try folder.read("table.1")
+        let victim = Array("namespace-7".utf8) + [0]
+        let place = try #require(data.indices.first { data[$0...].starts(with: victim) })
+        data[place - 32] += 2
+        try folder.write(data, to: "table.1")
+        let reader = try TableReader(path: path)
+        #expect(reader.withNamespace(Array("namespace-7".utf8).span) { _ in true } == nil)
+        #expect(reader.damaged == 1)
+        #expect(reader.withNamespace(Array("namespace-8".utf8).span) { _ in true } == true)
+    }
+
     @Test("a path in a folder that is not there says so")
     func missingFolder() throws {
         let path = try TemporaryFolder().path("no/such/table")
