@@ -132,11 +132,16 @@ final class FrontendControl: Sendable {
                 try? await gracefulShutdown()
                 await self.drain()
             }
-            var left = self.options.threads
-            for await _ in self.running {
-                left -= 1
-                if left == 0 { break }
+            // In a task of its own, which a cancellation does not reach: whoever waits for this function to return counts on
+            // the sockets being closed, or the kernel would go on handing them their share of a shared port's queries.
+            let workers = Task { [running, threads = options.threads] in
+                var left = threads
+                for await _ in running {
+                    left -= 1
+                    if left == 0 { break }
+                }
             }
+            await workers.value
             group.cancelAll()
         }
         for task in state.withLock({ $0.endpoints }) { task.cancel() }

@@ -194,7 +194,11 @@ final class Worker {
         case .install(let plan, let open): install(plan, open)
         case .drain:
             isDraining = true
-            for listener in listeners { close(listener) }
+            for listener in listeners {
+                // What has arrived goes with the socket otherwise, and another frontend on the port cannot answer it.
+                serveDatagrams(of: listener)
+                close(listener)
+            }
             listeners = []
             drainConnections()
         }

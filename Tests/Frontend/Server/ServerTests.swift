@@ -319,7 +319,10 @@ struct ServerTests {
         }
         let fixed = Self.hosts.replacing(":0 {", with: ":\(address.port) {")
         try await frontend.rewrite(fixed.replacing("192.0.2.2 one", with: "192.0.2.9 one"))
-        #expect(try await answer() == ["one.example.org. 60 IN A 192.0.2.1", "one.example.org. 60 IN A 192.0.2.9"])
+        // The worker takes the new plan up when it has answered what it is at.
+        try await eventually("the reload is in force") {
+            try await answer() == ["one.example.org. 60 IN A 192.0.2.1", "one.example.org. 60 IN A 192.0.2.9"]
+        }
         try await frontend.rewrite(fixed + "\nbroken {")
         #expect(try await answer() == ["one.example.org. 60 IN A 192.0.2.1", "one.example.org. 60 IN A 192.0.2.9"])
         let metrics = String(decoding: frontend.control.metrics.render(), as: UTF8.self)

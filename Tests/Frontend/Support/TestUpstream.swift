@@ -38,12 +38,22 @@ final class TestUpstream: Sendable {
     init(_ zone: String, behaviour: Behaviour = .answers, port: UInt16 = 0) throws {
         records = try zone.split(separator: "\n").map { try Self.record(String($0)) }
         self.behaviour = Mutex(behaviour)
-        datagrams = try Socket.listening(.datagram, on: SocketAddress(address: .v4(0x7F00_0001), port: port))
-        address = SocketAddress(address: .v4(0x7F00_0001), port: try Socket.boundPort(datagrams))
-        streams = try Socket.listening(.stream, on: address)
+        (datagrams, streams, address) = try Self.listen(port)
         waker = try Waker()
         try WorkerThread.start(name: "upstream") { [self] in try? self.serve() }
     }
+
+    /// One port for both transports: a port that the kernel chose for datagrams may be taken for streams, so a few are tried.
+    private static func listen(_ port: UInt16) throws -> (Descriptor, Descriptor, SocketAddress) {
+        for _ in 0..<(port == 0 ? 50 : 1) {
+            let datagrams = try Socket.listening(.datagram, on: SocketAddress(address: .v4(0x7F00_0001), port: port))
+            let address = SocketAddress(address: .v4(0x7F00_0001), port: try Socket.boundPort(datagrams))
+            if let streams = try? Socket.listening(.stream, on: address) { return (datagrams, streams, address) }
+        }
+        throw NoPort()
+    }
+
+    struct NoPort: Error {}
 
     var questions: [String] { seen.withLock { $0 } }
 
