@@ -42,20 +42,6 @@ struct CollectorHealth: Sendable {
     }
 }
 
-/// Runs something that ends by cancellation as a service that ends by graceful shutdown.
-struct CancellableService: ServiceLifecycle.Service {
-    let body: @Sendable () async throws -> Void
-
-    init(_ body: @escaping @Sendable () async throws -> Void) {
-        self.body = body
-    }
-
-    func run() async throws {
-        let body = body
-        try await cancelWhenGracefulShutdown { try await body() }
-    }
-}
-
 /// The port in use, known once the server listens.
 final class PortBox: Sendable {
     private let number: Atomic<Int>

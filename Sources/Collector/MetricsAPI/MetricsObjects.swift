@@ -1,4 +1,4 @@
-import FoundationEssentials
+import Kubernetes
 import ProcessRuntime
 
 /// What one container or node uses.
@@ -217,6 +217,6 @@ struct MetricsDocument: Sendable {
 
     /// RFC 3339 with whole seconds.
     static func time(_ seconds: Int64) -> String {
-        Date(timeIntervalSince1970: Double(seconds)).formatted(.iso8601)
+        Timestamp(seconds: seconds).text() ?? ""
     }
 }

@@ -17,7 +17,8 @@ public enum DeltaJSON {
         writer.field("sequence", raw: "\(delta.sequence)")
         // 64 bits do not fit a JavaScript number.
         writer.field("streamID", hexadecimal(delta.streamID))
-        writer.field("commitTime", RFC3339.text(nanoseconds: delta.commitTime))
+        // Never nil: 64 bits of nanoseconds reach the years 1677 to 2262.
+        writer.field("commitTime", Timestamp(nanosecondsSinceEpoch: delta.commitTime).text(fractionDigits: 9) ?? "")
         do throws(ObjectDecodingError) {
             writer.field("object", json: try json(delta))
         } catch {
@@ -79,39 +80,4 @@ private struct LineWriter {
     }
 
     func end() -> [UInt8] { bytes + [UInt8(ascii: "}")] }
-}
-
-/// Times as RFC 3339 writes them.
-public enum RFC3339 {
-    /// - Parameter nanoseconds: since 1970-01-01 UTC.
-    /// - Returns: `2026-02-03T04:05:06.000000007Z`, always with nine digits.
-    public static func text(nanoseconds: Int64) -> String {
-        let (seconds, fraction) = floored(nanoseconds, by: 1_000_000_000)
-        let (days, time) = floored(seconds, by: 86_400)
-        let date = civil(days: days)
-        return "\(padded(date.year, 4))-\(padded(date.month, 2))-\(padded(date.day, 2))"
-            + "T\(padded(time / 3600, 2)):\(padded(time / 60 % 60, 2)):\(padded(time % 60, 2)).\(padded(fraction, 9))Z"
-    }
-
-    private static func floored(_ value: Int64, by divisor: Int64) -> (Int64, Int64) {
-        let remainder = value % divisor
-        return remainder < 0 ? (value / divisor - 1, remainder + divisor) : (value / divisor, remainder)
-    }
-
-    private static func padded(_ number: Int64, _ width: Int) -> String {
-        let digits = String(number)
-        return String(repeating: "0", count: max(0, width - digits.count)) + digits
-    }
-
-    /// Days since 1970-01-01 as a date of the proleptic Gregorian calendar. Years are taken to begin in March, so that the
-    /// leap day is the last, and repeat every 146,097 days.
-    private static func civil(days: Int64) -> (year: Int64, month: Int64, day: Int64) {
-        let (era, dayOfEra) = floored(days + 719_468, by: 146_097)
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let shifted = (5 * dayOfYear + 2) / 153
-        let month = shifted < 10 ? shifted + 3 : shifted - 9
-        let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-        return (year, month, dayOfYear - (153 * shifted + 2) / 5 + 1)
-    }
 }

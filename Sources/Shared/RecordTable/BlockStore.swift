@@ -8,7 +8,6 @@ import Glibc
 @safe
 final class BlockStore {
     let data: DataFile
-    private let table: String
     private let file: FileDescriptor
     /// For each block size, the places of free blocks (in units of 32 bytes).
     private var free: [[UInt32]]
@@ -17,8 +16,7 @@ final class BlockStore {
     private(set) var liveBytes = 0
     private(set) var recordCount = 0
 
-    init(table: String, data: DataFile) throws(TableError) {
-        self.table = table
+    init(data: DataFile) throws(TableError) {
         self.data = data
         file = try FileDescriptor(opening: data.path, flags: O_RDWR)
         free = Array(repeating: [], count: Layout.blockSizes.count)

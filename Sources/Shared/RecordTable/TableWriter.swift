@@ -54,12 +54,12 @@ public final class TableWriter {
             let data = try DataFile.create(
                 table: path, generation: 1, hashSeed: control.hashSeed, bucketCount: sizing.bucketCount,
                 capacity: sizing.capacity)
-            store = try BlockStore(table: path, data: data)
+            store = try BlockStore(data: data)
             control.generation = 1
         } else {
             let data = try DataFile(
                 table: path, generation: control.generation, hashSeed: control.hashSeed, writable: true)
-            store = try BlockStore(table: path, data: data)
+            store = try BlockStore(data: data)
             damagedReferences = try store.adopt()
         }
         TableWriter.removeStrays(of: path, except: control.generation)
@@ -276,7 +276,7 @@ public final class TableWriter {
         }
         let data = try DataFile.create(
             table: path, generation: next, hashSeed: control.hashSeed, bucketCount: bucketCount, capacity: capacity)
-        let larger = try BlockStore(table: path, data: data)
+        let larger = try BlockStore(data: data)
         var failure: TableError?
         store.forEachRecord { key, payload in
             guard failure == nil else { return }

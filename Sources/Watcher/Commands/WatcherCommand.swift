@@ -91,7 +91,7 @@ public struct WatcherCommand: AsyncParsableCommand {
                 "snapshots": "\(publisher.snapshotsEndpoint)", "resources": "\(watched.count)",
             ])
         let services: [any ServiceLifecycle.Service] = [
-            PublisherService(publisher: publisher), Heartbeat(committer: committer),
+            CancellableService { try await publisher.run() }, Heartbeat(committer: committer),
             HTTPEndpoints(address: http, routes: WatcherHealth(metrics: metrics).routes, logger: logger),
             Watch(client: client, resources: watched, committer: committer, metrics: metrics, logger: logger),
         ]
@@ -159,14 +159,6 @@ struct Watch: ServiceLifecycle.Service {
                 }
             }
         }
-    }
-}
-
-struct PublisherService: ServiceLifecycle.Service {
-    let publisher: Publisher
-
-    func run() async throws {
-        try await cancelWhenGracefulShutdown { try await publisher.run() }
     }
 }
 

@@ -34,23 +34,27 @@ final class Committer: ReflectorSink {
     }
 
     func upsert(_ object: WatchedObject) async {
-        do {
-            try table.withLock { try $0.upsert(object) }
-        } catch {
-            notWritten(object, error)
-        }
+        writeTable(object) { try $0.upsert(object) }
         publisher.upsert(object)
-        reached(object)
     }
 
     func delete(_ object: WatchedObject) async {
+        writeTable(object) { try $0.delete(object) }
+        publisher.delete(object)
+    }
+
+    /// Changes the table if it holds the object's resource, and notes how far the resource has got, under one lock.
+    private func writeTable(_ object: WatchedObject, _ change: (inout TableKeeper) throws -> Void) {
+        guard TableKeeper.holds(object.resource) else { return }
+        let time = wallTime
         do {
-            try table.withLock { try $0.delete(object) }
+            try table.withLock { table in
+                defer { table.reached(object.resource, resourceVersion: object.identity.resourceVersion, now: time) }
+                try change(&table)
+            }
         } catch {
             notWritten(object, error)
         }
-        publisher.delete(object)
-        reached(object)
     }
 
     func listEnded(_ resource: Resource, resourceVersion: String) async {
@@ -81,11 +85,6 @@ final class Committer: ReflectorSink {
         logger.warning(
             "skipped an object that cannot be decoded; further ones of this resource are only counted",
             metadata: ["resource": "\(resource)", "reason": "\(reason)"])
-    }
-
-    private func reached(_ object: WatchedObject) {
-        let time = wallTime
-        table.withLock { $0.reached(object.resource, resourceVersion: object.identity.resourceVersion, now: time) }
     }
 
     private func notWritten(_ object: WatchedObject, _ error: any Error) {

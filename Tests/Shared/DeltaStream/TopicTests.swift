@@ -56,10 +56,10 @@ struct TopicTests {
 
     @Test("times are written as RFC 3339, before 1970 and in leap years too")
     func times() {
-        #expect(RFC3339.text(nanoseconds: 0) == "1970-01-01T00:00:00.000000000Z")
-        #expect(RFC3339.text(nanoseconds: -1) == "1969-12-31T23:59:59.999999999Z")
-        #expect(RFC3339.text(nanoseconds: 951_782_400_000_000_000) == "2000-02-29T00:00:00.000000000Z")
-        #expect(RFC3339.text(nanoseconds: 1_767_225_599_123_456_789) == "2025-12-31T23:59:59.123456789Z")
+        #expect(Timestamp(nanosecondsSinceEpoch: 0).text(fractionDigits: 9) == "1970-01-01T00:00:00.000000000Z")
+        #expect(Timestamp(nanosecondsSinceEpoch: -1).text(fractionDigits: 9) == "1969-12-31T23:59:59.999999999Z")
+        #expect(Timestamp(nanosecondsSinceEpoch: 951_782_400_000_000_000).text(fractionDigits: 9) == "2000-02-29T00:00:00.000000000Z")
+        #expect(Timestamp(nanosecondsSinceEpoch: 1_767_225_599_123_456_789).text(fractionDigits: 9) == "2025-12-31T23:59:59.123456789Z")
     }
 
     @Test("a delta is one line of JSON")

@@ -43,7 +43,8 @@ struct HostsMap: Sendable {
             index = known
         } else {
             let start = names.count
-            for i in 0..<name.length { names.append(name.storage[i]) }
+            let octets = name.storage.span
+            for i in 0..<name.length { names.append(octets[i]) }
             index = entries.count
             entries.append(Entry(name: start..<names.count))
             if entries.count * 2 > slots.count { grow() } else { place(index) }
@@ -74,7 +75,8 @@ struct HostsMap: Sendable {
     private func find(_ name: borrowing DNSName) -> Int? {
         if entries.isEmpty { return nil }
         var hash = Self.seed
-        for i in 0..<name.length { hash = (hash ^ UInt64(name.storage[i])) &* Self.prime }
+        let octets = name.storage.span
+        for i in 0..<name.length { hash = (hash ^ UInt64(octets[i])) &* Self.prime }
         var slot = Int(truncatingIfNeeded: hash >> 20) & (slots.count - 1)
         while slots[slot] >= 0 {
             let range = entries[Int(slots[slot])].name
@@ -86,7 +88,8 @@ struct HostsMap: Sendable {
 
     private func isName(at range: Range<Int>, _ name: borrowing DNSName) -> Bool {
         guard range.count == name.length else { return false }
-        for i in 0..<name.length where names[range.lowerBound + i] != name.storage[i] { return false }
+        let octets = name.storage.span
+        for i in 0..<name.length where names[range.lowerBound + i] != octets[i] { return false }
         return true
     }
 

@@ -9,6 +9,13 @@ public struct Timestamp: Hashable, Sendable, Comparable {
         self.nanoseconds = nanoseconds
     }
 
+    public init(nanosecondsSinceEpoch nanoseconds: Int64) {
+        let billion: Int64 = 1_000_000_000
+        let rest = nanoseconds % billion
+        seconds = rest < 0 ? nanoseconds / billion - 1 : nanoseconds / billion
+        self.nanoseconds = Int32(rest < 0 ? rest + billion : rest)
+    }
+
     public static func < (left: Timestamp, right: Timestamp) -> Bool {
         (left.seconds, left.nanoseconds) < (right.seconds, right.nanoseconds)
     }
