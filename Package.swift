@@ -148,6 +148,24 @@ let package = Package(
             .executableTarget(
                 name: "table-probe", dependencies: ["RecordTable", "Names"], path: "Tests/TableProbe",
                 swiftSettings: strict),
+            // One process of those that attack the delta stream in tests.
+            .executableTarget(
+                name: "stream-probe", dependencies: ["DeltaStream", "Kubernetes", "Names", argumentParser, logging],
+                path: "Tests/StreamProbe", swiftSettings: strict),
+            // What `make bench` runs for the record table and for the delta stream, each beside its floor.
+            .executableTarget(
+                name: "table-bench", dependencies: ["RecordTable", "Names"], path: "Tests/Benchmarks/Table",
+                swiftSettings: strict),
+            .executableTarget(
+                name: "stream-bench",
+                dependencies: ["CZeroMQ", "DeltaStream", "Kubernetes", "Names", argumentParser, logging],
+                path: "Tests/Benchmarks/Stream", swiftSettings: strict),
+            // The properties that fuzzing attacks; `make fuzz` links them with libFuzzer, FuzzTests replays their corpora.
+            .target(
+                name: "FuzzTargets",
+                dependencies: ["Names", "RecordTable", "Kubernetes", "DeltaStream", "Frontend", "Collector", logging],
+                path: "Tests/Fuzz/Targets", swiftSettings: strict),
+            tests("FuzzTests", path: "Fuzz/Replay", ["FuzzTargets"]),
             .target(name: "TestSupport", dependencies: ["Names"], path: "Tests/Support", swiftSettings: strict),
             tests("NamesTests", path: "Shared/Names", ["Names"]),
             tests(
@@ -164,11 +182,15 @@ let package = Package(
                     .product(name: "SwiftASN1", package: "swift-asn1"),
                 ]),
             tests(
-                "DeltaStreamTests", path: "Shared/DeltaStream", ["DeltaStream", "Kubernetes", "CZeroMQ", logging],
+                "DeltaStreamTests", path: "Shared/DeltaStream",
+                ["DeltaStream", "Kubernetes", "CZeroMQ", "stream-probe", logging],
                 exclude: ["python"]),
             tests(
                 "WatcherTests", path: "Watcher",
-                ["Watcher", "RecordTable", "DeltaStream", "Kubernetes", "Names"]),
+                [
+                    "Watcher", "RecordTable", "DeltaStream", "Kubernetes", "Names", "ClusterSimulator", "ProcessRuntime",
+                    "mizzen-watcher", "mizzen-frontend", "cluster-simulator", logging, lifecycle,
+                ]),
             tests("FrontendTests", path: "Frontend", ["Frontend", "RecordTable", "Names", "ProcessRuntime", logging]),
             tests(
                 "CollectorTests", path: "Collector",
@@ -195,3 +217,10 @@ let package = Package(
                 ["mizzen-watcher", "mizzen-frontend", "mizzen-collector", "mizzen-exporter", "cluster-simulator"]),
         ]
 )
+
+// libFuzzer brings its own main, so this exists only in builds that link it (scripts/fuzz).
+if Context.environment["MIZZEN_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "mizzen-fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Main", swiftSettings: strict))
+}
