@@ -27,6 +27,12 @@ public struct CollectorCommand: AsyncParsableCommand {
     @Flag(help: "Let tcp:// endpoints reach beyond this host, unencrypted: whoever connects reads everything.")
     var allowPlainTcp = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Directory with the keys that encrypt tcp:// endpoints and say who may connect ('mizzen-watcher keys' makes them).",
+            valueName: "directory"))
+    var streamKeys: String?
+
     @Option(help: "Name of this collector in its samples. Default: the host's name and the process id.")
     var collectorName: String?
 

@@ -217,7 +217,7 @@ private struct CollectorStreams {
         _ command: CollectorCommand, _ catalog: ClusterCatalog, _ store: UsageStore, _ logger: Logger
     ) throws(ProcessError) {
         do throws(DeltaStreamError) {
-            let transport = Transport(allowPlainTCP: command.allowPlainTcp)
+            let transport = try Transport(allowPlainTCP: command.allowPlainTcp, keys: command.streamKeys)
             var publishing = SamplePublisher.Options()
             publishing.transport = transport
             var subscribing = Subscriber.Options()

@@ -12,9 +12,11 @@ struct DeltaFollower: Service {
         _ streams: StreamOptions, _ configuration: ExporterConfiguration, feed: ObjectFeed, logger: Logger
     ) throws(ProcessError) {
         do {
+            var options = Subscriber.Options()
+            options.transport = try streams.transport()
             subscriber = try Subscriber(
                 deltas: streams.deltas, snapshots: streams.snapshots, filter: configuration.topics, consumer: feed,
-                logger: logger)
+                options: options, logger: logger)
         } catch {
             throw ProcessError(
                 code: ExitStatus.usage, message: "expected ZeroMQ endpoints such as \(DefaultPaths.deltas)",
@@ -41,7 +43,7 @@ struct SampleFollower: Service {
             return
         }
         do {
-            subscriber = try SampleSubscriber(endpoints: endpoints, logger: logger) { feed.take($0) }
+            subscriber = try SampleSubscriber(endpoints: endpoints, transport: streams.transport(), logger: logger) { feed.take($0) }
         } catch {
             throw ProcessError(
                 code: ExitStatus.usage, message: "expected ZeroMQ endpoints such as \(DefaultPaths.samples)",

@@ -4,9 +4,18 @@ import Glibc
 public struct Transport: Hashable, Sendable {
     /// Lets `tcp://` reach beyond loopback without encryption or authentication: whoever can connect reads everything.
     public var allowPlainTCP: Bool
+    /// With keys every `tcp://` endpoint is encrypted, and only who is known may connect (CURVE).
+    public var keys: StreamKeys?
 
-    public init(allowPlainTCP: Bool = false) {
+    public init(allowPlainTCP: Bool = false, keys: StreamKeys? = nil) {
         self.allowPlainTCP = allowPlainTCP
+        self.keys = keys
+    }
+
+    /// - Parameter keys: the directory with this process's keys; nil: none.
+    public init(allowPlainTCP: Bool, keys directory: String?) throws(DeltaStreamError) {
+        self.allowPlainTCP = allowPlainTCP
+        keys = if let directory { try StreamKeys(directory: directory) } else { nil }
     }
 }
 
@@ -19,12 +28,22 @@ struct Endpoint: Hashable, Sendable {
 
     let text: String
     let kind: Kind
+    /// What secures it: nil for ipc, and for plain tcp.
+    let keys: StreamKeys?
+
+    var isTCP: Bool {
+        switch kind {
+        case .tcp: true
+        case .ipc: false
+        }
+    }
 
     /// What `sockaddr_un` holds, without its NUL.
     private static let longestPath = 107
 
     init(_ text: String, transport: Transport) throws(DeltaStreamError) {
         self.text = text
+        keys = text.hasPrefix("tcp://") ? transport.keys : nil
         if text.hasPrefix("ipc://") {
             let path = String(text.dropFirst(6))
             guard !path.isEmpty, !path.hasPrefix("@"), !path.hasPrefix("*") else {
@@ -45,10 +64,11 @@ struct Endpoint: Hashable, Sendable {
                 throw DeltaStreamError("a tcp endpoint is written tcp://HOST:PORT", place: text)
             }
             kind = .tcp(host: host, port: port)
-            guard transport.allowPlainTCP || Self.isLoopback(host) else {
+            guard transport.keys != nil || transport.allowPlainTCP || Self.isLoopback(host) else {
                 throw DeltaStreamError(
-                    "plain tcp beyond loopback is refused, as anybody there could read the cluster's objects; use ipc:// or "
-                        + "a loopback address, or allow it by name (allow-plain-tcp)", place: text)
+                    "plain tcp beyond loopback is refused, as anybody there could read the cluster's objects; give it keys "
+                        + "('mizzen-watcher keys' makes them, --stream-keys takes them), use ipc:// or a loopback address, "
+                        + "or allow it by name (--allow-plain-tcp)", place: text)
             }
         } else {
             throw DeltaStreamError("an endpoint is written ipc://PATH or tcp://HOST:PORT", place: text)

@@ -27,6 +27,7 @@ public final class Publisher: Sendable {
 
     private let outlet: Mutex<Outlet>
     private let snapshots: Mutex<SnapshotServer>
+    private let authenticator: Authenticator?
     private let signal: WakeSignal
     private let options: Options
     private let logger: Logger
@@ -46,14 +47,18 @@ public final class Publisher: Sendable {
         let snapshotsAt = try Endpoint(snapshots, transport: options.transport)
         let locks = try Self.claim([deltasAt, snapshotsAt])
         let context = try ZeroMQContext(keeping: locks)
+        authenticator = try (deltasAt.keys ?? snapshotsAt.keys).map { keys throws(DeltaStreamError) in
+            try Authenticator(keys, in: context, logger: logger)
+        }
         let publish = try ZeroMQSocket(.publish, in: context)
         publish.set(ZMQ_SNDHWM, options.sendHighWaterMark)
-        publish.adapt(to: deltasAt)
+        try publish.adapt(to: deltasAt, as: .publisher)
+        let handshakes = try HandshakeMonitor(publish, of: deltasAt, as: .publisher, logger: logger)
         try publish.bind(deltas, as: "watcher")
         try deltasAt.restrictToOwner()
         let router = try ZeroMQSocket(.router, in: context)
         router.set(ZMQ_SNDHWM, options.snapshotHighWaterMark)
-        router.adapt(to: snapshotsAt)
+        try router.adapt(to: snapshotsAt, as: .publisher)
         router.set(ZMQ_RCVHWM, 64 as Int32)
         router.set(ZMQ_MAXMSGSIZE, SnapshotServer.longestRequest)
         // A client that comes back under its old name gets its answers, not the connection it left behind.
@@ -65,7 +70,7 @@ public final class Publisher: Sendable {
         signal = try WakeSignal()
         self.options = options
         self.logger = logger
-        outlet = Mutex(Outlet(store: store, socket: publish, now: now))
+        outlet = Mutex(Outlet(store: store, socket: publish, handshakes: handshakes, now: now))
         self.snapshots = Mutex(SnapshotServer(socket: router, answerBytes: options.snapshotBytes))
     }
 
@@ -160,6 +165,7 @@ public final class Publisher: Sendable {
             let now = MonotonicClock.nanoseconds()
             if now >= nextHeartbeat {
                 sendHeartbeats()
+                outlet.withLock { _ = $0.handshakes?.report() }
                 nextHeartbeat = max(nextHeartbeat + interval, now + interval / 2)
             }
             let milliseconds = Int(clamping: max(0, nextHeartbeat - now) / 1_000_000 + 1)
@@ -199,15 +205,20 @@ struct Outlet: ~Copyable {
     var statistics = PublisherStatistics()
     let now: @Sendable () -> Int64
     private let socket: ZeroMQSocket
+    var handshakes: HandshakeMonitor?
     private var encoder = EnvelopeEncoder()
     private var topic = ZeroMQFrame()
     private var body = ZeroMQFrame()
     /// Topics of one resource differ in bucket and namespace only.
     private var names: [Resource: String] = [:]
 
-    init(store: consuming StreamStore, socket: consuming ZeroMQSocket, now: @escaping @Sendable () -> Int64) {
+    init(
+        store: consuming StreamStore, socket: consuming ZeroMQSocket, handshakes: consuming HandshakeMonitor?,
+        now: @escaping @Sendable () -> Int64
+    ) {
         self.store = store
         self.socket = socket
+        self.handshakes = handshakes
         self.now = now
     }
 

@@ -17,13 +17,17 @@ public final class SamplePublisher: Sendable {
 
     private struct Outlet: ~Copyable {
         let socket: ZeroMQSocket
+        var handshakes: HandshakeMonitor?
         var topic = ZeroMQFrame()
         var body = ZeroMQFrame()
         /// Packed, oldest first, by node.
         var recent: [String: [[UInt8]]] = [:]
         var published: UInt64 = 0
 
-        init(socket: consuming ZeroMQSocket) { self.socket = socket }
+        init(socket: consuming ZeroMQSocket, handshakes: consuming HandshakeMonitor?) {
+            self.socket = socket
+            self.handshakes = handshakes
+        }
 
         mutating func send(_ topic: String) {
             self.topic.fill(topic.utf8)
@@ -51,6 +55,7 @@ public final class SamplePublisher: Sendable {
     private let outlet: Mutex<Outlet>
     private let signal: WakeSignal
     private let descriptor: Int32
+    private let authenticator: Authenticator?
     /// Where the socket is bound; a port given as `*` has become a number.
     public let endpoint: String
 
@@ -58,16 +63,20 @@ public final class SamplePublisher: Sendable {
         let parsed = try Endpoint(endpoint, transport: options.transport)
         let lock = try parsed.claim(as: "collector")
         let context = try ZeroMQContext(keeping: lock.map { [$0] } ?? [])
+        authenticator = try parsed.keys.map { keys throws(DeltaStreamError) in
+            try Authenticator(keys, in: context, logger: logger)
+        }
         let socket = try ZeroMQSocket(.publishSeeingSubscriptions, in: context)
         socket.set(ZMQ_SNDHWM, options.sendHighWaterMark)
         socket.set(ZMQ_XPUB_VERBOSE, 1 as Int32)
-        socket.adapt(to: parsed)
+        try socket.adapt(to: parsed, as: .publisher)
+        let handshakes = try HandshakeMonitor(socket, of: parsed, as: .publisher, logger: logger)
         try socket.bind(endpoint, as: "collector")
         try parsed.restrictToOwner()
         self.endpoint = socket.lastEndpoint
         descriptor = socket.descriptor
         signal = try WakeSignal()
-        outlet = Mutex(Outlet(socket: socket))
+        outlet = Mutex(Outlet(socket: socket, handshakes: handshakes))
         logger.debug("publishing samples", metadata: ["endpoint": "\(self.endpoint)"])
     }
 
@@ -95,6 +104,7 @@ public final class SamplePublisher: Sendable {
         try await OwnThread.run(signal: signal) { [self] in
             while true {
                 outlet.withLock { $0.replay() }
+                outlet.withLock { _ = $0.handshakes?.report() }
                 // The descriptor only hints that something happened in the socket; a hint that was consumed by a
                 // `publish` in between is made up for by looking again soon.
                 if signal.wait(or: descriptor, milliseconds: 100) { return }

@@ -49,15 +49,20 @@ public final class SampleSubscriber: Sendable {
             let socket = try ZeroMQSocket(.subscribe, in: context)
             socket.set(ZMQ_MAXMSGSIZE, SnapshotLink.longestFrame)
             for node in nodes ?? [""] { socket.subscribe(NodeSample.topicPrefix + node) }
+            // One socket has one identity: all endpoints over tcp share the keys.
             for endpoint in endpoints {
-                socket.adapt(to: endpoint)
+                try socket.adapt(to: endpoint, as: .subscriber)
                 try socket.connect(endpoint.text)
             }
-            receive(socket)
+            var handshakes: HandshakeMonitor?
+            if let tcp = endpoints.first(where: { $0.isTCP }) {
+                handshakes = try HandshakeMonitor(socket, of: tcp, as: .subscriber, logger: logger)
+            }
+            receive(socket, &handshakes)
         }
     }
 
-    private func receive(_ socket: borrowing ZeroMQSocket) {
+    private func receive(_ socket: borrowing ZeroMQSocket, _ handshakes: inout HandshakeMonitor?) {
         var topic = ZeroMQFrame()
         var body = ZeroMQFrame()
         var seen: [Source: [Int64]] = [:]
@@ -76,7 +81,19 @@ public final class SampleSubscriber: Sendable {
                     hasComplained = true
                 }
             }
+            if handshakes?.report() == true { reconnect(socket) }
             if socket.wait(signal: signal, milliseconds: 1000).wake { return }
+        }
+    }
+
+    /// After a refusal. Collectors that did not refuse are connected again too, and repeat their last samples then.
+    private func reconnect(_ socket: borrowing ZeroMQSocket) {
+        for endpoint in endpoints where endpoint.isTCP {
+            do throws(DeltaStreamError) {
+                try socket.reconnect(endpoint.text)
+            } catch {
+                logger.error("cannot connect again", metadata: ["error": "\(error)"])
+            }
         }
     }
 

@@ -27,7 +27,7 @@ struct SnapshotLink: ~Copyable {
     ) throws(DeltaStreamError) -> ZeroMQSocket {
         let socket = try ZeroMQSocket(.dealer, in: context)
         socket.set(ZMQ_MAXMSGSIZE, longestFrame)
-        socket.adapt(to: endpoint)
+        try socket.adapt(to: endpoint, as: .subscriber)
         try socket.connect(endpoint.text)
         return socket
     }

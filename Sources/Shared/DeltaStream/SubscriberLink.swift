@@ -12,6 +12,10 @@ struct SubscriberLink: ~Copyable {
     private let context: ZeroMQContext
     private let subscription: ZeroMQSocket
     private var requests: SnapshotLink
+    private let deltas: Endpoint
+    private var handshakes: HandshakeMonitor?
+    /// When to connect again after a refusal; monotonic nanoseconds.
+    private var reconnectAt: Int64?
     private let logger: Logger
     private var decoder: EnvelopeDecoder
     private var topic: ZeroMQFrame
@@ -27,12 +31,14 @@ struct SubscriberLink: ~Copyable {
         let subscription = try ZeroMQSocket(.subscribe, in: context)
         subscription.set(ZMQ_RCVHWM, options.receiveHighWaterMark)
         subscription.set(ZMQ_MAXMSGSIZE, SnapshotLink.longestFrame)
-        subscription.adapt(to: deltas)
+        try subscription.adapt(to: deltas, as: .subscriber)
         // Before connecting: the publisher then has them all before it sends anything.
         for prefix in interests.flatMap(\.subscriptions) { subscription.subscribe(prefix) }
+        handshakes = try HandshakeMonitor(subscription, of: deltas, as: .subscriber, logger: logger)
         try subscription.connect(deltas.text)
         let resources = interests.map(\.resource)
         requests = try SnapshotLink(snapshots, in: context, resources: resources)
+        self.deltas = deltas
         self.context = context
         self.subscription = subscription
         self.logger = logger
@@ -69,6 +75,7 @@ struct SubscriberLink: ~Copyable {
     /// must not be sent later than deltas are read which it is to include.
     /// - Returns: whether nothing is left unread.
     mutating func drain(_ handle: (Received) -> [SubscriberStateMachine.Action]) -> Bool {
+        reconnectAfterRefusal()
         while let answer = requests.receive() {
             switch answer {
             case .success(let answer): perform(handle(.success(.answer(answer))))
@@ -80,6 +87,19 @@ struct SubscriberLink: ~Copyable {
             perform(handle(event))
         }
         return false
+    }
+
+    /// At most once a second, however often the other side refuses.
+    private mutating func reconnectAfterRefusal() {
+        if handshakes?.report() == true, reconnectAt == nil { reconnectAt = MonotonicClock.nanoseconds() + 1_000_000_000 }
+        guard let at = reconnectAt, MonotonicClock.nanoseconds() >= at else { return }
+        reconnectAt = nil
+        do throws(DeltaStreamError) {
+            try subscription.reconnect(deltas.text)
+            try requests.reconnect(in: context)
+        } catch {
+            logger.error("cannot connect again", metadata: ["error": "\(error)"])
+        }
     }
 
     // MARK: Deltas
@@ -133,7 +153,7 @@ struct SubscriberLink: ~Copyable {
 
 extension ZeroMQSocket {
     /// To be called before binding or connecting.
-    func adapt(to endpoint: Endpoint) {
+    func adapt(to endpoint: Endpoint, as side: HandshakeMonitor.Side) throws(DeltaStreamError) {
         set(ZMQ_RECONNECT_IVL, 50 as Int32)
         set(ZMQ_RECONNECT_IVL_MAX, 2000 as Int32)
         guard case .tcp(let host, _) = endpoint.kind else { return }
@@ -146,6 +166,18 @@ extension ZeroMQSocket {
         set(ZMQ_HEARTBEAT_IVL, 5000 as Int32)
         set(ZMQ_HEARTBEAT_TIMEOUT, 15000 as Int32)
         set(ZMQ_TCP_KEEPALIVE, 1 as Int32)
+        guard let keys = endpoint.keys else { return }
+        switch side {
+        case .publisher:
+            set(ZMQ_CURVE_SERVER, 1 as Int32)
+            set(ZMQ_CURVE_SECRETKEY, try keys.requireServer().secretKey)
+            set(ZMQ_ZAP_DOMAIN, "mizzen")
+        case .subscriber:
+            let (own, publisher) = try keys.requireClient()
+            set(ZMQ_CURVE_SERVERKEY, publisher)
+            set(ZMQ_CURVE_PUBLICKEY, own.publicKey)
+            set(ZMQ_CURVE_SECRETKEY, own.secretKey)
+        }
     }
 }
 

@@ -12,6 +12,44 @@ enum ZeroMQ {
         unsafe String(cString: zmq_strerror(number))
     }
 
+    // Keys have 40 characters of Z85, which stand for 32 bytes.
+
+    static func newKeyPair() -> StreamKeys.Pair {
+        var publicKey = [CChar](repeating: 0, count: 41)
+        var secretKey = publicKey
+        // Safe: libzmq writes 40 characters and a NUL to each. It fails only where it was built without CURVE.
+        let result = unsafe zmq_curve_keypair(&publicKey, &secretKey)
+        precondition(result == 0, "this libzmq has no CURVE; install one that was built with libsodium")
+        return StreamKeys.Pair(publicKey: text(publicKey), secretKey: text(secretKey))
+    }
+
+    /// - Returns: nil for what is not a key.
+    static func publicKey(ofSecret secret: String) -> String? {
+        guard isKey(secret) else { return nil }
+        var key = [CChar](repeating: 0, count: 41)
+        // Safe: the secret has 40 characters; libzmq writes 40 and a NUL.
+        return unsafe zmq_curve_public(&key, secret) == 0 ? text(key) : nil
+    }
+
+    static func isKey(_ text: String) -> Bool {
+        guard text.utf8.count == 40 else { return false }
+        var bytes = [UInt8](repeating: 0, count: 32)
+        // Safe: 40 characters stand for 32 bytes.
+        return unsafe zmq_z85_decode(&bytes, text) != nil
+    }
+
+    /// - Returns: nil unless there are 32 bytes.
+    static func text(ofKey key: [UInt8]) -> String? {
+        guard key.count == 32 else { return nil }
+        var characters = [CChar](repeating: 0, count: 41)
+        // Safe: 32 bytes become 40 characters and a NUL.
+        return unsafe zmq_z85_encode(&characters, key, 32) != nil ? text(characters) : nil
+    }
+
+    private static func text(_ characters: [CChar]) -> String {
+        String(decoding: characters.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
     /// Retries what a signal interrupted; -1 with errno for other failures.
     fileprivate static func retrying(_ call: () -> Int32) -> Int32 {
         while true {
@@ -92,7 +130,7 @@ enum ZeroMQ {
 }
 
 @safe struct ZeroMQSocket: ~Copyable {
-    enum Kind { case publish, publishSeeingSubscriptions, subscribe, router, dealer }
+    enum Kind { case publish, publishSeeingSubscriptions, subscribe, router, dealer, reply, pair }
 
     private let context: ZeroMQContext
     fileprivate let handle: UnsafeMutableRawPointer
@@ -105,6 +143,8 @@ enum ZeroMQ {
             case .subscribe: ZMQ_SUB
             case .router: ZMQ_ROUTER
             case .dealer: ZMQ_DEALER
+            case .reply: ZMQ_REP
+            case .pair: ZMQ_PAIR
             }
         // Safe: the context is alive, this object holds it.
         guard let handle = unsafe zmq_socket(context.handle, number) else {
@@ -133,6 +173,13 @@ enum ZeroMQ {
         assert(result == 0, "socket option \(option) = \(value) refused")
     }
 
+    /// Sets an option that is a text.
+    func set(_ option: Int32, _ value: String) {
+        // Safe: Swift hands over a NUL-terminated copy, which libzmq copies.
+        let result = unsafe zmq_setsockopt(handle, option, value, value.utf8.count)
+        assert(result == 0, "socket option \(option) refused")
+    }
+
     func subscribe(_ prefix: String) {
         var prefix = prefix
         // Safe: libzmq copies the bytes.
@@ -157,6 +204,13 @@ enum ZeroMQ {
         }
     }
 
+    /// Gives the connection up, whatever state it is in, and makes it anew.
+    func reconnect(_ endpoint: String) throws(DeltaStreamError) {
+        // Safe: Swift hands over a NUL-terminated copy. It fails where libzmq gave the endpoint up itself.
+        _ = unsafe zmq_disconnect(handle, endpoint)
+        try connect(endpoint)
+    }
+
     /// Where the socket is bound, with the port that a `*` became.
     var lastEndpoint: String {
         // Safe: libzmq writes at most `size` bytes and ends them with NUL.
@@ -165,6 +219,23 @@ enum ZeroMQ {
             guard unsafe zmq_getsockopt(handle, ZMQ_LAST_ENDPOINT, buffer.baseAddress, &size) == 0 else { return "" }
             return unsafe String(cString: buffer.baseAddress!)
         }
+    }
+
+    /// A socket that receives an event for each handshake of this one that fails.
+    ///
+    /// It takes any number of them, as libzmq's I/O thread would otherwise wait for whoever reads it.
+    func handshakeFailures() throws(DeltaStreamError) -> ZeroMQSocket {
+        let address = "inproc://handshakes-\(UInt64.random(in: .min ... .max))"
+        let failures =
+            ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL
+        // Safe: Swift hands over a NUL-terminated copy.
+        guard unsafe zmq_socket_monitor(handle, address, failures) == 0 else {
+            throw DeltaStreamError("cannot watch a socket's handshakes", place: "libzmq", errorNumber: zmq_errno())
+        }
+        let events = try ZeroMQSocket(.pair, in: context)
+        events.set(ZMQ_RCVHWM, 0 as Int32)
+        try events.connect(address)
+        return events
     }
 
     /// Becomes readable when something may have happened in the socket. Only to be waited for.

@@ -30,6 +30,12 @@ struct TailCommand: AsyncParsableCommand {
     var allowPlainTCP = false
 
     @Option(
+        help: ArgumentHelp(
+            "Directory with the keys that encrypt tcp:// endpoints and say who may connect ('mizzen-watcher keys' makes them).",
+            valueName: "directory"))
+    var streamKeys: String?
+
+    @Option(
         help: ArgumentHelp("How long to wait for a watcher with --once, in seconds.", valueName: "seconds"))
     var timeout = 30
 
@@ -39,11 +45,12 @@ struct TailCommand: AsyncParsableCommand {
         var logger = logging.makeLogger("mizzen-watcher")
         // Progress of the joins is for whoever asks with --log-level debug, not for everybody's terminal.
         if logger.logLevel == .info { logger.logLevel = .warning }
-        let transport = Transport(allowPlainTCP: allowPlainTCP)
+        let transport: Transport
         let catalog: [CatalogEntry]
         do {
+            transport = try Transport(allowPlainTCP: allowPlainTCP, keys: streamKeys)
             catalog = try await Catalog.fetch(
-                snapshots: snapshots, transport: transport, timeout: .seconds(once ? timeout : 1_000_000))
+                snapshots: snapshots, transport: transport, timeout: .seconds(once ? timeout : 1_000_000), logger: logger)
         } catch {
             throw ProcessError(code: ExitStatus.unavailable, message: "\(error)")
         }

@@ -16,7 +16,7 @@ public struct WatcherCommand: AsyncParsableCommand {
             Keeps the record table that mizzen-frontend answers from, and publishes every change to whoever subscribes. \
             Needs get, list and watch on the resources it watches, and nothing else.
             """,
-        subcommands: [TailCommand.self])
+        subcommands: [TailCommand.self, KeysCommand.self])
 
     @Option(help: ArgumentHelp("The kubeconfig that says where the API server is and who asks.", valueName: "file"))
     var kubeconfig: String?
@@ -49,6 +49,12 @@ public struct WatcherCommand: AsyncParsableCommand {
 
     @Flag(help: "Let tcp:// endpoints reach beyond loopback without encryption: anybody there can read the objects.")
     var allowPlainTCP = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Directory with the keys that encrypt tcp:// endpoints and say who may connect ('mizzen-watcher keys' makes them).",
+            valueName: "directory"))
+    var streamKeys: String?
 
     @OptionGroup var logging: LoggingOptions
 
@@ -130,8 +136,8 @@ public struct WatcherCommand: AsyncParsableCommand {
     private func makePublisher(_ logger: Logger) throws(ProcessError) -> Publisher {
         var options = Publisher.Options()
         options.sendHighWaterMark = subscriberQueue
-        options.transport.allowPlainTCP = allowPlainTCP
         do {
+            options.transport = try Transport(allowPlainTCP: allowPlainTCP, keys: streamKeys)
             return try Publisher(
                 deltas: deltas, snapshots: snapshots, store: StreamStore(streamID: UInt64.random(in: 1...UInt64.max)),
                 options: options, logger: logger)

@@ -1,6 +1,7 @@
 import Foundation
 import Kubernetes
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import DeltaStream
@@ -84,6 +85,39 @@ struct PythonSubscriberTests {
             }
         #expect(Set(lines) == Set(wanted))
         #expect(wanted.count > 100)
+    }
+
+    @Test("it reads an encrypted stream with its keys")
+    func encrypted() async throws {
+        let folder = try TemporaryFolder()
+        let keys = folder.path("keys")
+        _ = try StreamKeys.make(in: keys)
+        var options = quickPublisher()
+        options.transport = try Transport(allowPlainTCP: false, keys: keys)
+        let publisher = try Publisher(
+            deltas: "tcp://127.0.0.1:*", snapshots: "tcp://127.0.0.1:*", store: StreamStore(streamID: 9), options: options,
+            logger: quietLogger)
+        for name in ["one", "the-end"] { publisher.upsert(object(name)) }
+        try await with(running: publisher.run) {
+            let output = try await python([
+                "--deltas", publisher.deltasEndpoint, "--snapshots", publisher.snapshotsEndpoint, "--until", "the-end",
+                "--stream-keys", keys,
+            ])
+            #expect(output.split(separator: "\n").count == 2, "\(output)")
+        }
+    }
+
+    private func python(_ arguments: [String]) async throws -> String {
+        let process = Process()
+        let pipe = Pipe()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["python3", Self.script] + arguments
+        process.standardOutput = pipe
+        try process.run()
+        let reading = Task.detached { pipe.fileHandleForReading.readDataToEndOfFile() }
+        try await eventually("it ends") { !process.isRunning }
+        #expect(process.terminationStatus == 0)
+        return String(decoding: await reading.value, as: UTF8.self)
     }
 
     private func pod(_ number: Int, version: Int) -> WatchedObject {

@@ -233,11 +233,11 @@ struct StreamSocketTests {
         let publisher = try begin()
         publisher.markSynced(.nodes, resourceVersion: "3")
         let entries = try await with(running: publisher.run) {
-            try await Catalog.fetch(snapshots: folder.snapshots, timeout: .seconds(30))
+            try await Catalog.fetch(snapshots: folder.snapshots, timeout: .seconds(30), logger: quietLogger)
         }
         #expect(entries.map(\.resource) == [.pods, .nodes] && entries.map(\.synced) == [false, true])
         await #expect(throws: DeltaStreamError.self) {
-            try await Catalog.fetch(snapshots: folder.snapshots, timeout: .milliseconds(10))
+            try await Catalog.fetch(snapshots: folder.snapshots, timeout: .milliseconds(10), logger: quietLogger)
         }
     }
 

@@ -76,6 +76,12 @@ def bucket_of(uid):
     return (value ^ (value >> 8) ^ (value >> 16) ^ (value >> 24)) & 0xFF
 
 
+def key_file(directory, name):
+    with open(f"{directory}/{name}", encoding="ascii") as file:
+        lines = [line.split() for line in file if not line.startswith("#")]
+    return {kind: key.encode() for kind, key in lines}
+
+
 class Subscriber:
     def __init__(self, options):
         self.options = options
@@ -104,14 +110,24 @@ class Subscriber:
             topics = [f"{name}/{bucket:02x}/" for bucket in sorted(self.wanted)]
         for topic in topics + [f"heartbeat/{name}"]:
             socket.subscribe(topic)
+        self.use_keys(socket)
         socket.connect(self.options.deltas)
         return socket
 
     def connect_snapshots(self):
         socket = self.context.socket(zmq.DEALER)
         socket.linger = 0
+        self.use_keys(socket)
         socket.connect(self.options.snapshots)
         return socket
+
+    def use_keys(self, socket):
+        if self.options.stream_keys is None:
+            return
+        own = key_file(self.options.stream_keys, "client.key")
+        socket.curve_serverkey = key_file(self.options.stream_keys, "server.pub")["public"]
+        socket.curve_publickey = own["public"]
+        socket.curve_secretkey = own["secret"]
 
     # What arrives
 
@@ -266,6 +282,7 @@ def main():
     parser.add_argument("--namespace")
     parser.add_argument("--buckets", default="0-255", help="FIRST-LAST")
     parser.add_argument("--until", required=True, help="name of the object to wait for")
+    parser.add_argument("--stream-keys", help="directory with client.key and server.pub")
     parser.add_argument("--timeout", type=float, default=60)
     options = parser.parse_args()
     options.resource = options.resource or options.plural
