@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measure what Mizzen promises: ratios inside one run, counts and processor time; never a verdict on the machine.
 
-bench.py [dns|list|latency …]     without a word: all three
+bench.py [dns|list|latency|stream …]     without a word: all of them
 
 The server runs on the first core, the load on the second. Exits 1 if a promise of the README does not hold.
 """
@@ -21,6 +21,8 @@ import tempfile
 import threading
 import time
 import urllib.request
+
+import stream
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.path.join(ROOT, ".build/release")
@@ -377,8 +379,9 @@ def bench_latency(run, rate=500, probes=1_000):
 
 
 def main():
-    wanted = sys.argv[1:] or ["dns", "list", "latency"]
-    benches = {"dns": bench_dns, "list": bench_list, "latency": bench_latency}
+    wanted = sys.argv[1:] or ["dns", "list", "latency", "stream"]
+    benches = {"dns": bench_dns, "list": bench_list, "latency": bench_latency,
+               "stream": lambda _: stream.bench(os.path.join(BIN, "stream-bench"), verdict)}
     unknown = [word for word in wanted if word not in benches]
     if unknown:
         raise SystemExit(f"bench: unknown {unknown}; there are {', '.join(benches)}")

@@ -8,18 +8,18 @@ package final class RunningProcess: @unchecked Sendable {
     private let outputPath: String
 
     /// - Parameters:
-    ///   - name: the product, `mizzen-watcher`; it lies beside the tests' own executable.
+    ///   - name: the product, `mizzen-watcher`; it lies beside the tests' own executable. Or the path of any program.
     ///   - folder: where its output goes.
     package init(
         _ name: String, _ arguments: [String], in folder: TemporaryFolder, environment: [String: String] = [:]
     ) throws {
         self.name = name
-        outputPath = folder.path("\(name)-\(UUID().uuidString.prefix(8)).log")
+        outputPath = folder.path("\(name.split(separator: "/").last ?? "")-\(UUID().uuidString.prefix(8)).log")
         guard FileManager.default.createFile(atPath: outputPath, contents: nil) else {
             throw DidNotHappen(description: "no file for output could be made at \(outputPath)")
         }
         let output = try FileHandle(forWritingTo: URL(filePath: outputPath))
-        process.executableURL = Self.folder.appending(path: name)
+        process.executableURL = name.hasPrefix("/") ? URL(filePath: name) : Self.folder.appending(path: name)
         process.arguments = arguments
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardInput = FileHandle.nullDevice
