@@ -22,6 +22,8 @@ import threading
 import time
 import urllib.request
 
+from table import bench_table
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.path.join(ROOT, ".build/release")
 SERVICES, PODS, NODES = 1_000, 5_000, 50
@@ -377,8 +379,9 @@ def bench_latency(run, rate=500, probes=1_000):
 
 
 def main():
-    wanted = sys.argv[1:] or ["dns", "list", "latency"]
+    wanted = sys.argv[1:] or ["dns", "list", "latency", "table"]
     benches = {"dns": bench_dns, "list": bench_list, "latency": bench_latency}
+    benches["table"] = lambda run: bench_table(run, BIN, verdict)
     unknown = [word for word in wanted if word not in benches]
     if unknown:
         raise SystemExit(f"bench: unknown {unknown}; there are {', '.join(benches)}")
