@@ -4,7 +4,7 @@ SHELL := /bin/bash
 KUBECONFIG ?=
 SECONDS ?= 60
 
-.PHONY: help up down build test bench format lint schemas clean
+.PHONY: help up down build test attack bench format lint schemas clean
 
 help:
 	@echo "make up                    build, start everything on a small demo cluster, and show a tour"
@@ -12,6 +12,7 @@ help:
 	@echo "make down                  stop everything that make up started"
 	@echo "make build                 build the release binaries into .build/release"
 	@echo "make test                  build and run all tests"
+	@echo "make attack                attack the record table from separate processes: reads, kills, stops, power losses, full size"
 	@echo "make bench                 measure: ratios inside one run, instructions, allocations"
 	@echo "make format, make lint     rewrite, or check, the layout of the code"
 	@echo "make schemas               regenerate the C code of the message schemas"
@@ -30,6 +31,10 @@ build:
 test:
 	@scripts/requirements test
 	@scripts/test
+
+attack:
+	@scripts/requirements build
+	@scripts/attack
 
 bench:
 	@scripts/requirements bench

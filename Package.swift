@@ -172,7 +172,8 @@ let package = Package(
                 "ProcessRuntimeTests", path: "Shared/Process",
                 ["ProcessRuntime", argumentParser, logging, lifecycle, nio, nioPosix]),
             tests(
-                "RecordTableTests", path: "Shared/RecordTable", ["RecordTable", "Names", "CMizzenSystem", "table-probe"]),
+                "RecordTableTests", path: "Shared/RecordTable", ["RecordTable", "Names", "CMizzenSystem", "table-probe"],
+                exclude: ["python"]),
             tests(
                 "KubernetesTests", path: "Shared/Kubernetes",
                 [

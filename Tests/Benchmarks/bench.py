@@ -22,7 +22,8 @@ import threading
 import time
 import urllib.request
 
-import stream
+from stream import bench_stream
+from table import bench_table
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.path.join(ROOT, ".build/release")
@@ -379,9 +380,11 @@ def bench_latency(run, rate=500, probes=1_000):
 
 
 def main():
-    wanted = sys.argv[1:] or ["dns", "list", "latency", "stream"]
-    benches = {"dns": bench_dns, "list": bench_list, "latency": bench_latency,
-               "stream": lambda _: stream.bench(os.path.join(BIN, "stream-bench"), verdict)}
+    benches = {
+        "dns": bench_dns, "list": bench_list, "latency": bench_latency,
+        "table": lambda run: bench_table(run, BIN, verdict), "stream": lambda run: bench_stream(BIN, verdict),
+    }
+    wanted = sys.argv[1:] or list(benches)
     unknown = [word for word in wanted if word not in benches]
     if unknown:
         raise SystemExit(f"bench: unknown {unknown}; there are {', '.join(benches)}")

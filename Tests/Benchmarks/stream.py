@@ -139,7 +139,8 @@ def snapshot(binary):
     print(f"  a snapshot of {PODS:,} pods of 1.7 kB: {real:.2f} s, {real / bare:.1f} times bare ZeroMQ's", flush=True)
 
 
-def bench(binary, verdict):
+def bench_stream(folder, verdict):
+    binary = os.path.join(folder, "stream-bench")
     print("stream: the publisher beside bare ZeroMQ sockets with the same frames", flush=True)
     for subscribers in (1, 10, 50):
         compare(binary, subscribers)

@@ -14,6 +14,8 @@ package final class TemporaryFolder: Sendable {
 
     package func path(_ name: String) -> String { "\(path)/\(name)" }
 
+    package func remove(_ name: String) throws { try FileManager.default.removeItem(atPath: path(name)) }
+
     package func read(_ name: String) throws -> [UInt8] { [UInt8](try Data(contentsOf: URL(filePath: path(name)))) }
 
     package func write(_ bytes: [UInt8], to name: String) throws {

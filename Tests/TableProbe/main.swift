@@ -1,119 +1,203 @@
-// table-probe write|read|check PATH …: one process of the tests that attack the record table (Tests/Shared/RecordTable).
+// table-probe COMMAND PATH …: one process of those that attack the record table (Tests/Shared/RecordTable, scripts/attack).
 //
 //   write PATH SEED           writes self-checking records as fast as it can until it is killed
 //   read PATH READS           reads as many, and fails at the first that is torn, mixed or missing
 //   check PATH                opens the table as the next writer would and checks every invariant
-//
-// Every part of a record is derived from one number, its version, so that bytes of two versions in one record show.
+//   churn PATH SEED [once]    opens the table, checks every invariant, relists by difference, compares every record with the list,
+//                             says "equal"; then changes, grows and shrinks the table until it is killed
+//   answer PATH [partial]     answers for every record that is always there, once; `partial`: the table may be absent or unfinished
+//   survey PATH               asks a table that may be damaged for everything
+//   recover PATH SEED         opens such a table as the next writer does, relists and compares
+//   threads PATH READS        a writer and two readers in one process, for the thread sanitizer
+//   fill|adopt|empty|open     the same at full size, with figures
+//   dump PATH                 prints every record, one a line, sorted
 
 import Glibc
 import Names
 import RecordTable
-
-let serviceCount = 200
-let slicesPerService = 3
-
-struct SelfChecking {
-    let index: Int
-    let version: UInt32
-
-    var name: String { "s\(index)" }
-
-    var service: ServiceRecord {
-        ServiceRecord(
-            namespace: "probe", name: name, kind: .clusterIP, clusterIPs: [.v4(version), .v6(high: UInt64(version), low: UInt64(version))],
-            ports: (0..<(Int(version % 7) + 1)).map {
-                PortRecord(name: "p\(version)-\($0)", protocol: .udp, number: UInt16(version % 60_000))
-            },
-            labels: ["version": "\(version)", "padding": String(repeating: "x", count: Int(version % 300))])
-    }
-
-    func slice(_ number: Int) -> EndpointSliceRecord {
-        EndpointSliceRecord(
-            namespace: "probe", name: "\(name)-\(number)", service: name, addressType: .ipv4,
-            ports: [PortRecord(name: "v", protocol: .tcp, number: UInt16(version % 60_000))],
-            endpoints: (0..<(Int(version % 40) + 1)).map { endpoint in
-                EndpointRecord(
-                    addresses: [.v4(version &+ UInt32(endpoint))], hostname: "h\(version)", podName: "pod-\(version)-\(endpoint)")
-            })
-    }
-}
 
 func fail(_ message: String) -> Never {
     print("FAULT \(message)")
     exit(1)
 }
 
-func write(_ path: String, seed: UInt64) throws {
-    let writer = try TableWriter(
-        path: path, identity: "table-probe", now: 1, sizing: .init(bucketCount: 64, capacity: 4 << 20))
+let smallTable = TableWriter.Sizing(bucketCount: 64, capacity: 1 << 20, spared: 1 << 20)
+
+func openWriter(_ path: String) throws -> TableWriter {
+    let writer = try TableWriter(path: path, identity: "table-probe", now: 1, sizing: smallTable)
     if let fault = try writer.invariantFault() { fail("after opening: \(fault)") }
-    var state = seed
-    func next() -> UInt32 {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return UInt32(truncatingIfNeeded: state >> 33)
+    if writer.damagedReferences != 0 { fail("\(writer.damagedReferences) references led to damage") }
+    if let fault = writer.replacedFile { fail("the data file was replaced: \(fault)") }
+    return writer
+}
+
+/// Changes, grows and shrinks the table `steps` times over.
+func change(_ writer: TableWriter, _ random: inout Repeatable, steps: Int) throws {
+    for _ in 0..<steps {
+        let changed = SelfChecking(index: Int(random.next()) % serviceCount, version: UInt32(truncatingIfNeeded: random.next()))
+        if random.next() % 2 == 0 {
+            try writer.upsert(changed.service)
+        } else {
+            try writer.upsert(changed.slice(Int(random.next()) % slicesPerService))
+        }
+        if random.next() % 64 == 0 { writer.beat(now: random.next()) }
     }
+}
+
+func growAndShrink(_ writer: TableWriter, _ random: inout Repeatable, extras: Int) throws {
+    let padding = String(repeating: "y", count: 1_500)
+    for number in 0..<extras {
+        try writer.upsert(
+            ServiceRecord(
+                namespace: "probe", name: "extra-\(number)", kind: .clusterIP, clusterIPs: [.v4(0xF000_0000 + UInt32(number))],
+                labels: ["padding": padding]))
+        if number % 16 == 0 { try change(writer, &random, steps: 1) }
+    }
+    for number in 0..<extras {
+        try writer.removeService(namespace: "probe", name: "extra-\(number)")
+        if number % 16 == 0 { try change(writer, &random, steps: 1) }
+    }
+}
+
+func write(_ path: String, seed: UInt64) throws {
+    let writer = try openWriter(path)
+    var random = Repeatable(state: seed)
     for index in 0..<serviceCount where writer.service("probe", "s\(index)") == nil {
-        let first = SelfChecking(index: index, version: next())
+        let first = SelfChecking(index: index, version: UInt32(truncatingIfNeeded: random.next()))
         try writer.upsert(first.service)
         for number in 0..<slicesPerService { try writer.upsert(first.slice(number)) }
     }
     print("writing")
     fflush(nil)
     while true {
-        let changed = SelfChecking(index: Int(next()) % serviceCount, version: next())
-        if next() % 2 == 0 {
-            try writer.upsert(changed.service)
-        } else {
-            try writer.upsert(changed.slice(Int(next()) % slicesPerService))
-        }
+        try change(writer, &random, steps: 20_000)
+        try growAndShrink(writer, &random, extras: 2_000)
+        print("generation \(writer.generation)")
+        fflush(nil)
+    }
+}
+
+func churn(_ path: String, seed: UInt64, once: Bool) throws {
+    let writer = try openWriter(path)
+    print("adopted \(writer.statistics.writes + writer.statistics.removals)")
+    fflush(nil)
+    let list = ClusterList(seed: seed)
+    try list.relist(writer)
+    if let fault = try writer.invariantFault() { fail("after relisting: \(fault)") }
+    list.compare(with: try TableReader(path: path))
+    let before = writer.statistics
+    try list.relist(writer)
+    if writer.statistics.writes != before.writes || writer.statistics.removals != before.removals {
+        fail("relisting an equal list wrote")
+    }
+    print("equal")
+    fflush(nil)
+    if once { return }
+    var random = Repeatable(state: seed)
+    while true {
+        try change(writer, &random, steps: 1_000)
+        try growAndShrink(writer, &random, extras: 1_000)
+        try list.relist(writer)
     }
 }
 
 func read(_ path: String, reads: Int) throws {
     let reader = try TableReader(path: path)
-    var random = SystemRandomNumberGenerator()
     let namespace = Array("probe".utf8)
-    for _ in 0..<(reads / 2) {
-        let index = Int.random(in: 0..<serviceCount, using: &random)
-        let name = Array("s\(index)".utf8)
-        let record = reader.withService(namespace: namespace.span, name: name.span) { $0.record() }
-        guard let record else { fail("service s\(index) is missing") }
-        guard case .v4(let version)? = record.clusterIPs.first, record == SelfChecking(index: index, version: version).service else {
-            fail("service s\(index) is torn: \(record)")
-        }
-        var slices: [EndpointSliceRecord] = []
-        reader.forEachSlice(namespace: namespace.span, service: name.span) { slices.append($0.record()) }
-        guard slices.count == slicesPerService else { fail("service s\(index) has \(slices.count) slices") }
-        for slice in slices {
-            guard let number = slice.name.split(separator: "-").last.flatMap({ Int($0) }),
-                case .v4(let version)? = slice.endpoints.first?.addresses.first,
-                slice == SelfChecking(index: index, version: version).slice(number)
-            else { fail("slice \(slice.name) is torn: \(slice)") }
-        }
+    let names = (0..<serviceCount).map { Array("s\($0)".utf8) }
+    var generations: Set<UInt64> = []
+    var random = Repeatable(state: UInt64(getpid()))
+    for round in 0..<(reads / 2) {
+        readOnce(reader, namespace.span, names[Int(random.next()) % serviceCount])
+        if round % 4_096 == 0 { generations.insert(reader.status.generation) }
     }
     guard reader.damaged == 0 else { fail("\(reader.damaged) look-ups met damage") }
-    print("read \(reads) retries \(reader.retries) generation \(reader.status.generation)")
+    print("read \(reads) retries \(reader.retries) generations \(generations.count)")
+}
+
+func answer(_ path: String, partial: Bool) throws {
+    let reader: TableReader
+    do throws(TableError) {
+        reader = try TableReader(path: path)
+    } catch {
+        guard partial, case .absent = error else { throw error }
+        print("absent")
+        return
+    }
+    let namespace = Array("probe".utf8)
+    for index in 0..<serviceCount {
+        let name = Array("s\(index)".utf8)
+        if partial, reader.withService(namespace: namespace.span, name: name.span, { _ in true }) == nil { continue }
+        if partial, reader.forEachSlice(namespace: namespace.span, service: name.span, { _ in }) < slicesPerService { continue }
+        readOnce(reader, namespace.span, name)
+    }
+    _ = reader.status
+    if reader.damaged != 0 { fail("\(reader.damaged) look-ups met damage") }
+    print("answers")
+}
+
+/// Walks and asks for everything in a table of which anything may be wrong: for whoever comes before the writer after a power loss.
+func survey(_ path: String) {
+    let reader: TableReader
+    do throws(TableError) {
+        reader = try TableReader(path: path)
+    } catch {
+        if case .absent = error { print("absent") } else { print("refused \(error)") }
+        return
+    }
+    var found = 0
+    reader.forEachNamespace { found += $0.record().labels.count }
+    reader.forEachService { found += $0.record().ports.count }
+    reader.forEachSlice { found += $0.record().endpoints.count }
+    reader.forEachPod { found += $0.record().addresses.count }
+    for index in 0..<serviceCount {
+        let name = Array("s\(index)".utf8)
+        _ = reader.withService(namespace: Array("probe".utf8).span, name: name.span) { _ in found += 1 }
+        _ = reader.forEachSlice(namespace: Array("probe".utf8).span, service: name.span) { _ in found += 1 }
+    }
+    _ = reader.status
+    print("answers \(found), \(reader.damaged) damaged")
+}
+
+/// Opens a damaged table as the next writer does, and relists.
+func recover(_ path: String, seed: UInt64) throws {
+    let writer = try TableWriter(path: path, identity: "table-probe", now: 1, sizing: smallTable)
+    if let fault = try writer.invariantFault() { fail("after opening: \(fault)") }
+    let list = ClusterList(seed: seed)
+    try list.relist(writer)
+    if let fault = try writer.invariantFault() { fail("after relisting: \(fault)") }
+    list.compare(with: try TableReader(path: path))
+    print("recovered, \(writer.damagedReferences) cut")
 }
 
 func check(_ path: String) throws {
-    let writer = try TableWriter(path: path, identity: "table-probe", now: 2)
-    if let fault = try writer.invariantFault() { fail(fault) }
-    if writer.damagedReferences != 0 { fail("\(writer.damagedReferences) references led to damage") }
-    if writer.counts.services != serviceCount || writer.counts.slices != serviceCount * slicesPerService {
-        fail("the table holds \(writer.counts)")
-    }
+    let writer = try openWriter(path)
+    if writer.counts.slices < serviceCount * slicesPerService { fail("the table holds \(writer.counts)") }
     print("sound")
 }
 
 let words = CommandLine.arguments
 do {
+    let number = words.count > 3 ? Int(words[3]) ?? 1 : 1
+    let last = words.last ?? ""
     switch (words.count, words.count > 1 ? words[1] : "") {
-    case (4, "write"): try write(words[2], seed: UInt64(words[3]) ?? 1)
-    case (4, "read"): try read(words[2], reads: Int(words[3]) ?? 1)
+    case (4, "write"): try write(words[2], seed: UInt64(number))
+    case (4, "read"): try read(words[2], reads: number)
     case (3, "check"): try check(words[2])
+    case (4..., "churn"): try churn(words[2], seed: UInt64(number), once: last == "once")
+    case (3..., "answer"): try answer(words[2], partial: last == "partial")
+    case (3, "survey"): survey(words[2])
+    case (4, "recover"): try recover(words[2], seed: UInt64(number))
+    case (4, "threads"): try threads(words[2], reads: number)
+    case (3, "fill"): try fill(words[2])
+    case (3, "adopt"): try adopt(words[2], emptying: false)
+    case (3, "empty"): try adopt(words[2], emptying: true)
+    case (3, "open"): try open(words[2])
+    case (3, "dump"): try dump(words[2])
     default:
-        print("usage: table-probe write PATH SEED | read PATH READS | check PATH")
+        print(
+            "usage: table-probe write|churn|recover PATH SEED | read|threads PATH READS | check|answer|survey|fill|adopt|empty|open|dump PATH"
+        )
         exit(64)
     }
 } catch {

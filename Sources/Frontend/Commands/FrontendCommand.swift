@@ -20,6 +20,12 @@ public struct FrontendCommand: AsyncParsableCommand {
     @Option(help: "The record table that mizzen-watcher writes.")
     public var table = DefaultPaths.table
 
+    @Option(
+        help:
+            "The age of the record table, such as 10m, beyond which this frontend reports it as stale and is not ready; it goes on answering. Without it: no age."
+    )
+    public var tableAgeLimit: GoDuration?
+
     @Option(help: "Threads that answer; by default one for each processor that the process may use.")
     public var threads: Int?
 
@@ -46,7 +52,8 @@ public struct FrontendCommand: AsyncParsableCommand {
         let service = try FrontendService(
             options: .init(
                 corefile: corefile, table: table,
-                threads: threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount), defaultPort: dnsPort),
+                threads: threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount), defaultPort: dnsPort,
+                tableAgeLimit: tableAgeLimit?.duration),
             logger: logger)
         try await ProcessMain.serve(services: [service], logger: logger, drain: service.drainTime) {
             await service.reload()

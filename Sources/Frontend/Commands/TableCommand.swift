@@ -28,7 +28,7 @@ struct TableCommand: AsyncParsableCommand {
         }
         var report = TableReport(reader: reader)
         guard let name else {
-            report.everything(now: UInt64(Date().timeIntervalSince1970 * 1e9))
+            report.everything(clock: .now())
             print(report.text, terminator: "")
             return
         }
@@ -52,10 +52,12 @@ struct TableReport {
 
     // MARK: Everything
 
-    mutating func everything(now: UInt64) {
+    mutating func everything(clock: TableClock) {
         let status = reader.status
         text += "table \(reader.path)\n"
-        let age = status.age(at: now).map { "\(Double($0 / 1_000_000) / 1000) s ago" } ?? "never"
+        let age =
+            status.age(at: clock).map { "\(Double($0 / 1_000_000) / 1000) s ago" }
+            ?? (status.heartbeat == 0 ? "never" : "at a time that this host's clock has not reached")
         text +=
             "  written by \(status.writer) (process \(status.writerProcess)), last sign of life \(age), generation \(status.generation)\n"
         for resource in status.resources.sorted(by: { $0.name < $1.name }) {

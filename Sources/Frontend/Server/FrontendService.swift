@@ -13,8 +13,13 @@ public struct FrontendService: Service {
         public var threads: Int
         /// For zones without a port.
         public var defaultPort: UInt16
+        /// The age beyond which the record table counts as stale; nil for never.
+        public var tableAgeLimit: Duration?
 
-        public init(corefile: String, table: String, threads: Int, defaultPort: UInt16 = 53) {
+        public init(
+            corefile: String, table: String, threads: Int, defaultPort: UInt16 = 53, tableAgeLimit: Duration? = nil
+        ) {
+            self.tableAgeLimit = tableAgeLimit
             self.corefile = corefile
             self.table = table
             self.threads = threads
@@ -71,7 +76,8 @@ final class FrontendControl: Sendable {
         let plan = try ServingPlan(configuration, metrics: metrics, logger: logger)
         let listeners = try ListenerSet().adapted(to: plan, threads: options.threads)
         state = Mutex(State(configuration: configuration, plan: plan, listeners: listeners))
-        observer = TableObserver(path: options.table, registry: metrics.registry)
+        observer = TableObserver(
+            path: options.table, registry: metrics.registry, ageLimit: options.tableAgeLimit, logger: logger)
         do throws(SystemError) {
             var mailboxes: [WorkerMailbox] = []
             for _ in 0..<options.threads { mailboxes.append(try WorkerMailbox()) }
@@ -176,6 +182,7 @@ final class FrontendControl: Sendable {
         var next: [String: ContinuousClock.Instant] = [:]
         while !Task.isCancelled {
             try? await Task.sleep(for: .milliseconds(250))
+            await observer.isStale()
             let now = ContinuousClock.now
             for source in state.withLock({ $0.plan.blocks.flatMap(\.hosts) }) where source.settings.reload > .zero {
                 let path = source.settings.path
@@ -310,7 +317,7 @@ final class FrontendControl: Sendable {
     }
 
     private func publish() async {
-        await observer.publish(now: UInt64(max(0, Date().timeIntervalSince1970) * 1e9))
+        await observer.publish()
         for source in state.withLock({ $0.plan.blocks.flatMap(\.hosts) }) {
             let reading = source.reading
             metrics.registry.gauge(
@@ -334,6 +341,7 @@ final class FrontendControl: Sendable {
         // Only kubernetes can be waiting, and only in blocks that say `ready`.
         let asked = configuration.blocks.filter { !$0.ready.isEmpty && !$0.kubernetes.isEmpty }
         if asked.isEmpty { return HTTPAnswer(body: Array("OK".utf8)) }
+        if await observer.isStale() { return HTTPAnswer(status: 503, body: Array("kubernetes".utf8)) }
         let staysReady = asked.allSatisfy { $0.ready[0].monitor == .untilReady }
         if staysReady, state.withLock({ $0.readyOnce.contains("kubernetes") }) {
             return HTTPAnswer(body: Array("OK".utf8))

@@ -1,3 +1,4 @@
+import Logging
 import ProcessRuntime
 import RecordTable
 
@@ -8,10 +9,24 @@ actor TableObserver {
     private let isThere: Gauge
     private let generation: Gauge
     private let synced: Gauge
+    private let stale: Gauge
     private let counts: [Gauge]
+    private let ageLimit: Duration?
+    private let logger: Logger
+    private let clock: @Sendable () -> TableClock
+    private var wasStale = false
     private static let needed = ["namespaces", "services", "endpointslices"]
 
-    init(path: String, registry: MetricsRegistry) {
+    /// - Parameter ageLimit: the age beyond which the table counts as stale; nil for never.
+    init(
+        path: String, registry: MetricsRegistry, ageLimit: Duration? = nil, logger: Logger,
+        clock: @escaping @Sendable () -> TableClock = { TableClock.now() }
+    ) {
+        self.ageLimit = ageLimit
+        self.logger = logger
+        self.clock = clock
+        stale = registry.gauge(
+            "mizzen_table_stale", help: "1 if the record table is older than --table-age-limit, or of an unknown age.")
         slot = TableSlot(path: path)
         age = registry.gauge(
             "mizzen_table_age_seconds", help: "Time since the watcher's last sign of life in the record table.")
@@ -39,10 +54,29 @@ actor TableObserver {
     /// Whether names of the cluster can be answered.
     func isReady() -> Bool { status()?.isSynced(Self.needed) ?? false }
 
+    /// Whether nobody has written for longer than the limit admits; such a table goes on answering. Logs when that changes.
+    @discardableResult
+    func isStale() -> Bool {
+        guard let ageLimit, let status = status() else { return false }
+        let age = status.age(at: clock())
+        let isStale = age.map { Duration.nanoseconds(Int64(clamping: $0)) > ageLimit } ?? true
+        if isStale != wasStale {
+            wasStale = isStale
+            let seconds = age.map { "\($0 / 1_000_000_000)" } ?? "unknown"
+            if isStale {
+                logger.warning(
+                    "the record table is stale; answers go on from it, readiness is withdrawn",
+                    metadata: ["age_seconds": "\(seconds)", "limit": "\(ageLimit)", "table": "\(slot.path)"])
+            } else {
+                logger.info("the record table is written again", metadata: ["table": "\(slot.path)"])
+            }
+        }
+        return isStale
+    }
+
     /// Brings the metrics up to date.
-    ///
-    /// - Parameter now: nanoseconds since 1970.
-    func publish(now: UInt64) {
+    func publish() {
+        stale.set(isStale() ? 1 : 0)
         guard let status = status() else {
             isThere.set(0)
             synced.set(0)
@@ -52,7 +86,7 @@ actor TableObserver {
         isThere.set(1)
         synced.set(status.isSynced(Self.needed) ? 1 : 0)
         generation.set(Double(status.generation))
-        if let nanoseconds = status.age(at: now) { age.set(Double(nanoseconds) / 1e9) }
+        age.set(status.age(at: clock()).map { Double($0) / 1e9 } ?? .nan)
         let all = [
             status.counts.namespaces, status.counts.services, status.counts.slices, status.counts.endpoints,
             status.counts.pods,

@@ -10,11 +10,11 @@ final class BlockStore {
     let data: DataFile
     private let file: FileDescriptor
     /// For each block size, the places of free blocks (in units of 32 bytes).
-    private var free: [[UInt32]]
-    private var extentsEnd: Int
+    var free: [[UInt32]]
+    private(set) var extentsEnd: Int
     /// Bytes in blocks that hold records.
-    private(set) var liveBytes = 0
-    private(set) var recordCount = 0
+    var liveBytes = 0
+    var recordCount = 0
 
     init(data: DataFile) throws(TableError) {
         self.data = data
@@ -73,6 +73,46 @@ final class BlockStore {
     /// A copy of the record's payload.
     func payload(at place: Place) -> [UInt8] { unsafe copy(place.block).payload }
 
+    /// Whether the record's payload is just that; copies nothing.
+    func isPayload(at place: Place, _ payload: [UInt8]) -> Bool {
+        let word = unsafe mz_load_u64_relaxed(place.block + Layout.Block.kind)
+        let length = Int(unsafe mz_load_u32_relaxed(place.block + Layout.Block.length))
+        let start = BlockStore.paddedKeyLength(word)
+        guard length - start == payload.count else { return false }
+        return unsafe payload.withUnsafeBytes { bytes in
+            unsafe bytes.count == 0
+                || memcmp(bytes.baseAddress!, place.block + Layout.Block.headerSize + start, bytes.count) == 0
+        }
+    }
+
+    private static func paddedKeyLength(_ word: UInt64) -> Int {
+        (Int(word >> 8 & 0xFF) + Int(word >> 16 & 0xFF) + Int(word >> 32 & 0xFFFF) + 7) & ~7
+    }
+
+    /// What kind of record a block holds; nil where no writer wrote that byte.
+    func kind(of block: UnsafeMutableRawPointer) -> RecordKind? {
+        RecordKind(rawValue: UInt8(truncatingIfNeeded: unsafe mz_load_u64_relaxed(block + Layout.Block.kind)))
+    }
+
+    /// The hash of a block's key, or nil where its lengths contradict one another.
+    func hash(of block: UnsafeMutableRawPointer) -> UInt64? {
+        let word = unsafe mz_load_u64_relaxed(block + Layout.Block.kind)
+        let length = Int(unsafe mz_load_u32_relaxed(block + Layout.Block.length))
+        guard BlockStore.paddedKeyLength(word) <= length, unsafe kind(of: block) != nil else { return nil }
+        let first = Int(word >> 8 & 0xFF)
+        let key = unsafe block + Layout.Block.headerSize
+        let seed = data.hashSeed &+ (word & 0xFF) &* TableHash.kindFactor
+        return unsafe mz_keyed_hash(mz_keyed_hash(seed, key, first), key + first, Int(word >> 16 & 0xFF))
+    }
+
+    /// Whether two blocks hold records of one key.
+    func haveSameKey(_ one: UnsafeMutableRawPointer, _ other: UnsafeMutableRawPointer) -> Bool {
+        let word = unsafe mz_load_u64_relaxed(one + Layout.Block.kind)
+        guard unsafe mz_load_u64_relaxed(other + Layout.Block.kind) == word else { return false }
+        return unsafe memcmp(
+            one + Layout.Block.headerSize, other + Layout.Block.headerSize, BlockStore.paddedKeyLength(word)) == 0
+    }
+
     /// A copy of key and payload.
     func copy(_ block: UnsafeMutableRawPointer) -> (key: TableKey?, payload: [UInt8]) {
         let word = unsafe mz_load_u64_relaxed(block + Layout.Block.kind)
@@ -111,6 +151,27 @@ final class BlockStore {
         unsafe retire(place.block, offset: place.reference.offset)
     }
 
+    /// Publishes a copy of another file's block, whose key has no record here.
+    func insertCopy(of source: UnsafeMutableRawPointer, hash: UInt64) throws(TableError) {
+        let length = Int(unsafe mz_load_u32_relaxed(source + Layout.Block.length))
+        let words = max(1, (length + 7) / 8)
+        let total = Layout.Block.headerSize + words * 8
+        guard let sizeClass = Layout.sizeClass(for: total) else {
+            throw .recordTooLarge(bytes: total, limit: Layout.Block.largest)
+        }
+        let offset = try takeBlock(sizeClass)
+        let block = unsafe data.base + offset
+        let bucket = unsafe data.bucket(of: hash)
+        let sequence = unsafe (mz_load_u32_relaxed(block) | 1) &+ 1
+        unsafe mz_store_u32_relaxed(block + Layout.Block.checksum, mz_load_u32_relaxed(source + Layout.Block.checksum))
+        unsafe mz_store_u64_relaxed(block + Layout.Block.next, mz_load_u64_relaxed(bucket))
+        unsafe mz_copy_words_to_shared(block + Layout.Block.hash, source + Layout.Block.hash, 2 + words)
+        unsafe mz_store_u32_release(block, sequence)
+        unsafe mz_store_u64_release(bucket, BlockReference(offset: offset, sequence: sequence).word)
+        liveBytes += Layout.blockSizes[sizeClass]
+        recordCount += 1
+    }
+
     func remove(_ place: Place) {
         let next = unsafe mz_load_u64_relaxed(place.block + Layout.Block.next)
         unsafe mz_store_u64_release(place.predecessor, next)
@@ -130,7 +191,7 @@ final class BlockStore {
         }
     }
 
-    private static func blockBytes(_ block: UnsafeMutableRawPointer) -> Int {
+    static func blockBytes(_ block: UnsafeMutableRawPointer) -> Int {
         unsafe Layout.Block.headerSize + Int(mz_load_u32_relaxed(block + Layout.Block.length))
     }
 
@@ -228,124 +289,5 @@ final class BlockStore {
         }
         extentsEnd += size
         data.header.extentsEnd = extentsEnd
-    }
-
-    // MARK: After a restart
-
-    /// Walks all extents, calling `body` with each block's place and size.
-    func forEachBlock(_ body: (_ offset: Int, _ size: Int) -> Void) throws(TableError) {
-        var place = data.extentsStart
-        while place < extentsEnd {
-            let extent = unsafe data.base + place
-            let blockSize = Int(unsafe mz_load_u32_relaxed(extent + Layout.Extent.blockSize))
-            let size = Int(clamping: unsafe mz_load_u64_relaxed(extent + Layout.Extent.size))
-            let count = Int(unsafe mz_load_u32_relaxed(extent + Layout.Extent.blockCount))
-            guard unsafe mz_load_u32_relaxed(extent + Layout.Extent.magic) == Layout.Extent.magicValue,
-                blockSize >= Layout.Block.smallest, size > 0, size <= extentsEnd - place,
-                Layout.Extent.headerSize + count * blockSize <= size
-            else { throw .foreign(path: data.path) }
-            for index in 0..<count { body(place + Layout.Extent.headerSize + index * blockSize, blockSize) }
-            place += size
-        }
-    }
-
-    /// Takes over what an earlier writer left: keeps every record that a chain leads to and whose bytes are whole, and
-    /// takes all other blocks as free.
-    ///
-    /// - Returns: how many references had to be cut because what they led to was damaged (after a power loss).
-    func adopt() throws(TableError) -> Int {
-        var isLive = [Bool](repeating: false, count: data.size / Layout.Block.granularity + 1)
-        var cut = 0
-        recordCount = 0
-        liveBytes = 0
-        for index in 0..<data.bucketCount {
-            var predecessor = unsafe data.bucket(at: index)
-            while true {
-                let reference = unsafe BlockReference(word: mz_load_u64_relaxed(predecessor))
-                guard !reference.isNone else { break }
-                guard let block = unsafe data.block(reference), unsafe isSound(block, reference, bucket: index),
-                    !isLive[reference.offset / Layout.Block.granularity]
-                else {
-                    unsafe mz_store_u64_release(predecessor, 0)
-                    cut += 1
-                    break
-                }
-                isLive[reference.offset / Layout.Block.granularity] = true
-                recordCount += 1
-                unsafe predecessor = block + Layout.Block.next
-            }
-        }
-        free = Array(repeating: [], count: Layout.blockSizes.count)
-        try forEachBlock { offset, size in
-            guard let sizeClass = Layout.sizeClass(for: size) else { return }
-            if isLive[offset / Layout.Block.granularity] {
-                liveBytes += size
-            } else {
-                unsafe retireUnreachable(data.base + offset)
-                free[sizeClass].append(UInt32(offset / Layout.Block.granularity))
-            }
-        }
-        data.header.recordCount = recordCount
-        return cut
-    }
-
-    private func isSound(_ block: UnsafeMutableRawPointer, _ reference: BlockReference, bucket: Int) -> Bool {
-        guard unsafe mz_load_u32_relaxed(block) == reference.sequence,
-            unsafe reference.offset + BlockStore.blockBytes(block) <= data.size, unsafe isIntact(block)
-        else { return false }
-        let (key, _) = unsafe copy(block)
-        guard let key else { return false }
-        return unsafe data.bucket(of: key.hash(seed: data.header.hashSeed)) == data.bucket(at: bucket)
-    }
-
-    private func retireUnreachable(_ block: UnsafeMutableRawPointer) {
-        let sequence = unsafe mz_load_u32_relaxed(block)
-        if sequence & 1 == 0 { unsafe mz_store_u32_release(block, sequence &+ 1) }
-    }
-
-    /// Calls `body` with a copy of every record.
-    func forEachRecord(_ body: (TableKey, [UInt8]) -> Void) {
-        for index in 0..<data.bucketCount {
-            var reference = unsafe BlockReference(word: mz_load_u64_relaxed(data.bucket(at: index)))
-            while !reference.isNone, let block = unsafe data.block(reference) {
-                let (key, payload) = unsafe copy(block)
-                if let key { body(key, payload) }
-                reference = unsafe BlockReference(word: mz_load_u64_relaxed(block + Layout.Block.next))
-            }
-        }
-    }
-
-    /// Whether the free lists and the chains account for every block exactly once, and each chain is sound.
-    func accountingFault() throws(TableError) -> String? {
-        var seen: [Int: String] = [:]
-        var fault: String?
-        func note(_ offset: Int, _ what: String) {
-            if let before = seen[offset] { fault = fault ?? "block \(offset) is \(before) and \(what)" }
-            seen[offset] = what
-        }
-        var identities: Set<TableKey> = []
-        for index in 0..<data.bucketCount {
-            var reference = unsafe BlockReference(word: mz_load_u64_relaxed(data.bucket(at: index)))
-            while !reference.isNone {
-                guard let block = unsafe data.block(reference), unsafe isSound(block, reference, bucket: index) else {
-                    return "bucket \(index) leads to \(reference.offset), which is not a sound record of it"
-                }
-                note(reference.offset, "in a chain")
-                if let key = unsafe copy(block).key, !identities.insert(key).inserted {
-                    fault = fault ?? "two records have the key \(key)"
-                }
-                reference = unsafe BlockReference(word: mz_load_u64_relaxed(block + Layout.Block.next))
-            }
-        }
-        let inChains = seen.count
-        for places in free { for place in places { note(Int(place) * Layout.Block.granularity, "free") } }
-        var blocks = 0
-        try forEachBlock { offset, _ in
-            blocks += 1
-            if seen[offset] == nil { fault = fault ?? "block \(offset) is neither free nor in a chain" }
-        }
-        if blocks != seen.count { fault = fault ?? "\(seen.count) blocks are accounted for, the file has \(blocks)" }
-        if inChains != recordCount { fault = fault ?? "\(inChains) records are in chains, \(recordCount) are counted" }
-        return fault
     }
 }

@@ -101,6 +101,12 @@ final class ControlFile {
         set { unsafe mz_store_u64_relaxed(base + Layout.Control.heartbeat, newValue) }
     }
 
+    /// The boot clock at the last heartbeat, in nanoseconds; 0 where it was not stated.
+    var heartbeatSinceBoot: UInt64 {
+        get { unsafe mz_load_u64_relaxed(base + Layout.Control.heartbeatSinceBoot) }
+        set { unsafe mz_store_u64_relaxed(base + Layout.Control.heartbeatSinceBoot, newValue) }
+    }
+
     // MARK: Status, under a sequence lock
 
     /// Changes the status area so that no reader takes a half of it for the whole.
@@ -138,7 +144,7 @@ final class ControlFile {
             let after = unsafe mz_load_u64_relaxed(base + Layout.Control.statusSequence)
             if before == after, before & 1 == 0 { break }
         }
-        return area.status(generation: generation, heartbeat: heartbeat)
+        return area.status(generation: generation, heartbeat: heartbeat, sinceBoot: heartbeatSinceBoot)
     }
 }
 
@@ -212,17 +218,21 @@ struct StatusArea {
         }
     }
 
-    mutating func setWriter(process: Int32, started: UInt64, identity: String) {
+    mutating func setWriter(process: Int32, started: UInt64, identity: String, boot: BootIdentity) {
+        set(boot.high, at: Layout.Control.bootIdentity)
+        set(boot.low, at: Layout.Control.bootIdentity + 8)
         set(UInt64(process), at: Layout.Control.writerProcess)
         set(started, at: Layout.Control.writerStarted)
         set(identity, at: Layout.Control.writerIdentity, limit: 111)
     }
 
-    func status(generation: UInt64, heartbeat: UInt64) -> TableStatus {
+    func status(generation: UInt64, heartbeat: UInt64, sinceBoot: UInt64) -> TableStatus {
         TableStatus(
             generation: generation, writerProcess: Int(clamping: word(Layout.Control.writerProcess)),
             writerStarted: word(Layout.Control.writerStarted),
-            writer: text(Layout.Control.writerIdentity, limit: 111), heartbeat: heartbeat, counts: counts,
-            resources: resources)
+            writer: text(Layout.Control.writerIdentity, limit: 111), heartbeat: heartbeat, heartbeatSinceBoot: sinceBoot,
+            boot: BootIdentity(
+                high: word(Layout.Control.bootIdentity), low: word(Layout.Control.bootIdentity + 8)),
+            counts: counts, resources: resources)
     }
 }

@@ -11,6 +11,7 @@ final class DataFile {
     let size: Int
     let bucketCount: Int
     let extentsStart: Int
+    let hashSeed: UInt64
     let base: UnsafeMutableRawPointer
     private let mapping: MappedFile
 
@@ -37,6 +38,7 @@ final class DataFile {
             throw .foreign(path: path)
         }
         self.generation = generation
+        self.hashSeed = hashSeed
         size = header.size
         bucketCount = header.bucketCount
         extentsStart = header.extents
@@ -48,7 +50,11 @@ final class DataFile {
     ) throws(TableError) -> DataFile {
         let path = DataFile.path(of: table, generation: generation)
         do {
-            let file = try FileDescriptor(opening: path, flags: O_RDWR | O_CREAT | O_TRUNC)
+            // A new file, not an old one cut short: readers of a table that somebody removed by its control file may still
+            // map a file of this name, and to find it shorter would kill them.
+            // Safe: unlink reads the terminated path. A file that is not there is what we want.
+            _ = unsafe unlink(path)
+            let file = try FileDescriptor(opening: path, flags: O_RDWR | O_CREAT | O_EXCL)
             let buckets = Layout.dataHeaderSize
             let extents = (buckets + bucketCount * 8 + 4095) & ~4095
             let size = extents + capacity

@@ -35,8 +35,10 @@
 // endpoint slice and its addresses) is written so that readers who find half of it answer as before or as after; the next
 // writer makes the derived records agree with the primary ones.
 //
-// POWER LOSS is another matter (pages reach the disk in any order): every record carries a checksum over key and payload,
-// and the next writer drops what does not match it.
+// POWER LOSS is another matter (pages reach the disk in any order): every record carries a checksum over key and payload, and
+// the next writer cuts what does not match it, moves the rest to a new file where the extents are damaged, and takes back that
+// the table was synced. A reader tells a wrong reference from a changing one: in a live table a reference that was stale once
+// is not met again at the next walk, because the word that held it was changed before the block was.
 
 /// Facts of the layout that both sides share. Offsets and sizes are in bytes; integers are in the machine's byte order,
 /// which `byteOrderMark` states.
@@ -62,11 +64,13 @@ enum Layout {
         /// Sequence lock over everything from `writerProcess` on: odd while the writer changes it.
         static let statusSequence = 40
         static let hashSeed = 48
+        /// The boot clock at the last heartbeat, in nanoseconds; 0 where it was not stated.
+        static let heartbeatSinceBoot = 56
         static let writerProcess = 64
         static let writerStarted = 72
         static let counts = 80  // namespaces, services, slices, endpoints, pods
         static let resourceCount = 120
-        static let bootIdentity = 128  // 16 bytes
+        static let bootIdentity = 128  // 16 bytes, of the boot in which the heartbeat was written; 0: not stated
         static let writerIdentity = 144  // length in one byte, then up to 111 bytes
         static let resources = 256
         static let resourceEntry = 256

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Why a record table cannot be opened or written, in words for the operator.
 public enum TableError: Error, Equatable, Sendable, CustomStringConvertible {
     /// There is no control file yet, or no writer has filled it.
@@ -42,6 +44,15 @@ public enum TableError: Error, Equatable, Sendable, CustomStringConvertible {
             "a name of \(bytes) bytes is beyond the 255 that Kubernetes admits"
         case .system(let path, let call, _, let reason):
             "record table \(path): \(call) failed: \(reason)\(TableError.advice(for: reason))"
+        }
+    }
+
+    /// Whether a data file is not there, not whole or not one: then there is nothing in it that refusing it would save.
+    var isDataLost: Bool {
+        switch self {
+        case .foreign, .truncated: true
+        case .system(_, let call, let code, _): call == "open" && code == ENOENT
+        case .absent, .unknownLayout, .otherByteOrder, .writerExists, .full, .recordTooLarge, .keyTooLong: false
         }
     }
 

@@ -53,6 +53,7 @@ struct TableKey: Hashable {
 /// The table's keyed hash over keys.
 struct TableHash {
     let seed: UInt64
+    static let kindFactor: UInt64 = 0x9E37_79B9_7F4A_7C15
 
     @inline(__always)
     func bytes(_ bytes: Span<UInt8>, into hash: UInt64) -> UInt64 {
@@ -63,7 +64,7 @@ struct TableHash {
     /// What finds a record's bucket: kind and the two look-up parts, not the suffix.
     @inline(__always)
     func key(_ kind: RecordKind, _ first: Span<UInt8>, _ second: Span<UInt8>) -> UInt64 {
-        bytes(second, into: bytes(first, into: seed &+ UInt64(kind.rawValue) &* 0x9E37_79B9_7F4A_7C15))
+        bytes(second, into: bytes(first, into: seed &+ UInt64(kind.rawValue) &* Self.kindFactor))
     }
 
     /// What an endpoint address keeps of the slice that it is in.

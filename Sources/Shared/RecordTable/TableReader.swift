@@ -13,6 +13,8 @@ public final class TableReader {
     private var data: DataFile
     private var scratches: [Scratch]
     private var depth = 0
+    /// The reference at which the last walk that started over had found its block changed.
+    private var staleReference = BlockReference.none
     /// How often a look-up started over because the writer changed what it was reading.
     public private(set) var retries = 0
     /// How often a look-up met bytes that no writer wrote (a damaged file) and gave up.
@@ -235,11 +237,20 @@ public final class TableReader {
         _ kind: RecordKind, hash: UInt64?, bucket: UnsafeMutableRawPointer, into scratch: Scratch, single: Bool,
         _ matches: (borrowing RecordCopy) -> Bool
     ) {
+        var stale = BlockReference.none
+        var repetitions = 0
         for _ in 0..<TableReader.mostRetries {
             scratch.reset()
             switch unsafe walk(kind, hash: hash, bucket: bucket, into: scratch, single: single, matches) {
             case .whole: return
-            case .changed: retries &+= 1
+            case .changed:
+                retries &+= 1
+                repetitions = staleReference == stale ? repetitions + 1 : 0
+                stale = staleReference
+                if repetitions >= TableReader.mostRepetitions {
+                    giveUp(scratch)
+                    return
+                }
             case .damaged:
                 giveUp(scratch)
                 return
@@ -253,9 +264,11 @@ public final class TableReader {
         scratch.reset()
     }
 
-    /// A writer at full speed makes a walk start over now and then. What changes this often in a row does not change: it is a
-    /// reference that a power loss left wrong, which the next writer cuts.
+    /// A writer at full speed makes a walk start over now and then; never this often in a row.
     private static let mostRetries = 1 << 16
+    /// In a live table a reference found stale is gone at the next walk (see Layout.swift): one that stays was left by a power
+    /// loss, and the next writer cuts it.
+    private static let mostRepetitions = 8
 
     private enum Walk { case whole, changed, damaged }
 
@@ -272,7 +285,10 @@ public final class TableReader {
         var steps = 0
         while !reference.isNone {
             guard let block = unsafe data.block(reference) else { return .damaged }
-            guard unsafe mz_load_u32_acquire(block) == reference.sequence else { return .changed }
+            guard unsafe mz_load_u32_acquire(block) == reference.sequence else {
+                staleReference = reference
+                return .changed
+            }
             let next = unsafe BlockReference(word: mz_load_u64_acquire(block + Layout.Block.next))
             let sizes = unsafe mz_load_u64_relaxed(block + Layout.Block.hash)
             let key = unsafe mz_load_u64_relaxed(block + Layout.Block.kind)
@@ -306,6 +322,8 @@ public final class TableReader {
     private func isUnchanged(_ block: UnsafeMutableRawPointer, _ reference: BlockReference) -> Bool {
         mz_fence_acquire()
         // Safe: the caller got the address from `block(_:)`.
-        return unsafe mz_load_u32_relaxed(block) == reference.sequence
+        if unsafe mz_load_u32_relaxed(block) == reference.sequence { return true }
+        staleReference = reference
+        return false
     }
 }

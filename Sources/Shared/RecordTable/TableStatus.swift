@@ -31,6 +31,9 @@ public struct TableStatus: Sendable, Equatable {
     public var writer: String
     /// The writer's last sign of life, in nanoseconds since 1970.
     public var heartbeat: UInt64
+    /// The boot clock at that moment, in nanoseconds (0: not stated), and the boot that it counts from.
+    public var heartbeatSinceBoot: UInt64
+    public var boot: BootIdentity
     public var counts: Counts
     public var resources: [Resource]
 
@@ -39,7 +42,16 @@ public struct TableStatus: Sendable, Equatable {
         names.allSatisfy { name in resources.contains { $0.name == name && $0.isSynced } }
     }
 
-    /// How old what the table says may be at `now` (nanoseconds since 1970): the time since the writer's last sign of
-    /// life, or nil before the first.
-    public func age(at now: UInt64) -> UInt64? { heartbeat == 0 ? nil : now - min(now, heartbeat) }
+    /// How long ago the writer gave its last sign of life, in nanoseconds: how old what the table says may be.
+    ///
+    /// Within one boot it is told by the boot clock, so that a wall clock that jumps does not matter; after a reboot by wall time.
+    ///
+    /// - Returns: nil where it cannot be told: before the first sign of life, or if that lies in the future.
+    public func age(at clock: TableClock) -> UInt64? {
+        guard heartbeat != 0 else { return nil }
+        if boot != .unknown, boot == clock.boot, heartbeatSinceBoot != 0, heartbeatSinceBoot <= clock.sinceBoot {
+            return clock.sinceBoot - heartbeatSinceBoot
+        }
+        return heartbeat <= clock.wall ? clock.wall - heartbeat : nil
+    }
 }

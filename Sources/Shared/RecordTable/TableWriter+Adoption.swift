@@ -53,7 +53,7 @@ extension TableWriter {
 
     private func names(_ kind: RecordKind, _ name: (TableKey) -> ObjectName) -> Set<ObjectName> {
         var names: Set<ObjectName> = []
-        store.forEachRecord { key, _ in if key.kind == kind { names.insert(name(key)) } }
+        store.forEachRecord(of: [kind]) { key, _ in names.insert(name(key)) }
         return names
     }
 
@@ -82,53 +82,88 @@ extension TableWriter {
     private func derived(from key: TableKey, _ payload: [UInt8]) -> [(TableKey, [UInt8])] {
         switch key.kind {
         case .service:
-            let record = TableWriter.decode(key, payload) { ServiceView($0).record() }
-            return record.clusterIPs.map { (.serviceAddress($0, record.namespace, record.name), []) }
+            let suffix = key.first + [0] + key.second
+            let addresses = TableWriter.decode(key, payload) { ServiceView($0).record().clusterIPs }
+            return addresses.map { (TableKey(kind: .serviceAddress, first: $0.mappedBytes, suffix: suffix), []) }
         case .slice:
-            let record = TableWriter.decode(key, payload) { SliceView($0).record() }
-            let identity = sliceIdentity(record.namespace, record.name)
-            let chain = TableKey.bytes(of: chainHash(record.namespace, record.service))
-            return record.keptAddresses.map { (.endpointAddress($0, slice: identity), chain) }
-                + [(.sliceName(record.namespace, record.name), Array(record.service.utf8))]
+            let name = TableKey(kind: .sliceName, first: key.first, second: key.suffix)
+            let identity = TableKey.bytes(of: name.hash(seed: control.hashSeed))
+            let chain = TableKey.bytes(of: key.hash(seed: control.hashSeed))
+            var addresses: Set<IPAddress> = []
+            TableWriter.decode(key, payload) { copy in
+                let slice = SliceView(copy)
+                for endpoint in 0..<slice.endpointCount {
+                    for index in 0..<slice.addressCount(endpoint) { addresses.insert(slice.address(endpoint, index)) }
+                }
+            }
+            return addresses.map { (TableKey(kind: .endpointAddress, first: $0.mappedBytes, suffix: identity), chain) }
+                + [(name, key.second)]
         case .pod:
-            let record = TableWriter.decode(key, payload) { PodView($0).record() }
-            let uid = Array(record.uid.utf8)
-            return record.addresses.map { (.podAddress($0, record.namespace, record.name), uid) }
+            let suffix = key.first + [0] + key.second
+            var uid: [UInt8] = []
+            var addresses: [IPAddress] = []
+            TableWriter.decode(key, payload) { copy in
+                let pod = PodView(copy)
+                uid = (0..<pod.uid.count).map { pod.uid[$0] }
+                addresses = (0..<pod.addressCount).map { pod.address($0) }
+            }
+            return addresses.map { (TableKey(kind: .podAddress, first: $0.mappedBytes, suffix: suffix), uid) }
         case .namespace, .serviceAddress, .sliceName, .endpointAddress, .podAddress:
             return []
         }
     }
 
-    /// Counts what is there and makes the derived records agree with the primary ones. Writes nothing where they do.
+    private static let primaryKinds: Set<RecordKind> = [.namespace, .service, .slice, .pod]
+
+    /// Counts what is there and makes the derived records agree with the primary ones. Writes nothing where they do, and
+    /// needs memory for what does not agree and a bit for each place of a block.
     ///
     /// A slice killed on its way from one service to another stands under both; the one that its name record states wins.
     func adoptRecords() throws(TableError) {
-        var wanted: [TableKey: [UInt8]] = [:]
-        var present: Set<TableKey> = []
+        var confirmed = BlockSet(fileSize: store.data.size)
+        var missing: [TableKey: [UInt8]] = [:]
         var counts = TableStatus.Counts()
         var doubtful: [TableKey] = []
-        store.forEachRecord { key, payload in
+        store.forEachRecord(of: Self.primaryKinds) { key, payload in
             switch key.kind {
             case .namespace: counts.namespaces += 1
             case .service: counts.services += 1
             case .pod: counts.pods += 1
-            case .slice:
+            default:
                 let name = TableKey(kind: .sliceName, first: key.first, second: key.suffix)
-                if let owner = self.payload(of: name), owner != key.second {
+                if let owner = self.payload(of: name), owner != key.second, holdsSlice(key, of: owner) {
                     doubtful.append(key)
                     return
                 }
                 counts.slices += 1
                 counts.endpoints += TableWriter.decode(key, payload) { SliceView($0).endpointCount }
-            case .serviceAddress, .sliceName, .endpointAddress, .podAddress:
-                present.insert(key)
             }
-            for (derivedKey, derivedPayload) in derived(from: key, payload) { wanted[derivedKey] = derivedPayload }
+            for (wanted, content) in derived(from: key, payload) {
+                if let place = unsafe store.find(wanted, hash: wanted.hash(seed: control.hashSeed)),
+                    // Safe: found just now.
+                    unsafe store.isPayload(at: place, content)
+                {
+                    unsafe confirmed.insert(place.reference.offset)
+                } else {
+                    missing[wanted] = content
+                }
+            }
         }
-        for key in doubtful { erase(key) }
-        for key in present where wanted[key] == nil { erase(key) }
-        for (key, payload) in wanted { _ = try write(key, payload) }
+        var strays: [TableKey] = []
+        store.forEachPlace { offset, kind in
+            guard !Self.primaryKinds.contains(kind), !confirmed.contains(offset), let key = store.record(at: offset).key,
+                missing[key] == nil
+            else { return }
+            strays.append(key)
+        }
+        for key in doubtful + strays { erase(key) }
+        for (key, payload) in missing { _ = try write(key, payload) }
         setCounts(counts)
+    }
+
+    /// Whether the slice stands under `service` too.
+    private func holdsSlice(_ key: TableKey, of service: [UInt8]) -> Bool {
+        payload(of: TableKey(kind: .slice, first: key.first, second: service, suffix: key.suffix)) != nil
     }
 
     /// Checks every statement that the layout makes about the table at rest.

@@ -19,11 +19,14 @@ public final class TableWriter {
     public struct Sizing: Sendable {
         public var bucketCount: Int
         public var capacity: Int
+        /// A file whose extents are no larger than this is left as it is, however little of it is in use.
+        public var spared = 16 << 20
 
         /// 32,768 buckets (256 KiB) and room for 64 MiB of blocks.
-        public init(bucketCount: Int = 32_768, capacity: Int = 64 << 20) {
+        public init(bucketCount: Int = 32_768, capacity: Int = 64 << 20, spared: Int = 16 << 20) {
             self.bucketCount = bucketCount
             self.capacity = capacity
+            self.spared = spared
         }
     }
 
@@ -32,12 +35,16 @@ public final class TableWriter {
     public private(set) var counts = TableStatus.Counts()
     /// How many references the opening had to cut because a power loss had damaged what they led to.
     public private(set) var damagedReferences = 0
+    /// Why the data file that the control file named could not be used, so that this writer began with an empty one.
+    public private(set) var replacedFile: TableError?
     let control: ControlFile
     private(set) var store: BlockStore
     private let sizing: Sizing
     private var resources: [TableStatus.Resource] = []
     /// Writes to refuse before the next try to grow: while the file system is full, each try would copy the whole table.
     private var writesUntilGrowth = 0
+    /// Objects of which a change failed half way: an equal record does not prove that the records derived from it are there.
+    private var unfinished: Set<TableKey> = []
 
     /// Opens the table at `path` for writing, makes it where there is none, and adopts what an earlier writer left.
     ///
@@ -50,26 +57,49 @@ public final class TableWriter {
         self.sizing = sizing
         try TableWriter.makeFolder(for: path)
         control = try ControlFile.lock(path: path)
-        if control.generation == 0 {
-            let data = try DataFile.create(
-                table: path, generation: 1, hashSeed: control.hashSeed, bucketCount: sizing.bucketCount,
-                capacity: sizing.capacity)
-            store = try BlockStore(data: data)
-            control.generation = 1
-        } else {
-            let data = try DataFile(
-                table: path, generation: control.generation, hashSeed: control.hashSeed, writable: true)
-            store = try BlockStore(data: data)
-            damagedReferences = try store.adopt()
-        }
+        (store, damagedReferences, replacedFile) = try TableWriter.openData(control, path, sizing)
         TableWriter.removeStrays(of: path, except: control.generation)
         resources = control.status(generation: control.generation).resources
+        if damagedReferences > 0 || replacedFile != nil {
+            // Names are missing that the cluster has: until the next full lists, what is not found may exist all the same.
+            for index in resources.indices { resources[index].isSynced = false }
+        }
         try adoptRecords()
         let counts = counts
+        let resources = resources
         control.changeStatus { area in
-            area.setWriter(process: getpid(), started: now, identity: identity)
+            area.setWriter(process: getpid(), started: now, identity: identity, boot: BootIdentity.current())
             area.counts = counts
+            area.resources = resources
         }
+    }
+
+    /// Opens the current data file and takes over what is in it. One that is missing, cut short or no data file at all (after a
+    /// power loss) is replaced by an empty one; one of another layout is refused.
+    private static func openData(
+        _ control: ControlFile, _ path: String, _ sizing: Sizing
+    ) throws(TableError) -> (BlockStore, damaged: Int, replaced: TableError?) {
+        let generation = control.generation
+        var fault: TableError?
+        if generation > 0 {
+            do throws(TableError) {
+                let store = try BlockStore(
+                    data: DataFile(table: path, generation: generation, hashSeed: control.hashSeed, writable: true))
+                let adoption = store.adopt()
+                guard adoption.needsNewFile else { return (store, adoption.cut, nil) }
+                let next = try copied(store, control, path, sizing, atLeast: 0)
+                return (next, max(1, adoption.cut), nil)
+            } catch {
+                guard error.isDataLost else { throw error }
+                fault = error
+            }
+        }
+        let data = try DataFile.create(
+            table: path, generation: generation + 1, hashSeed: control.hashSeed, bucketCount: sizing.bucketCount,
+            capacity: sizing.capacity)
+        let store = try BlockStore(data: data)
+        control.generation = generation + 1
+        return (store, 0, fault)
     }
 
     private static func makeFolder(for path: String) throws(TableError) {
@@ -84,19 +114,42 @@ public final class TableWriter {
         }
     }
 
-    /// Removes data files of generations that were left when a writer was killed during a switch.
+    /// Removes the data files of other generations: left by a writer killed during a switch, or by an older table of this path.
     private static func removeStrays(of path: String, except generation: UInt64) {
-        for stray in [generation &- 1, generation &+ 1] where stray != generation {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+        let folder = parts.count == 1 ? "." : parts.count == 2 && parts[0].isEmpty ? "/" : parts.dropLast().joined(separator: "/")
+        let prefix = "\(parts.last ?? "")."
+        // Safe: the stream is closed below; an entry is read before the next call may overwrite it.
+        guard let stream = unsafe opendir(folder) else { return }
+        var strays: [UInt64] = []
+        while let entry = unsafe readdir(stream) {
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { place in
+                unsafe place.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+            }
+            guard name.hasPrefix(prefix), let found = UInt64(name.dropFirst(prefix.count)), found != generation,
+                name == "\(prefix)\(found)"
+            else { continue }
+            strays.append(found)
+        }
+        unsafe closedir(stream)
+        for stray in strays {
             // Safe: unlink reads the terminated path. A file that is not there is what we want.
             _ = unsafe unlink(DataFile.path(of: path, generation: stray))
         }
     }
+
+    /// The data file that is written now.
+    public var generation: UInt64 { store.data.generation }
+
+    /// Bytes of the blocks that hold records.
+    public var liveBytes: Int { store.liveBytes }
 
     // MARK: Records
 
     /// Publishes a namespace.
     public func upsert(_ record: NamespaceRecord) throws(TableError) {
         if try write(.namespace(record.name), record.payload()) == .inserted { counts.namespaces += 1 }
+        try finish()
     }
 
     public func removeNamespace(_ name: String) throws(TableError) {
@@ -106,14 +159,19 @@ public final class TableWriter {
 
     /// Publishes a service and its cluster IPs.
     public func upsert(_ record: ServiceRecord) throws(TableError) {
+        let key = TableKey.service(record.namespace, record.name)
+        let payload = record.payload()
+        if isUnchanged(key, payload) { return }
+        unfinished.insert(key)
         let before = service(record.namespace, record.name)
         for address in record.clusterIPs {
             _ = try write(.serviceAddress(address, record.namespace, record.name), [])
         }
-        if try write(.service(record.namespace, record.name), record.payload()) == .inserted { counts.services += 1 }
+        if try write(key, payload) == .inserted { counts.services += 1 }
         for address in before?.clusterIPs ?? [] where !record.clusterIPs.contains(address) {
             erase(.serviceAddress(address, record.namespace, record.name))
         }
+        unfinished.remove(key)
         try finish()
     }
 
@@ -126,6 +184,11 @@ public final class TableWriter {
 
     /// Publishes an endpoint slice and its addresses; moves it where its service label changed.
     public func upsert(_ record: EndpointSliceRecord) throws(TableError) {
+        let key = TableKey.slice(record.namespace, service: record.service, name: record.name)
+        let payload = record.payload()
+        if holds(.sliceName(record.namespace, record.name), Array(record.service.utf8)), isUnchanged(key, payload) { return }
+        let owner = TableKey.sliceName(record.namespace, record.name)
+        unfinished.insert(key)
         let before = slice(record.namespace, record.name)
         let identity = sliceIdentity(record.namespace, record.name)
         let chain = chainHash(record.namespace, record.service)
@@ -133,9 +196,8 @@ public final class TableWriter {
         for address in addresses {
             _ = try write(.endpointAddress(address, slice: identity), TableKey.bytes(of: chain))
         }
-        let key = TableKey.slice(record.namespace, service: record.service, name: record.name)
-        let isNew = try write(key, record.payload()) == .inserted && before == nil
-        _ = try write(.sliceName(record.namespace, record.name), Array(record.service.utf8))
+        let isNew = try write(key, payload) == .inserted && before == nil
+        _ = try write(owner, Array(record.service.utf8))
         if isNew { counts.slices += 1 }
         counts.endpoints += record.endpoints.count - (before?.endpoints.count ?? 0)
         if let before {
@@ -146,6 +208,7 @@ public final class TableWriter {
                 erase(.endpointAddress(address, slice: identity))
             }
         }
+        unfinished.remove(key)
         try finish()
     }
 
@@ -163,14 +226,19 @@ public final class TableWriter {
 
     /// Publishes a pod and its addresses.
     public func upsert(_ record: PodRecord) throws(TableError) {
+        let key = TableKey.pod(record.namespace, record.name)
+        let payload = record.payload()
+        if isUnchanged(key, payload) { return }
+        unfinished.insert(key)
         let before = pod(record.namespace, record.name)
         for address in record.addresses {
             _ = try write(.podAddress(address, record.namespace, record.name), Array(record.uid.utf8))
         }
-        if try write(.pod(record.namespace, record.name), record.payload()) == .inserted { counts.pods += 1 }
+        if try write(key, payload) == .inserted { counts.pods += 1 }
         for address in before?.addresses ?? [] where !record.addresses.contains(address) {
             erase(.podAddress(address, record.namespace, record.name))
         }
+        unfinished.remove(key)
         try finish()
     }
 
@@ -179,6 +247,20 @@ public final class TableWriter {
         if erase(.pod(namespace, name)) { counts.pods -= 1 }
         for address in before?.addresses ?? [] { erase(.podAddress(address, namespace, name)) }
         try finish()
+    }
+
+    /// Whether the table holds just this object, and with it everything that is derived from it: opening the table saw to
+    /// that, and each change since has. Counts the object as unchanged.
+    private func isUnchanged(_ key: TableKey, _ payload: [UInt8]) -> Bool {
+        guard holds(key, payload), !unfinished.contains(key) else { return false }
+        statistics.unchanged += 1
+        return true
+    }
+
+    private func holds(_ key: TableKey, _ payload: [UInt8]) -> Bool {
+        guard let place = unsafe store.find(key, hash: key.hash(seed: control.hashSeed)) else { return false }
+        // Safe: the place was found just now.
+        return unsafe store.isPayload(at: place, payload)
     }
 
     // MARK: Statements
@@ -197,7 +279,11 @@ public final class TableWriter {
     }
 
     /// States that the writer lives and has written what it heard, and publishes counts and resource states.
-    public func beat(now: UInt64) {
+    ///
+    /// - Parameters:
+    ///   - now: wall time in nanoseconds since 1970.
+    ///   - sinceBoot: the boot clock in nanoseconds; by default what it reads now.
+    public func beat(now: UInt64, sinceBoot: UInt64? = nil) {
         let counts = counts
         let resources = resources
         control.changeStatus { area in
@@ -205,6 +291,7 @@ public final class TableWriter {
             area.resources = resources
         }
         control.heartbeat = now
+        control.heartbeatSinceBoot = sinceBoot ?? TableClock.read(CLOCK_BOOTTIME)
     }
 
     // MARK: Writing one record
@@ -232,7 +319,7 @@ public final class TableWriter {
     private func writeOnce(_ key: TableKey, _ payload: [UInt8]) throws(TableError) -> Written {
         let hash = key.hash(seed: control.hashSeed)
         if let place = unsafe store.find(key, hash: hash) {
-            if unsafe store.payload(at: place) == payload {
+            if unsafe store.isPayload(at: place, payload) {
                 statistics.unchanged += 1
                 return .unchanged
             }
@@ -259,13 +346,20 @@ public final class TableWriter {
     private func finish() throws(TableError) {
         let isCrowded = store.recordCount > store.data.bucketCount * 2
         let isSparse =
-            store.extentBytes > 4 * max(sizing.capacity / 4, store.liveBytes) && store.extentBytes > 16 << 20
+            store.extentBytes > 4 * max(sizing.capacity / 4, store.liveBytes) && store.extentBytes > sizing.spared
         if isCrowded || isSparse { try switchGeneration(atLeast: 0) }
     }
 
     /// Copies every record into a data file of fitting size, publishes it and removes the old one. Readers go on in the
     /// old file until they see the new number, and those that still map it keep it.
     private func switchGeneration(atLeast needed: Int) throws(TableError) {
+        store = try TableWriter.copied(store, control, path, sizing, atLeast: needed)
+        statistics.generations += 1
+    }
+
+    private static func copied(
+        _ store: BlockStore, _ control: ControlFile, _ path: String, _ sizing: Sizing, atLeast needed: Int
+    ) throws(TableError) -> BlockStore {
         let next = control.generation + 1
         var bucketCount = sizing.bucketCount
         while bucketCount < store.recordCount * 2 { bucketCount *= 2 }
@@ -277,25 +371,16 @@ public final class TableWriter {
         let data = try DataFile.create(
             table: path, generation: next, hashSeed: control.hashSeed, bucketCount: bucketCount, capacity: capacity)
         let larger = try BlockStore(data: data)
-        var failure: TableError?
-        store.forEachRecord { key, payload in
-            guard failure == nil else { return }
-            do throws(TableError) {
-                try larger.insert(key, hash: key.hash(seed: control.hashSeed), payload: payload)
-            } catch {
-                failure = error
-            }
-        }
-        if let failure {
+        do throws(TableError) {
+            try store.copyAll(into: larger)
+        } catch {
             // Safe: unlink reads the terminated path; the file was never published.
             _ = unsafe unlink(data.path)
-            throw failure
+            throw error
         }
-        let old = store.data.path
-        store = larger
         control.generation = next
-        statistics.generations += 1
-        _ = unsafe unlink(old)
+        _ = unsafe unlink(store.data.path)
+        return larger
     }
 
     // MARK: Keys

@@ -162,6 +162,8 @@ public struct NamespaceView: ~Copyable, ~Escapable {
 
 public struct ServiceView: ~Copyable, ~Escapable {
     private let payload: Span<UInt8>
+    /// Bytes of the record beside its key, for tools that measure.
+    public var payloadByteCount: Int { payload.count }
     public let namespace: Span<UInt8>
     public let name: Span<UInt8>
 

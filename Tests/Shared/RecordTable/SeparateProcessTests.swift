@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -62,5 +63,69 @@ struct SeparateProcessTests {
         }
         #expect(try await reader.exitCode(within: .seconds(120)) == 0, "\(reader.output)")
         #expect(writer.isRunning, "\(writer.output)")
+    }
+
+    private static let python = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "python").path
+
+    /// Runs a script of the folder `python` to its end.
+    private func script(_ words: [String], in folder: TemporaryFolder) async throws -> (code: Int32, output: String) {
+        let log = folder.path("script.log")
+        _ = FileManager.default.createFile(atPath: log, contents: nil)
+        let process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.arguments = ["python3", "\(Self.python)/\(words[0])"] + words.dropFirst()
+        process.standardOutput = try FileHandle(forWritingTo: URL(filePath: log))
+        process.standardError = process.standardOutput
+        try process.run()
+        try await eventually("\(words[0]) ends", within: .seconds(300)) { !process.isRunning }
+        return (process.terminationStatus, String(decoding: try folder.read("script.log"), as: UTF8.self))
+    }
+
+    @Test("kills, power losses, full and read-only disks, in small (scripts/attack has them in full)")
+    func attack() async throws {
+        let folder = try TemporaryFolder()
+        let probe = RunningProcess.folder.appending(path: "table-probe").path
+        let run = try await script(["attack.py", probe, "kills", "power", "files", "--kills", "10", "--seed", "1"], in: folder)
+        #expect(run.code == 0, "\(run.output)")
+        #expect(run.output.contains("every record equalled the list"))
+    }
+
+    @Test("a reader in Python, written from docs/record-table.md, finds what ours finds, and right records while a writer churns")
+    func pythonReader() async throws {
+        let folder = try TemporaryFolder()
+        let table = folder.path("table")
+        let made = try probe(["churn", table, "5", "once"], in: folder)
+        #expect(try await made.exitCode(within: .seconds(60)) == 0, "\(made.output)")
+        let ours = try probe(["dump", table], in: folder)
+        #expect(try await ours.exitCode(within: .seconds(60)) == 0)
+        let theirs = try await script(["reader.py", table], in: folder)
+        #expect(theirs.code == 0)
+        #expect(theirs.output == ours.output)
+        #expect(ours.output.split(separator: "\n").count > 900)
+        let live = folder.path("live")
+        let writer = try probe(["write", live, "9"], in: folder)
+        try await eventually("the table is filled") { writer.output.contains("writing") }
+        let checked = try await script(["reader.py", live, "--look-ups", "5000"], in: folder)
+        #expect(checked.output.hasPrefix("checked 20000 records"), "\(checked.output)")
+        #expect(writer.isRunning, "\(writer.output)")
+    }
+
+    @Test("a data file cut short under a reader ends that process; the next is refused in words, and the next writer mends it")
+    func cutShortWhileMapped() async throws {
+        let folder = try TemporaryFolder()
+        let table = folder.path("table")
+        let made = try probe(["churn", table, "5", "once"], in: folder)
+        #expect(try await made.exitCode(within: .seconds(60)) == 0, "\(made.output)")
+        let data = try #require(FileManager.default.contentsOfDirectory(atPath: folder.path).first { $0.hasPrefix("table.") })
+        let reader = try probe(["read", table, "100000000"], in: folder)
+        try await Task.sleep(for: .milliseconds(100))
+        try FileHandle(forWritingTo: URL(filePath: folder.path(data))).truncate(atOffset: 8_192)
+        // SIGBUS: a mapping beyond the file's end cannot be read, and no look-up asks the kernel first.
+        #expect(try await reader.exitCode(within: .seconds(60)) == 7, "\(reader.output)")
+        let next = try probe(["survey", table], in: folder)
+        #expect(try await next.exitCode(within: .seconds(60)) == 0)
+        #expect(next.output.contains("cut short (8192 of "))
+        let recovery = try probe(["recover", table, "6"], in: folder)
+        #expect(try await recovery.exitCode(within: .seconds(60)) == 0, "\(recovery.output)")
     }
 }

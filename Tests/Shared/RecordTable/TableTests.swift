@@ -194,7 +194,7 @@ struct TableTests {
         let status = try TableReader(path: folder.path("table")).status
         #expect(status.writer == "host 0.1")
         #expect(status.writerStarted == 7)
-        #expect(status.age(at: 1_500) == 500)
+        #expect(status.age(at: TableClock(wall: 1_500, sinceBoot: 0, boot: .unknown)) == 500)
         #expect(status.isSynced(["services"]))
         #expect(!status.isSynced(["services", "pods"]))
         #expect(status.resources.map(\.resourceVersion) == ["42", "43"])

@@ -60,7 +60,12 @@ final class KubernetesHandler: Sendable {
         guard let table = context.table else {
             return finish(query, &response, zoneLabels: zoneLabels, context.serial, .notReady)
         }
+        let damaged = table.damaged
         let finding = find(query, zoneLabels, table, &response, &context)
+        // What a power loss has left of the table until the next writer comes does not prove that a name does not exist.
+        if table.damaged != damaged, finding == .nameError || finding == .noData {
+            return finish(query, &response, zoneLabels: zoneLabels, context.serial, .notReady)
+        }
         switch finding {
         case .answered: return .done(.answered)
         case .truncated: return .done(.truncated)
