@@ -118,9 +118,8 @@ func fill(_ path: String) throws {
     Figures.print("fill_milliseconds", Figures.milliseconds(since: start))
     Figures.print("generations", writer.statistics.generations)
     Figures.print("endpoints", writer.counts.endpoints)
-    let generation = UInt64(writer.statistics.generations) + 1
     Figures.print("live_bytes", writer.liveBytes)
-    Figures.print("disk_bytes", Figures.diskBytes(path, generation: generation))
+    Figures.print("disk_bytes", Figures.diskBytes(path, generation: writer.generation))
     start = ContinuousClock.now
     let before = writer.statistics
     try FullSize.relist(writer)
@@ -146,7 +145,7 @@ func adopt(_ path: String, emptying: Bool) throws {
     guard emptying else { return }
     start = ContinuousClock.now
     for name in writer.podNames() { try writer.removePod(namespace: name.namespace, name: name.name) }
-    for name in writer.sliceNames() { try writer.removeSlice(namespace: name.namespace, name: name.name) }
+    for name in writer.sliceNames() where name.namespace != "probe" { try writer.removeSlice(namespace: name.namespace, name: name.name) }
     for name in writer.serviceNames() where name.namespace != "probe" {
         try writer.removeService(namespace: name.namespace, name: name.name)
     }

@@ -78,7 +78,7 @@ public struct WatcherCommand: AsyncParsableCommand {
         let configuration = try clientConfiguration()
         let metrics = WatcherMetrics(wanted: watched)
         // The table's lock comes before the sockets: a second watcher is told of the first by the clearest message.
-        let keeper = TableKeeper(writer: try Self.makeWriter(path: table))
+        let keeper = TableKeeper(writer: try Self.makeWriter(path: table, logger))
         let publisher = try makePublisher(logger)
         publisher.announce(watched)
         let committer = Committer(table: keeper, publisher: publisher, metrics: metrics, logger: logger)
@@ -123,11 +123,21 @@ public struct WatcherCommand: AsyncParsableCommand {
         }
     }
 
-    private static func makeWriter(path: String) throws(ProcessError) -> sending TableWriter {
+    private static func makeWriter(path: String, _ logger: Logger) throws(ProcessError) -> sending TableWriter {
         do {
-            return try TableWriter(
+            let writer = try TableWriter(
                 path: path, identity: "mizzen-watcher \(MizzenVersion.current)",
                 now: UInt64(clamping: WallClock.nanoseconds()))
+            if let fault = writer.replacedFile {
+                logger.warning(
+                    "the record table had lost its data; it is empty until the first lists", metadata: ["error": "\(fault)"])
+            }
+            if writer.damagedReferences > 0 {
+                logger.warning(
+                    "dropped damaged records of the record table; the first lists bring them back",
+                    metadata: ["table": "\(path)", "references": "\(writer.damagedReferences)"])
+            }
+            return writer
         } catch {
             throw ProcessError(code: ExitStatus.cannotCreate, message: error.description)
         }

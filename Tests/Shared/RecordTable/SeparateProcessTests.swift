@@ -85,7 +85,7 @@ struct SeparateProcessTests {
     func attack() async throws {
         let folder = try TemporaryFolder()
         let probe = RunningProcess.folder.appending(path: "table-probe").path
-        let run = try await script(["attack.py", probe, "kills", "power", "files", "--kills", "10", "--seed", "1"], in: folder)
+        let run = try await script(["attack.py", probe, "kills", "power", "files", "--kills", "6", "--seed", "1"], in: folder)
         #expect(run.code == 0, "\(run.output)")
         #expect(run.output.contains("every record equalled the list"))
     }

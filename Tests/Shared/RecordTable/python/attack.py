@@ -75,7 +75,7 @@ class Attack:
     def close(self):
         for process in list(self.alive):
             process.kill()
-            process.communicate()
+            process.wait()
 
 
 def reads(attack, options):
@@ -178,7 +178,7 @@ def damage(attack, path, original, older):
 
 def power(attack, options):
     """Power losses: whatever pages are lost, readers neither crash nor hang and the next writer brings the table to the list."""
-    rounds = max(20, options.kills // 10)
+    rounds = max(6, options.kills // 10)
     table = attack.path("power")
     outcomes = {"absent": 0, "answers": 0, "refused": 0}
     for number in range(rounds):
