@@ -1,0 +1,135 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Publisher and subscribers as processes of their own, which are stopped, flooded, killed and cut off.
+@Suite("The stream in separate processes", .serialized)
+struct StreamProcessTests {
+    private static let all: [String] = []
+    private let folder: TemporaryFolder
+    private let endpoints: [String]
+
+    init() throws {
+        folder = try TemporaryFolder()
+        endpoints = ["--deltas", "ipc://\(folder.path("d"))", "--snapshots", "ipc://\(folder.path("s"))"]
+    }
+
+    private func publisher(_ options: [String] = [], at endpoints: [String]? = nil) async throws -> RunningProcess {
+        let process = try RunningProcess("stream-probe", ["publish"] + (endpoints ?? self.endpoints) + options, in: folder)
+        try await eventually("it publishes") { process.output.contains("publishing") }
+        return process
+    }
+
+    private func subscriber(_ options: [String] = [], at endpoints: [String]? = nil) throws -> RunningProcess {
+        try RunningProcess("stream-probe", ["subscribe"] + (endpoints ?? self.endpoints) + options, in: folder)
+    }
+
+    private func states(_ process: RunningProcess) -> [Substring] {
+        process.output.split(separator: "\n").filter { $0.hasPrefix("joined") || $0.hasPrefix("stale") }
+    }
+
+    private func isJoined(_ process: RunningProcess) -> Bool { states(process).last?.hasPrefix("joined") == true }
+
+    /// Waits until the subscriber holds, joined, just what the publisher holds of its share.
+    private func expectEqual(
+        _ subscriber: RunningProcess, _ publisher: RunningProcess, share: [String] = all
+    ) async throws {
+        let prefix = (["final"] + share).joined(separator: " ") + " "
+        func final() -> String? {
+            publisher.output.split(separator: "\n").first {
+                $0.hasPrefix(prefix) && $0.dropFirst(prefix.count).first?.isNumber == true
+            }.map { String($0.dropFirst(prefix.count)) }
+        }
+        try await eventually("the publisher is through with its changes", within: .seconds(120)) { final() != nil }
+        let wanted = try #require(final())
+        #expect(!wanted.hasPrefix("0 "))
+        try await eventually("the subscriber holds \(wanted), not \(states(subscriber).last ?? "nothing")", within: .seconds(120)) {
+            states(subscriber).last.map(String.init) == "joined \(wanted)"
+        }
+    }
+
+    /// From its first join on it has never been without objects.
+    private func expectAlwaysInUse(_ subscriber: RunningProcess) {
+        let counts = states(subscriber).drop { !$0.hasPrefix("joined") }.compactMap { $0.split(separator: " ").dropFirst().first }
+        #expect(!counts.isEmpty && !counts.contains("0"), "\(counts)")
+    }
+
+    @Test("stopped while its queues run over many times")
+    func stopped() async throws {
+        let publisher = try await publisher(["--changes", "60000"])
+        let subscriber = try subscriber()
+        try await eventually("joined") { isJoined(subscriber) }
+        subscriber.signal(SIGSTOP)
+        try await eventually("the publisher goes on without it", within: .seconds(120)) { publisher.output.contains("final") }
+        subscriber.signal(SIGCONT)
+        try await expectEqual(subscriber, publisher)
+        expectAlwaysInUse(subscriber)
+    }
+
+    @Test("flooded: it takes longer over a delta than the publisher")
+    func flooded() async throws {
+        let publisher = try await publisher(["--changes", "60000", "--burst", "1000"])
+        let subscriber = try subscriber(["--slowness", "200"])
+        try await expectEqual(subscriber, publisher)
+        expectAlwaysInUse(subscriber)
+    }
+
+    @Test("killed and started again, and another that comes late")
+    func restarted() async throws {
+        let publisher = try await publisher(["--changes", "60000"])
+        var subscriber = try subscriber()
+        for _ in 0..<3 {
+            try await eventually("joined") { isJoined(subscriber) }
+            try await subscriber.kill()
+            subscriber = try self.subscriber()
+        }
+        try await expectEqual(subscriber, publisher)
+        let late = try self.subscriber()
+        try await expectEqual(late, publisher)
+    }
+
+    @Test("filtered to one namespace, and to some buckets", arguments: [["--namespace", "team-3"], ["--buckets", "60"]])
+    func filtered(share: [String]) async throws {
+        let publisher = try await publisher(["--changes", "60000"])
+        let subscriber = try subscriber(share)
+        try await eventually("joined") { isJoined(subscriber) }
+        // Long enough to lose what came last in many topics, short enough that more comes.
+        subscriber.signal(SIGSTOP)
+        try await Task.sleep(for: .milliseconds(300))
+        subscriber.signal(SIGCONT)
+        try await expectEqual(subscriber, publisher, share: share)
+        expectAlwaysInUse(subscriber)
+    }
+
+    @Test("its publisher is killed in the middle of changes, and another takes its place with other objects")
+    func publisherKilled() async throws {
+        var publisher = try await publisher(["--changes", "10000000", "--burst", "1"])
+        let subscriber = try subscriber()
+        for seed in 2...4 {
+            try await eventually("joined") { isJoined(subscriber) }
+            try await publisher.kill()
+            publisher = try await self.publisher([
+                "--seed", "\(seed)", "--changes", seed == 4 ? "1000" : "10000000", "--burst", "1",
+            ])
+        }
+        try await expectEqual(subscriber, publisher)
+        expectAlwaysInUse(subscriber)
+    }
+
+    @Test("cut off in the middle of snapshots, again and again")
+    func cutOff() async throws {
+        let ports = [freePort(), freePort()]
+        let there = ["--deltas", "tcp://127.0.0.1:\(ports[0])", "--snapshots", "tcp://127.0.0.1:\(ports[1])"]
+        let publisher = try await publisher(["--changes", "30000"], at: there)
+        let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "python/cutting-proxy.py").path
+        // 5,000 objects are about 900 kB: an answer of more than a sixth of that ends within a frame.
+        let proxy = try RunningProcess("/usr/bin/env", ["python3", script, "\(ports[1])", "4", "150001"], in: folder)
+        try await eventually("the proxy listens") { proxy.output.contains("port") }
+        let port = try #require(proxy.output.split(separator: "\n").first?.split(separator: " ").last)
+        let subscriber = try subscriber(at: [there[0], there[1], "--snapshots", "tcp://127.0.0.1:\(port)"])
+        try await expectEqual(subscriber, publisher)
+        // After failures it asks for less at a time, so that the last of the four may be too short to be cut.
+        #expect(proxy.output.split(separator: "\n").filter { $0 == "cut" }.count >= 3)
+        expectAlwaysInUse(subscriber)
+    }
+}
