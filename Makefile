@@ -4,7 +4,7 @@ SHELL := /bin/bash
 KUBECONFIG ?=
 SECONDS ?= 60
 
-.PHONY: help up down build test attack bench format lint schemas clean
+.PHONY: help up down build test attack bench format lint schemas clean fuzz sanitize
 
 help:
 	@echo "make up                    build, start everything on a small demo cluster, and show a tour"
@@ -13,6 +13,8 @@ help:
 	@echo "make build                 build the release binaries into .build/release"
 	@echo "make test                  build and run all tests"
 	@echo "make attack                attack the record table from separate processes: reads, kills, stops, power losses, full size"
+	@echo "make fuzz SECONDS=60       attack every fuzz target that long; the first build takes as long as that of the tests"
+	@echo "make sanitize              table and stream tests under the thread and address sanitizers, 10 minutes each at first"
 	@echo "make bench                 measure: ratios inside one run, instructions, allocations"
 	@echo "make format, make lint     rewrite, or check, the layout of the code"
 	@echo "make schemas               regenerate the C code of the message schemas"
@@ -39,6 +41,14 @@ attack:
 bench:
 	@scripts/requirements bench
 	@scripts/bench
+
+fuzz:
+	@scripts/requirements build
+	@scripts/fuzz --seconds $(SECONDS)
+
+sanitize:
+	@scripts/requirements test
+	@scripts/sanitize
 
 format:
 	swift format format --in-place --recursive --parallel Package.swift Sources Tests

@@ -13,6 +13,13 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+/// Set by scripts/fuzz: our modules are instrumented for libFuzzer, and the executable mizzen-fuzz takes the place of FuzzTests.
+let fuzzes = Context.environment["MIZZEN_FUZZ"] != nil
+
+/// Optimised, so that a second holds many executions, in a debug build, so that internals can be imported.
+let instrumented: [SwiftSetting] =
+    fuzzes ? [.unsafeFlags(["-O", "-parse-as-library", "-sanitize=fuzzer,address"])] : []
+
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
@@ -27,16 +34,23 @@ let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let certificates: Target.Dependency = .product(name: "X509", package: "swift-certificates")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 
+let fuzzDependencies: [Target.Dependency] = [
+    "Names", "RecordTable", "Kubernetes", "DeltaStream", "Frontend", "Collector", "ProcessRuntime", logging,
+]
+
 /// A module of Sources/Shared.
 func shared(_ name: String, folder: String? = nil, _ dependencies: [Target.Dependency]) -> Target {
-    .target(name: name, dependencies: dependencies, path: "Sources/Shared/\(folder ?? name)", swiftSettings: strict)
+    .target(
+        name: name, dependencies: dependencies, path: "Sources/Shared/\(folder ?? name)",
+        swiftSettings: strict + instrumented)
 }
 
 /// A process: a library that tests can import, and a short `main` beside it.
 func process(_ name: String, executable: String, _ dependencies: [Target.Dependency]) -> [Target] {
     [
         .target(
-            name: name, dependencies: dependencies, path: "Sources/\(name)", exclude: ["Main"], swiftSettings: strict),
+            name: name, dependencies: dependencies, path: "Sources/\(name)", exclude: ["Main"],
+            swiftSettings: strict + instrumented),
         .executableTarget(
             name: executable,
             dependencies: [.target(name: name), "ProcessRuntime", argumentParser],
@@ -160,12 +174,6 @@ let package = Package(
                 name: "stream-bench",
                 dependencies: ["CZeroMQ", "DeltaStream", "Kubernetes", "Names", argumentParser, logging],
                 path: "Tests/Benchmarks/Stream", swiftSettings: strict),
-            // The properties that fuzzing attacks; `make fuzz` links them with libFuzzer, FuzzTests replays their corpora.
-            .target(
-                name: "FuzzTargets",
-                dependencies: ["Names", "RecordTable", "Kubernetes", "DeltaStream", "Frontend", "Collector", logging],
-                path: "Tests/Fuzz/Targets", swiftSettings: strict),
-            tests("FuzzTests", path: "Fuzz/Replay", ["FuzzTargets"]),
             .target(name: "TestSupport", dependencies: ["Names"], path: "Tests/Support", swiftSettings: strict),
             tests("NamesTests", path: "Shared/Names", ["Names"]),
             tests(
@@ -219,9 +227,23 @@ let package = Package(
         ]
 )
 
-// libFuzzer brings its own main, so this exists only in builds that link it (scripts/fuzz).
-if Context.environment["MIZZEN_FUZZ"] != nil {
+// The properties that fuzzing attacks are in Tests/Fuzz/Targets: `make fuzz` links them with libFuzzer, FuzzTests replays their
+// corpora.
+if fuzzes {
     package.targets.append(
         .executableTarget(
-            name: "mizzen-fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Main", swiftSettings: strict))
+            name: "mizzen-fuzz", dependencies: fuzzDependencies + ["TestSupport"], path: "Tests/Fuzz", exclude: ["Replay", "Corpora"],
+            swiftSettings: strict + instrumented, linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])]))
+} else {
+    package.targets.append(tests("FuzzTests", path: "Fuzz", fuzzDependencies, exclude: ["Main", "Corpora"]))
+}
+
+// Set by scripts/sanitize: only the table, the stream and what they need, since a sanitizer's build starts from nothing.
+if Context.environment["MIZZEN_SANITIZE"] != nil {
+    let kept: Set = [
+        "CZeroMQ", "CProtobufC", "CMizzenSystem", "CSchemas", "Names", "RecordTable", "Kubernetes", "DeltaStream",
+        "TestSupport", "table-probe", "stream-probe", "RecordTableTests", "DeltaStreamTests",
+    ]
+    package.targets.removeAll { !kept.contains($0.name) }
+    package.products = []
 }
