@@ -123,7 +123,7 @@ struct SampleScanner {
         guard digits > 0 else { return slowNumber(text) }
         if index < text.count {
             guard text[index] | 0x20 == UInt8(ascii: "e"), let exponent = exponent(text, from: index + 1) else {
-                return nil
+                return slowNumber(text)
             }
             scale += exponent
         }
@@ -166,7 +166,7 @@ struct SampleScanner {
         case "+inf", "inf": return .infinity
         case "-inf": return -.infinity
         case "nan": return .nan
-        default: return string.contains(where: { "xXpP".contains($0) }) ? nil : Double(string)
+        default: return string.contains(where: { "xXpP\0".contains($0) }) ? nil : Double(string)
         }
     }
 

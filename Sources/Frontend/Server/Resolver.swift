@@ -203,8 +203,9 @@ final class Resolver {
         }
         if frame.response.isFull { flags |= 0x0200 }
         let count = frame.response.finish(frame.query, .answered)
+        // It is an answer even where the upstream's message does not say so.
         // Safe: a finished message has a header.
-        unsafe memory.storeBytes(of: (flags & 0x87FF).bigEndian, toByteOffset: 2, as: UInt16.self)
+        unsafe memory.storeBytes(of: (flags & 0x87FF | 0x8000).bigEndian, toByteOffset: 2, as: UInt16.self)
         return count
     }
 

@@ -185,7 +185,8 @@ private struct SlowExposition {
         case "inf", "+inf": return .infinity
         case "-inf": return -.infinity
         case "nan": return .nan
-        default: return text.utf8.contains { "xXpP".utf8.contains($0) } ? nil : Double(text)
+        // The standard library stops at a NUL octet, and knows hexadecimal, which expositions do not.
+        default: return text.utf8.contains { $0 == 0 || "xXpP".utf8.contains($0) } ? nil : Double(text)
         }
     }
 

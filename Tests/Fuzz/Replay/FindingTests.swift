@@ -1,0 +1,30 @@
+import Testing
+
+@testable import Collector
+@testable import Frontend
+
+/// What fuzzing found, each with the input that showed it.
+@Suite("Findings of fuzzing", .serialized)
+struct FindingTests {
+    @Test("an answer relayed from an upstream is marked as one, even where the upstream's message is not")
+    func relayedFlag() throws {
+        let input = try #require(Corpus("dns-message").inputs.first { $0.name == "upstream-without-qr" }).bytes
+        let packet = Array(input.dropFirst(2).prefix(Int(input[1])))
+        let upstream = Array(input.dropFirst(2 + packet.count))
+        #expect(upstream[2] & 0x80 == 0)
+        let answer = try #require(try QueryPath().answer(packet, .udp, upstream: upstream))
+        #expect(answer[2] & 0x80 != 0)
+    }
+
+    @Test("a long number that goes on behind a NUL octet is not a number")
+    func numberBehindNUL() {
+        #expect(SampleScanner.number(Array("1234567890123456789\0x".utf8).span) == nil)
+        #expect(SampleScanner.number(Array("1234567890123456789".utf8).span) == 1_234_567_890_123_456_789)
+    }
+
+    @Test("an exponent of any length is read as the number it stands for")
+    func longExponent() {
+        #expect(SampleScanner.number(Array("15e-00001".utf8).span) == 1.5)
+        #expect(SampleScanner.number(Array("1e".utf8).span) == nil)
+    }
+}
