@@ -66,27 +66,30 @@ final class WatcherMetrics: ReflectorObserver {
     }
 
     /// Adds what table and publisher count, read when somebody asks.
-    func observe(_ committer: Committer, _ publisher: Publisher) {
+    func observe(
+        _ publisher: Publisher,
+        table: @escaping @Sendable () -> (statistics: TableWriter.Statistics, counts: TableStatus.Counts)
+    ) {
         typealias Reading = (help: String, value: @Sendable () -> Double)
         let readings: [String: Reading] = [
             "mizzen_watcher_table_writes_total": (
-                "Records written to the table.", { Double(committer.tableState.statistics.writes) }
+                "Records written to the table.", { Double(table().statistics.writes) }
             ),
             "mizzen_watcher_table_removals_total": (
-                "Records removed from the table.", { Double(committer.tableState.statistics.removals) }
+                "Records removed from the table.", { Double(table().statistics.removals) }
             ),
             "mizzen_watcher_table_unchanged_total": (
                 "Records that were the same as in the table and cost no write.",
-                { Double(committer.tableState.statistics.unchanged) }
+                { Double(table().statistics.unchanged) }
             ),
             "mizzen_watcher_table_generations_total": (
-                "Moves to a larger or smaller data file.", { Double(committer.tableState.statistics.generations) }
+                "Moves to a larger or smaller data file.", { Double(table().statistics.generations) }
             ),
-            "mizzen_watcher_table_services": ("Services in the table.", { Double(committer.tableState.counts.services) }),
+            "mizzen_watcher_table_services": ("Services in the table.", { Double(table().counts.services) }),
             "mizzen_watcher_table_endpoints": (
-                "Endpoints in the table.", { Double(committer.tableState.counts.endpoints) }
+                "Endpoints in the table.", { Double(table().counts.endpoints) }
             ),
-            "mizzen_watcher_table_pods": ("Pods in the table.", { Double(committer.tableState.counts.pods) }),
+            "mizzen_watcher_table_pods": ("Pods in the table.", { Double(table().counts.pods) }),
             "mizzen_watcher_deltas_published_total": ("Deltas published.", { Double(publisher.statistics.deltas) }),
             "mizzen_watcher_delta_bytes_total": ("Bytes of deltas published.", { Double(publisher.statistics.bytes) }),
             "mizzen_watcher_snapshot_requests_total": (
@@ -100,6 +103,20 @@ final class WatcherMetrics: ReflectorObserver {
         for (name, reading) in readings.sorted(by: { $0.key < $1.key }) {
             registry.gauge(name, help: reading.help, read: reading.value)
         }
+    }
+
+    static let leaderHelp = "1 while this watcher writes the table, 0 while it stands by."
+
+    /// This process writes the table from now on.
+    func led() { registry.gauge("mizzen_watcher_leader", help: Self.leaderHelp).set(1) }
+
+    // MARK: Told by a relay
+
+    func relayed(_ delta: Delta) { sawEvent(delta.resource) }
+
+    /// As for a server that lacks a resource: what DNS needs is waited for all the same.
+    func upstreamLacks(_ resource: Resource) {
+        if !TableKeeper.holds(resource) { states.withLock { $0[resource]?.isLacking = true } }
     }
 
     // MARK: Told by the committer

@@ -51,6 +51,12 @@ public struct Delta: Hashable, Sendable {
     }
 }
 
+/// A place in the history of one bucket of a resource.
+public struct StreamPosition: Hashable, Sendable {
+    public var streamID: UInt64
+    public var sequence: UInt64
+}
+
 /// What the publisher has sent of one resource so far.
 public struct Heartbeat: Hashable, Sendable {
     public var streamID: UInt64

@@ -3,6 +3,9 @@ public import Kubernetes
 /// Receives what a ``Subscriber`` learns. All calls come from one thread, in order, and should return soon: while one
 /// runs nothing is received, and what overflows meanwhile is lost, noticed and fetched again.
 public protocol DeltaConsumer: Sendable {
+    /// Comes just before `replaceBucket`, and says where in the stream the bucket then stands.
+    func willReplaceBucket(_ resource: Resource, bucket: UInt8, position: StreamPosition)
+
     /// These are now all objects of the bucket (of the wanted namespaces); what else was held of it is gone.
     func replaceBucket(_ resource: Resource, bucket: UInt8, objects: [Delta])
 
@@ -24,4 +27,5 @@ public protocol DeltaConsumer: Sendable {
 
 extension DeltaConsumer {
     public func heartbeat(_ heartbeat: Heartbeat) {}
+    public func willReplaceBucket(_ resource: Resource, bucket: UInt8, position: StreamPosition) {}
 }

@@ -21,11 +21,13 @@ public final class Publisher: Sendable {
         /// Answers that wait for one asker before further ones are dropped.
         public var snapshotHighWaterMark: Int32 = 2
         public var transport = Transport()
+        /// A relay's heartbeats are its upstream's, passed on when they come (see StreamStore+Relay.swift).
+        public var forwardsHeartbeats = false
 
         public init() {}
     }
 
-    private let outlet: Mutex<Outlet>
+    let outlet: Mutex<Outlet>
     private let snapshots: Mutex<SnapshotServer>
     private let authenticator: Authenticator?
     private let signal: WakeSignal
@@ -164,7 +166,7 @@ public final class Publisher: Sendable {
         while true {
             let now = MonotonicClock.nanoseconds()
             if now >= nextHeartbeat {
-                sendHeartbeats()
+                if !options.forwardsHeartbeats { sendHeartbeats() }
                 outlet.withLock { _ = $0.handshakes?.report() }
                 nextHeartbeat = max(nextHeartbeat + interval, now + interval / 2)
             }
@@ -229,7 +231,8 @@ struct Outlet: ~Copyable {
         sendFrames()
     }
 
-    mutating func sendHeartbeat(_ resource: Resource, every interval: Duration) {
+    /// - Parameter time: nanoseconds since 1970-01-01 UTC; nil: now.
+    mutating func sendHeartbeat(_ resource: Resource, every interval: Duration, time: Int64? = nil) {
         let milliseconds = UInt32(clamping: max(1, interval.nanoseconds / 1_000_000))
         let name = name(of: resource)
         for tail in store.nextTails(resource) {
@@ -237,7 +240,7 @@ struct Outlet: ~Copyable {
             encoder.encode(tail, into: &body)
             sendFrames()
         }
-        guard let heartbeat = store.heartbeat(resource, time: now(), intervalMilliseconds: milliseconds) else { return }
+        guard let heartbeat = store.heartbeat(resource, time: time ?? now(), intervalMilliseconds: milliseconds) else { return }
         topic.fill(Topic.heartbeat(name).utf8)
         encoder.encode(heartbeat, into: &body)
         statistics.heartbeats += 1

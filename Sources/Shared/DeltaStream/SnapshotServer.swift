@@ -84,7 +84,10 @@ struct SnapshotServer: ~Copyable {
             answer.synced = outlet.withLock { $0.store.isSynced(resource) }
             for bucket in buckets {
                 guard bytes < answerBytes,
-                    let held = outlet.withLock({ $0.store.snapshot(resource, bucket: bucket) })
+                    // A relay may move to its upstream's new stream between two buckets.
+                    let held = outlet.withLock({ outlet in
+                        outlet.store.streamID == answer.streamID ? outlet.store.snapshot(resource, bucket: bucket) : nil
+                    })
                 else { break }
                 var objects = held.objects
                 if let namespaces { objects.removeAll { !namespaces.contains($0.namespace) } }

@@ -138,6 +138,68 @@ struct StoredResource: Sendable {
             resource: resource, identity: watched.identity, commitTime: commitTime, object: watched.object)
     }
 
+    // MARK: Relays, which take sequences from their upstream
+
+    /// Puts a bucket of the upstream in the place of what is held.
+    ///
+    /// Who follows one namespace here has not had what was skipped, so the namespaces of the bucket are named in tails with
+    /// the new sequence: too high at worst, as in ``forgetTails(_:)``.
+    /// - Returns: what is gone.
+    mutating func place(_ bucket: UInt8, _ deltas: [Delta], sequence: UInt64) -> [WatchedObject] {
+        let at = Int(bucket)
+        let old = buckets[at].objects
+        let isNews = buckets[at].sequence != sequence
+        var fresh = Bucket(sequence: sequence, tails: isNews ? [:] : buckets[at].tails, forgotten: sequence)
+        for namespace in isNews ? Set(buckets[at].tails.keys) : [] {
+            fresh.tails[namespace] = Tail(sequence: sequence, objects: 0, round: round)
+        }
+        for delta in deltas {
+            fresh.objects[delta.uid] = StoredObject(
+                identity: delta.identity, object: delta.object, sequence: delta.sequence, commitTime: delta.commitTime, list: list)
+            guard isNews else { continue }
+            let objects = fresh.tails[delta.namespace]?.objects ?? 0
+            fresh.tails[delta.namespace] = Tail(sequence: sequence, objects: objects + 1, round: round)
+        }
+        if isNews && resource.isNamespaced {
+            changed[changed.count - 1] += fresh.tails.keys.map { FullTopic(bucket: bucket, namespace: $0) }
+        }
+        count += fresh.objects.count - old.count
+        byteCount += fresh.objects.values.reduce(0) { $0 + $1.object.bytes.count }
+        byteCount -= old.values.reduce(0) { $0 + $1.object.bytes.count }
+        buckets[at] = fresh
+        return old.filter { fresh.objects[$0.key] == nil }.values.map {
+            WatchedObject(resource: resource, identity: $0.identity, object: $0.object)
+        }
+    }
+
+    /// Takes over one change as the upstream numbered it.
+    mutating func follow(_ delta: Delta) {
+        let at = Int(delta.bucket)
+        let before: StoredObject?
+        if delta.change == .deleted {
+            before = buckets[at].objects.removeValue(forKey: delta.uid)
+        } else {
+            let object = StoredObject(
+                identity: delta.identity, object: delta.object, sequence: delta.sequence, commitTime: delta.commitTime, list: list)
+            before = buckets[at].objects.updateValue(object, forKey: delta.uid)
+            byteCount += delta.object.bytes.count
+            count += 1
+        }
+        if let before {
+            byteCount -= before.object.bytes.count
+            count -= 1
+        }
+        let objects = (delta.change == .deleted ? 0 : 1) - (before == nil ? 0 : 1)
+        buckets[at].sequence = delta.sequence - 1
+        _ = stamp(delta.bucket, delta.namespace, objects: objects)
+    }
+
+    var all: [WatchedObject] {
+        buckets.flatMap { bucket in
+            bucket.objects.values.map { WatchedObject(resource: resource, identity: $0.identity, object: $0.object) }
+        }
+    }
+
     private struct Stamp {
         var sequence: UInt64
         var previous: UInt64

@@ -5,8 +5,10 @@ public import Kubernetes
 /// A plain value without sockets or clocks. Each object's bytes are held once; deltas and snapshots share them.
 public struct StreamStore: Sendable {
     /// Given by the watcher; a new one only where history breaks.
-    public let streamID: UInt64
-    private var resources: [StoredResource] = []
+    public internal(set) var streamID: UInt64
+    var resources: [StoredResource] = []
+    /// A relay's: what is being joined, and what must not be shown meanwhile.
+    var relayed = RelayedResources()
     private var indices: [Resource: Int] = [:]
 
     public init(streamID: UInt64) {
@@ -56,7 +58,7 @@ public struct StreamStore: Sendable {
 
     /// All objects of one bucket and the sequence up to which they include every delta; nil for an unknown resource.
     public func snapshot(_ resource: Resource, bucket: UInt8) -> (sequence: UInt64, objects: [Delta])? {
-        guard let index = indices[resource] else { return nil }
+        guard let index = indices[resource], !relayed.hidden.contains(resource) else { return nil }
         return resources[index].snapshot(bucket: bucket, streamID: streamID)
     }
 
@@ -70,12 +72,12 @@ public struct StreamStore: Sendable {
     }
 
     public func isSynced(_ resource: Resource) -> Bool {
-        indices[resource].map { resources[$0].synced } ?? false
+        !relayed.hidden.contains(resource) && (indices[resource].map { resources[$0].synced } ?? false)
     }
 
     /// nil for an unknown resource.
     public func heartbeat(_ resource: Resource, time: Int64, intervalMilliseconds: UInt32) -> Heartbeat? {
-        guard let index = indices[resource] else { return nil }
+        guard let index = indices[resource], !relayed.hidden.contains(resource) else { return nil }
         let held = resources[index]
         return Heartbeat(
             streamID: streamID, resource: resource, synced: held.synced, resourceVersion: held.resourceVersion,
@@ -95,7 +97,7 @@ public struct StreamStore: Sendable {
         }?.resource
     }
 
-    private mutating func index(announcing resource: Resource) -> Int {
+    mutating func index(announcing resource: Resource) -> Int {
         if let index = indices[resource] { return index }
         indices[resource] = resources.count
         resources.append(StoredResource(resource: resource))

@@ -35,7 +35,7 @@ struct SubscriberStateMachine {
         case request(SnapshotRequest)
         /// The answer never came: forget the connection, so that nothing queues up in it.
         case resetSnapshots
-        case replaceBucket(Resource, UInt8, [Delta])
+        case replaceBucket(Resource, UInt8, [Delta], StreamPosition)
         case apply(Delta)
         case joined(Resource, synced: Bool)
         case stale(Resource, since: Int64, StaleReason)
@@ -222,7 +222,8 @@ struct SubscriberStateMachine {
             fetched.insert(part.bucket)
             resources[index].hold(part.bucket, sequence: part.sequence)
             statistics.bucketsFetched += 1
-            actions.append(.replaceBucket(resources[index].interest.resource, part.bucket, part.objects))
+            let position = StreamPosition(streamID: answer.streamID, sequence: part.sequence)
+            actions.append(.replaceBucket(resources[index].interest.resource, part.bucket, part.objects, position))
         }
         // In the order in which they came; those of buckets that are still missing are in a later snapshot.
         for delta in held.deltas where !resources[index].missing.contains(delta.bucket) {

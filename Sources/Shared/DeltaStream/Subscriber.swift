@@ -96,7 +96,8 @@ public final class Subscriber: Sendable {
             switch action {
             case .request, .resetSnapshots:
                 rest.append(action)
-            case .replaceBucket(let resource, let bucket, let objects):
+            case .replaceBucket(let resource, let bucket, let objects, let position):
+                consumer.willReplaceBucket(resource, bucket: bucket, position: position)
                 consumer.replaceBucket(resource, bucket: bucket, objects: objects)
             case .apply(let delta):
                 consumer.apply(delta)

@@ -24,6 +24,18 @@ public struct WatcherCommand: AsyncParsableCommand {
     @Flag(help: "Use the service account of the pod that this process runs in.")
     var inCluster = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Relay: take everything from this watcher's deltas (ipc:// or tcp://) and not from an API server.",
+            valueName: "endpoint"))
+    var upstream: String?
+
+    @Option(help: ArgumentHelp("Relay: where that watcher answers requests for snapshots.", valueName: "endpoint"))
+    var upstreamSnapshots: String?
+
+    @Flag(help: "While another watcher on this host writes the table, wait for its end and take over, and do not fail.")
+    var standby = false
+
     @Option(help: ArgumentHelp("The record table to write.", valueName: "path"))
     var table = DefaultPaths.table
 
@@ -61,12 +73,7 @@ public struct WatcherCommand: AsyncParsableCommand {
     public init() {}
 
     public func validate() throws {
-        guard inCluster != (kubeconfig != nil) else {
-            throw ValidationError(
-                inCluster
-                    ? "--kubeconfig and --in-cluster exclude each other; leave one out"
-                    : "say where the API server is, with --kubeconfig FILE or --in-cluster")
-        }
+        try validateSource()
         guard subscriberQueue > 0 else {
             throw ValidationError("--subscriber-queue is \(subscriberQueue), but must be 1 or more")
         }
@@ -74,6 +81,10 @@ public struct WatcherCommand: AsyncParsableCommand {
 
     public func run() async throws {
         let logger = logging.makeLogger("mizzen-watcher")
+        if standby, try await !TableStandby(table: table, http: http, logger: logger).wait() { return }
+        if let upstream, let upstreamSnapshots {
+            return try await runRelay(upstream: upstream, snapshots: upstreamSnapshots, logger: logger)
+        }
         let watched = try ResourceSelection(resources).resources
         let configuration = try clientConfiguration()
         let metrics = WatcherMetrics(wanted: watched)
@@ -82,7 +93,8 @@ public struct WatcherCommand: AsyncParsableCommand {
         let publisher = try makePublisher(logger)
         publisher.announce(watched)
         let committer = Committer(table: keeper, publisher: publisher, metrics: metrics, logger: logger)
-        metrics.observe(committer, publisher)
+        metrics.observe(publisher) { committer.tableState }
+        metrics.led()
         let missing = TableKeeper.resources.filter { !watched.contains($0) }
         if !missing.isEmpty {
             logger.warning(
@@ -123,7 +135,7 @@ public struct WatcherCommand: AsyncParsableCommand {
         }
     }
 
-    private static func makeWriter(path: String, _ logger: Logger) throws(ProcessError) -> sending TableWriter {
+    static func makeWriter(path: String, _ logger: Logger) throws(ProcessError) -> sending TableWriter {
         do {
             let writer = try TableWriter(
                 path: path, identity: "mizzen-watcher \(MizzenVersion.current)",
@@ -143,11 +155,20 @@ public struct WatcherCommand: AsyncParsableCommand {
         }
     }
 
-    private func makePublisher(_ logger: Logger) throws(ProcessError) -> Publisher {
+    func makeTransport() throws(ProcessError) -> Transport {
+        do {
+            return try Transport(allowPlainTCP: allowPlainTCP, keys: streamKeys)
+        } catch {
+            throw ProcessError(code: ExitStatus.unavailable, message: "\(error)")
+        }
+    }
+
+    func makePublisher(_ logger: Logger, forwardsHeartbeats: Bool = false) throws(ProcessError) -> Publisher {
         var options = Publisher.Options()
         options.sendHighWaterMark = subscriberQueue
+        options.forwardsHeartbeats = forwardsHeartbeats
+        options.transport = try makeTransport()
         do {
-            options.transport = try Transport(allowPlainTCP: allowPlainTCP, keys: streamKeys)
             return try Publisher(
                 deltas: deltas, snapshots: snapshots, store: StreamStore(streamID: UInt64.random(in: 1...UInt64.max)),
                 options: options, logger: logger)

@@ -68,7 +68,7 @@ extension [SubscriberStateMachine.Action] {
     }
     fileprivate var applied: [String] { compactMap { if case .apply(let delta) = $0 { delta.name } else { nil } } }
     fileprivate var replaced: [UInt8] {
-        compactMap { if case .replaceBucket(_, let bucket, _) = $0 { bucket } else { nil } }
+        compactMap { if case .replaceBucket(_, let bucket, _, _) = $0 { bucket } else { nil } }
     }
     fileprivate var isStale: Bool { contains { if case .stale = $0 { true } else { false } } }
     fileprivate var joined: Bool? {
@@ -336,7 +336,7 @@ struct SubscriberStateMachineTests {
             for action in actions {
                 switch action {
                 case .request(let request): pending = request
-                case .replaceBucket(_, let bucket, let objects):
+                case .replaceBucket(_, let bucket, let objects, _):
                     held = held.filter { $0.value.bucket != bucket }
                     for object in objects { held[object.uid] = object }
                 case .apply(let delta): held[delta.uid] = delta.change == .deleted ? nil : delta
