@@ -379,6 +379,7 @@ def bench_latency(run, rate=500, probes=1_000):
 def main():
     wanted = sys.argv[1:] or ["dns", "list", "latency"]
     benches = {"dns": bench_dns, "list": bench_list, "latency": bench_latency}
+    benches["relist"] = lambda run: __import__("relist").bench_relist(run, sys.modules[__name__])
     unknown = [word for word in wanted if word not in benches]
     if unknown:
         raise SystemExit(f"bench: unknown {unknown}; there are {', '.join(benches)}")
