@@ -185,6 +185,31 @@ final class WatcherMetrics: ReflectorObserver {
         }
     }
 
+    func repeated(_ resource: Resource) {
+        registry.counter(
+            "mizzen_watcher_repeated_events_total",
+            help: "Events that were passed over because a state of their object as new or newer is known.",
+            labels: [("resource", "\(resource)")]
+        ).add()
+    }
+
+    // MARK: Told by the drift check
+
+    /// - Parameter result: `none`, `drift` or `failed`.
+    func driftChecked(_ resource: Resource, result: String) {
+        registry.counter(
+            "mizzen_watcher_drift_checks_total", help: "Comparisons of table and stream with the API server.",
+            labels: [("resource", "\(resource)"), ("result", result)]
+        ).add()
+    }
+
+    func drifted(_ resource: Resource, kind: Drift.Kind, count: Int) {
+        let counter = registry.counter(
+            "mizzen_watcher_drift_objects_total", help: "Objects that were not held as the API server has them.",
+            labels: [("resource", "\(resource)"), ("kind", kind.rawValue)])
+        counter.add(UInt64(count))
+    }
+
     private func sawEvent(_ resource: Resource) {
         perResource[resource]?.lastEvent.set(Double(WallClock.nanoseconds()) / 1e9)
     }

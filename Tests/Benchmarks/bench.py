@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measure what Mizzen promises: ratios inside one run, counts and processor time; never a verdict on the machine.
 
-bench.py [dns|list|latency|stream …]     without a word: all of them
+bench.py [dns|list|latency|table|stream|relist …]     without a word: all of them
 
 The server runs on the first core, the load on the second. Exits 1 if a promise of the README does not hold.
 """
@@ -22,6 +22,7 @@ import threading
 import time
 import urllib.request
 
+from relist import bench_relist
 from stream import bench_stream
 from table import bench_table
 
@@ -383,6 +384,7 @@ def main():
     benches = {
         "dns": bench_dns, "list": bench_list, "latency": bench_latency,
         "table": lambda run: bench_table(run, BIN, verdict), "stream": lambda run: bench_stream(BIN, verdict),
+        "relist": lambda run: bench_relist(run, sys.modules[__name__]),
     }
     wanted = sys.argv[1:] or list(benches)
     unknown = [word for word in wanted if word not in benches]

@@ -18,6 +18,10 @@ public final class ClusterSimulator: Sendable {
     /// Tokens; tests may issue and revoke them.
     public let authenticator = Authenticator()
 
+    /// Misbehaviour, to be switched on at any time.
+    public let switchboard = FaultSwitchboard()
+
+    private let token: Mutex<String>
     private let logger: Logger
     private let running = Mutex<Running?>(nil)
 
@@ -31,10 +35,12 @@ public final class ClusterSimulator: Sendable {
         var proxy: MetricsProxy?
         var kubeconfigPath: String
         var authority: String
+        var issuer: Authority
     }
 
     public init(_ configuration: Configuration = Configuration(), logger: Logger? = nil) {
         self.configuration = configuration
+        token = Mutex(configuration.token)
         var quiet = Logger(label: "cluster-simulator")
         quiet.logLevel = .error
         self.logger = logger ?? quiet
@@ -52,8 +58,10 @@ public final class ClusterSimulator: Sendable {
         let proxy = configuration.metricsAPI.map { MetricsProxy(address: $0) }
         let server = APIServer(
             store: store, discovery: Discovery(captured: discovery, hasMetricsAPI: proxy != nil),
-            authenticator: authenticator, conduct: configuration.conduct, metricsProxy: proxy,
-            bookmarkInterval: configuration.bookmarkInterval, logger: logger)
+            authenticator: authenticator,
+            conduct: configuration.conduct is HonestConduct ? switchboard : configuration.conduct, metricsProxy: proxy,
+            bookmarkInterval: configuration.bookmarkInterval, logger: logger, switchboard: switchboard,
+            perform: { [self] in try perform($0) })
         let kubelets = try await startKubelets(store, authority, captures)
         var plain: Listener?
         var secure: Listener?
@@ -74,8 +82,10 @@ public final class ClusterSimulator: Sendable {
         running.withLock {
             $0 = Running(
                 store: store, pages: server.pages, plain: plain, secure: secure, kubelets: kubelets,
-                kubeletTask: kubeletTask, proxy: proxy, kubeconfigPath: kubeconfigPath, authority: authorityText)
+                kubeletTask: kubeletTask, proxy: proxy, kubeconfigPath: kubeconfigPath, authority: authorityText, issuer: authority)
         }
+        for action in configuration.faults.actions { try perform(action) }
+        switchboard.switchOn(configuration.faults.faults)
     }
 
     /// Ends watches, closes listeners, removes a kubeconfig of its own choosing.
@@ -196,6 +206,37 @@ public final class ClusterSimulator: Sendable {
     public func forgetHistory() {
         running.withLock { $0?.pages.forget() }
         _ = try? store().write { database throws(StatusError) in database.forgetHistory() }
+    }
+
+    /// A new client certificate of the administrator and its key, in PEM.
+    public func issueClientIdentity() throws -> (certificate: String, key: String) {
+        guard let issuer = running.withLock({ $0?.issuer }) else { _ = try store(); return ("", "") }
+        let identity = try issuer.clientIdentity(.init(name: "kubernetes-admin", groups: ["system:masters"]))
+        return (identity.certificate, identity.key)
+    }
+
+    /// Does once what an action of a fault plan says.
+    public func perform(_ action: FaultAction) throws {
+        switch action {
+        case .forgetHistory: forgetHistory()
+        case .restartVersions:
+            running.withLock { $0?.pages.forget() }
+            try store().write { database throws(StatusError) in database.restartVersions() }
+        case .rotateToken(let new):
+            authenticator.issue(new, to: .init(name: "kubernetes-admin", groups: ["system:masters"]))
+            let old = token.withLock { token in
+                defer { token = new }
+                return token
+            }
+            if old != new { authenticator.revoke(old) }
+        case .expireCertificates: authenticator.expireCertificates()
+        case .enlarge(let plural, let namespace, let name, let bytes):
+            guard let resource = Resource.named(plural) else { return }
+            try change(resource, namespace: namespace, name: name) { object in
+                let padding = bytes == 0 ? nil : JSONValue.string(String(repeating: "x", count: bytes))
+                object.set(padding, at: "metadata", "annotations", "simulator/padding")
+            }
+        }
     }
 
     private static func namespace(of object: JSONValue, _ type: ResourceType) -> String {

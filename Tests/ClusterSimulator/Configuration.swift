@@ -48,7 +48,10 @@ extension ClusterSimulator {
         public var token: String
         /// A collector to pass `metrics.k8s.io` to.
         public var metricsAPI: String?
+        /// Asked in place of the switchboard when it is something else than honest.
         public var conduct: any ServerConduct
+        /// Faults and actions to begin with.
+        public var faults: FaultPlan
         public var clock: @Sendable () -> Instant
 
         public init(
@@ -67,6 +70,7 @@ extension ClusterSimulator {
             token = "simulator-administrator"
             metricsAPI = nil
             conduct = HonestConduct()
+            faults = FaultPlan()
             clock = { .now }
         }
     }

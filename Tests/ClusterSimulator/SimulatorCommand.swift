@@ -42,6 +42,13 @@ public struct SimulatorCommand: AsyncParsableCommand {
     @Option(help: "Collector to pass metrics.k8s.io to, for example https://127.0.0.1:8443.")
     var metricsAPI: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "A fault plan to begin with: how the API server misbehaves (docs/operations.md, \"Faults of the API server\").",
+            discussion: "The same text sent by POST to /simulator/faults adds faults, GET says what they hit, DELETE ends them.",
+            valueName: "file"))
+    var faults: String?
+
     @OptionGroup var logging: LoggingOptions
 
     public init() {}
@@ -52,6 +59,17 @@ public struct SimulatorCommand: AsyncParsableCommand {
         }
         guard bookmarkInterval > 0, history > 0 else {
             throw ValidationError("--bookmark-interval and --history must be more than 0.")
+        }
+    }
+
+    private static func plan(_ path: String) throws(ProcessError) -> FaultPlan {
+        guard let bytes = FileManager.default.contents(atPath: path) else {
+            throw ProcessError(code: ExitStatus.configuration, message: "the fault plan cannot be read", place: path)
+        }
+        do throws(ManifestError) {
+            return try FaultPlan(yaml: String(decoding: bytes, as: UTF8.self), place: path)
+        } catch {
+            throw ProcessError(code: ExitStatus.configuration, message: "the fault plan is wrong", cause: "\(error)")
         }
     }
 
@@ -66,6 +84,7 @@ public struct SimulatorCommand: AsyncParsableCommand {
         settings.historyLimit = history
         settings.seed = seed
         settings.metricsAPI = metricsAPI
+        if let faults { settings.faults = try Self.plan(faults) }
         let logger = logging.makeLogger("cluster-simulator")
         let simulator = ClusterSimulator(settings, logger: logger)
         do {

@@ -68,6 +68,7 @@ public struct WatcherCommand: AsyncParsableCommand {
             valueName: "directory"))
     var streamKeys: String?
 
+    @OptionGroup var watching: WatchOptions
     @OptionGroup var logging: LoggingOptions
 
     public init() {}
@@ -108,11 +109,21 @@ public struct WatcherCommand: AsyncParsableCommand {
                 "server": "\(client.server)", "table": "\(table)", "deltas": "\(publisher.deltasEndpoint)",
                 "snapshots": "\(publisher.snapshotsEndpoint)", "resources": "\(watched.count)",
             ])
-        let services: [any ServiceLifecycle.Service] = [
+        let demands = Dictionary(uniqueKeysWithValues: watched.map { ($0, RelistDemand()) })
+        var services: [any ServiceLifecycle.Service] = [
             CancellableService { try await publisher.run() }, Heartbeat(committer: committer),
             HTTPEndpoints(address: http, routes: WatcherHealth(metrics: metrics).routes, logger: logger),
-            Watch(client: client, resources: watched, committer: committer, metrics: metrics, logger: logger),
+            Watch(
+                client: client, resources: watched, committer: committer, metrics: metrics, options: watching.reflector,
+                demands: demands, logger: logger),
         ]
+        if watching.driftCheckInterval.nanoseconds > 0 {
+            services.append(
+                DriftCheck(
+                    client: client, resources: watched, demands: demands, committer: committer, publisher: publisher,
+                    metrics: metrics, interval: watching.driftCheckInterval.duration,
+                    settleTime: watching.driftSettleTime.duration, logger: logger))
+        }
         let outcome = await Result { try await ProcessMain.serve(services: services, logger: logger) }
         try? await client.shutdown()
         try outcome.get()
@@ -184,6 +195,8 @@ struct Watch: ServiceLifecycle.Service {
     let resources: [Resource]
     let committer: Committer
     let metrics: WatcherMetrics
+    let options: Reflector.Options
+    let demands: [Resource: RelistDemand]
     let logger: Logger
 
     func run() async throws {
@@ -191,7 +204,8 @@ struct Watch: ServiceLifecycle.Service {
             await withTaskGroup { group in
                 for resource in resources {
                     let reflector = Reflector(
-                        client: client, resource: resource, sink: committer, observer: metrics, logger: logger)
+                        client: client, resource: resource, sink: committer, observer: metrics, options: options,
+                        demand: demands[resource] ?? RelistDemand(), logger: logger)
                     group.addTask { await reflector.run() }
                 }
             }

@@ -103,6 +103,17 @@ final class Committer: ReflectorSink {
             ])
     }
 
+    /// Whether the record table says what the object says.
+    func tableAgrees(with object: WatchedObject) -> Bool { table.withLock { $0.agrees(with: object) } }
+
+    /// What the record table has; empty for resources that it does not hold.
+    func tableNames(of resource: Resource) -> Set<TableWriter.ObjectName> {
+        TableKeeper.holds(resource) ? table.withLock { $0.names(of: resource) } : []
+    }
+
+    /// For tests, which injure the table to see that it is healed.
+    func withTable(_ body: (inout TableKeeper) throws -> Void) rethrows { try table.withLock { try body(&$0) } }
+
     private var wallTime: UInt64 { UInt64(clamping: now()) }
 
     /// Writes a sign of life; `Heartbeat` calls it.

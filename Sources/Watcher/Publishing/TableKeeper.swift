@@ -3,7 +3,7 @@ import RecordTable
 
 /// Keeps the record table in step with what the reflectors report. Confined to its owner's lock.
 struct TableKeeper {
-    private let writer: TableWriter
+    let writer: TableWriter
     /// For each resource whose list is running: the names met so far.
     private var listed: [Resource: Set<TableWriter.ObjectName>] = [:]
 
@@ -62,7 +62,7 @@ struct TableKeeper {
     var statistics: TableWriter.Statistics { writer.statistics }
     var counts: TableStatus.Counts { writer.counts }
 
-    private func names(of resource: Resource) -> Set<TableWriter.ObjectName> {
+    func names(of resource: Resource) -> Set<TableWriter.ObjectName> {
         switch resource {
         case .namespaces: writer.namespaceNames()
         case .services: writer.serviceNames()

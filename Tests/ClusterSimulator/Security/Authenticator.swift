@@ -25,7 +25,27 @@ public final class Authenticator: Sendable {
 
     private let tokens = Mutex<[String: User]>([:])
 
+    /// DER of client certificates, and whether they count as expired.
+    private let certificates = Mutex<[[UInt8]: Bool]>([:])
+
     init() {}
+
+    /// - Throws: `unauthorized` for a certificate that was declared expired.
+    func check(certificate: [UInt8]) throws(StatusError) {
+        let isExpired = certificates.withLock { certificates in
+            let known = certificates[certificate] ?? false
+            certificates[certificate] = known
+            return known
+        }
+        if isExpired { throw .unauthorized }
+    }
+
+    /// Certificates that were shown so far are refused from now on.
+    func expireCertificates() {
+        certificates.withLock { certificates in
+            for certificate in certificates.keys { certificates[certificate] = true }
+        }
+    }
 
     func issue(_ token: String, to user: User) {
         var user = user

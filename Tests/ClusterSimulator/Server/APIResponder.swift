@@ -4,6 +4,7 @@ import Kubernetes
 import Logging
 import NIOCore
 import NIOSSL
+import Synchronization
 
 /// What Hummingbird knows of a request beside its text: the connection, for its client certificate.
 struct ConnectionContext: RequestContext {
@@ -23,18 +24,36 @@ struct APIResponder: HTTPResponder {
     let server: APIServer
     let isSecure: Bool
     private static let bodyLimit = 32 << 20
+    private static let nextID = Atomic<UInt64>(0)
+
+    /// The answer with a body that breaks off.
+    private static func cut(_ response: Response, afterBytes count: Int) -> Response {
+        var response = response
+        let whole = response.body
+        response.body = ResponseBody { writer in
+            try await whole.write(CuttingWriter(inner: writer, left: count))
+            throw ConnectionCut()
+        }
+        response.headers[.contentLength] = nil
+        return response
+    }
 
     func respond(to request: Request, context: ConnectionContext) async throws -> Response {
         let target = RequestTarget(request.head.path ?? "/")
-        let accept = request.headers[.accept]
+        var accept = request.headers[.accept]
         let description = RequestDescription(
-            method: request.method.rawValue, path: target.path, query: target.query, isWatch: target.flag("watch"))
+            method: request.method.rawValue, target: target, accept: accept, id: Self.nextID.add(1, ordering: .relaxed).newValue)
+        var cut: Int?
         switch await server.conduct.willAnswer(description) {
         case .proceed: break
         case .fail(let error): return failure(error, accept)
         case .disconnect:
             context.channel.close(promise: nil)
             throw ConnectionCut()
+        case .cutAnswer(let count): cut = count
+        case .proceedWithoutProtobuf:
+            accept = accept?.split(separator: ",").filter { !$0.contains(Representation.protobufType) }.joined(separator: ",")
+            if accept?.isEmpty ?? true { return failure(.notAcceptable, accept) }
         case .hang:
             try? await Task.sleep(for: .seconds(86_400))
             throw ConnectionCut()
@@ -43,12 +62,16 @@ struct APIResponder: HTTPResponder {
             let user = try await authenticate(request, context)
             try Self.authorize(user, request.method, target)
             let body = try await request.body.collect(upTo: Self.bodyLimit)
+            if target.path == FaultEndpoint.path {
+                return response(try FaultEndpoint(server: server).answer(request.method, Array(body.readableBytesView)), context)
+            }
             let answer = try await server.answer(
                 APIServer.Call(
                     method: request.method, target: target, accept: accept,
                     contentType: request.headers[.contentType], authorization: request.headers[.authorization],
-                    body: Array(body.readableBytesView), user: user))
-            return response(answer, context)
+                    body: Array(body.readableBytesView), user: user, description: description))
+            let response = response(answer, context)
+            return cut.map { Self.cut(response, afterBytes: $0) } ?? response
         } catch let error as StatusError {
             return failure(error, accept)
         }
@@ -58,7 +81,10 @@ struct APIResponder: HTTPResponder {
         let authorization = request.headers[.authorization]
         var certificate: Authenticator.User?
         if isSecure, authorization == nil {
-            certificate = try await Self.peerCertificate(context.channel).flatMap(Authority.user)
+            if let shown = try await Self.peerCertificate(context.channel) {
+                try server.authenticator.check(certificate: try shown.toDERBytes())
+                certificate = Authority.user(of: shown)
+            }
         }
         // kubectl and client-go send no credentials over plain HTTP: who reaches that port is the administrator, as with
         // the insecure port of old. A token that is sent must still be a good one.
@@ -142,4 +168,19 @@ struct APIResponder: HTTPResponder {
             status: HTTPResponse.Status(code: error.code), headers: headers,
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
     }
+}
+
+/// Lets so many bytes through, then fails, which closes the connection.
+private struct CuttingWriter: ResponseBodyWriter {
+    var inner: any ResponseBodyWriter
+    var left: Int
+
+    mutating func write(_ buffer: ByteBuffer) async throws {
+        let part = buffer.getSlice(at: buffer.readerIndex, length: min(left, buffer.readableBytes)) ?? ByteBuffer()
+        left -= part.readableBytes
+        try await inner.write(part)
+        if left <= 0 { throw ConnectionCut() }
+    }
+
+    consuming func finish(_ trailingHeaders: HTTPFields?) async throws { throw ConnectionCut() }
 }

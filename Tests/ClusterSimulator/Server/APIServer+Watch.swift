@@ -67,8 +67,7 @@ extension APIServer {
             initial: objects, version: current, type: type, selection: selection, representation: representation,
             sendsBookmarks: sendsBookmarks, marksInitialEnd: isWatchList, timeout: .seconds(seconds), bell: bell,
             failure: failure,
-            request: RequestDescription(
-                method: "GET", path: call.target.path, query: call.target.query, isWatch: true))
+            request: call.description)
         return Answer(contentType: representation.contentType(isWatch: true), body: .watch(session))
     }
 
@@ -187,6 +186,12 @@ private struct FrameBatch {
             case .cut(let count):
                 waiting.writeBytes(frame.readableBytesView.prefix(count))
                 try await flush(to: &writer)
+                throw ConnectionCut()
+            case .hang:
+                // The head of the answer must be out: silence begins after it.
+                if waiting.readableBytes == 0 { try await writer.write(ByteBuffer()) } else { try await flush(to: &writer) }
+                // Rings end when the client leaves or the simulator stops.
+                for await _ in session.bell.rings {}
                 throw ConnectionCut()
             }
         }

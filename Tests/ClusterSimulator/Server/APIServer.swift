@@ -14,6 +14,9 @@ struct APIServer: Sendable {
     let bookmarkInterval: Duration
     let pages = ListPages()
     let logger: Logger
+    let switchboard: FaultSwitchboard
+    /// Does what a plan's actions say.
+    let perform: @Sendable (FaultAction) throws -> Void
 
     struct Answer: Sendable {
         var status: Int = 200
@@ -46,6 +49,7 @@ struct APIServer: Sendable {
         var authorization: String?
         var body: [UInt8]
         var user: Authenticator.User
+        var description: RequestDescription
 
         func representation(_ type: ResourceType) throws(StatusError) -> Representation {
             let inclusion = target["includeObject"].flatMap { TableRows.Inclusion(rawValue: $0) } ?? .metadata

@@ -1,3 +1,4 @@
+import Kubernetes
 public import NIOCore
 
 /// What a request is, as far as faults may depend on it.
@@ -6,6 +7,24 @@ public struct RequestDescription: Sendable {
     public var path: String
     public var query: [(name: String, value: String)]
     public var isWatch: Bool
+    /// Different for every request.
+    public var id: UInt64
+    /// The Accept header; empty without one.
+    public var accept: String
+    /// The plural name when the path is that of a collection.
+    public var resource: String?
+
+    init(method: String, target: RequestTarget, accept: String?, id: UInt64) {
+        self.method = method
+        path = target.path
+        query = target.query
+        isWatch = target.flag("watch")
+        self.id = id
+        self.accept = accept ?? ""
+        if case .collection(let type, _) = ResourcePath(target.segments) { resource = type.resource.plural }
+    }
+
+    subscript(name: String) -> String? { query.first { $0.name == name }?.value }
 }
 
 /// How a server treats a request before it looks at it.
@@ -17,6 +36,10 @@ public enum RequestConduct: Sendable {
     case hang
     /// Closes the connection in place of an answer.
     case disconnect
+    /// Sends so many bytes of the answer's body, then closes the connection.
+    case cutAnswer(afterBytes: Int)
+    /// As if the client had not mentioned protobuf.
+    case proceedWithoutProtobuf
 }
 
 /// How a server treats one frame of a watch.
@@ -27,6 +50,8 @@ public enum FrameConduct: Sendable {
     case replace([ByteBuffer])
     /// Sends so many bytes of the frame, then closes the connection.
     case cut(afterBytes: Int)
+    /// Sends neither this frame nor another one, and leaves the connection open.
+    case hang
 }
 
 /// The place where misbehaviour plugs in: asked before every request and every watch frame.

@@ -117,6 +117,21 @@ struct ObjectDatabase: Sendable {
         oldestForNewTypes = lastVersion
     }
 
+    /// As when a server comes back from a backup into a new history: versions start over, and no watch can resume.
+    mutating func restartVersions() {
+        lastVersion = 0
+        for (resource, collection) in collections.sorted(by: { $0.key.plural < $1.key.plural }) {
+            var renewed = ObjectCollection(type: collection.type, oldestResumable: 0)
+            for object in collection.objects {
+                lastVersion += 1
+                renewed.store(StoredObject(type: object.type, tree: object.tree, resourceVersion: lastVersion))
+            }
+            collections[resource] = renewed
+        }
+        oldestForNewTypes = 0
+        forgetHistory()
+    }
+
     private var oldestForNewTypes: UInt64 = 0
 
     /// Out of the dictionary, so that changing it does not copy it.

@@ -14,7 +14,7 @@ extension ReflectorStateMachineTests {
         #expect(machine.observe(.accepted, now: .zero) == [])
         #expect(machine.observe(.changed(resourceVersion: "6"), now: .zero) == [])
         #expect(machine.observe(.bookmark(resourceVersion: "8"), now: .zero) == [.bookmark(resourceVersion: "8")])
-        #expect(machine.conclude(.ended, now: .zero, draw: 0) == Self.watch("8"))
+        #expect(machine.conclude(.ended, now: .seconds(1), draw: 0) == Self.watch("8"))
         #expect(
             machine.observe(.initialEventsEnded(resourceVersion: "9"), now: .zero) == [.bookmark(resourceVersion: "9")])
     }

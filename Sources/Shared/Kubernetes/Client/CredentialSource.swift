@@ -9,6 +9,8 @@ struct ResolvedCredentials: Sendable {
     var tls: TLSConfiguration?
     /// Changes with the token, so that a refused request knows whether trying again can help.
     var authorization: String?
+    /// The client certificate, for the same reason.
+    var identity: ClientIdentity?
 }
 
 /// Keeps credentials fresh: files are read again for each request (they are small, and requests are rare: a list or a
@@ -33,9 +35,8 @@ actor CredentialSource {
         let authorization = try authorization(exec)
         var headers = configuration.user.impersonation
         if let authorization { headers.append(("Authorization", authorization)) }
-        return ResolvedCredentials(
-            headers: headers, tls: configuration.server.isSecure ? try currentTLS(exec) : nil,
-            authorization: authorization)
+        let tls = configuration.server.isSecure ? try currentTLS(exec) : nil
+        return ResolvedCredentials(headers: headers, tls: tls, authorization: authorization, identity: lastIdentity)
     }
 
     /// The server answered 401 to `used`. Returns other credentials to try once, or nil when there are none.
@@ -46,8 +47,8 @@ actor CredentialSource {
         }
         let fresh = try await current()
         let hasNewToken = fresh.authorization != used.authorization
-        let hasNewIdentity = configuration.user.exec != nil && fresh.authorization == nil
-        return hasNewToken || hasNewIdentity ? fresh : nil
+        let hasNewExecIdentity = configuration.user.exec != nil && fresh.authorization == nil
+        return hasNewToken || hasNewExecIdentity || fresh.identity != used.identity ? fresh : nil
     }
 
     private func authorization(_ exec: ExecCredential?) throws(CredentialError) -> String? {

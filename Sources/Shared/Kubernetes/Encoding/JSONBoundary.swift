@@ -29,6 +29,14 @@ struct JSONBoundary: Sendable {
         return state == .done ? scanned : nil
     }
 
+    /// Drops the value's bytes from the queue's front as they come; true when its end is behind.
+    mutating func drop(from queue: inout ByteQueue) -> Bool {
+        let end = find(in: queue)
+        queue.drop(end ?? scanned)
+        scanned = 0
+        return end != nil
+    }
+
     /// Takes one byte into the value; false when the value ended before it.
     private mutating func step(_ byte: UInt8) -> Bool {
         switch state {

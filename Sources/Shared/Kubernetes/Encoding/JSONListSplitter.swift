@@ -18,10 +18,17 @@ struct JSONListSplitter: ListSplitter {
     private var stage = Stage.start
     private var boundary = JSONBoundary()
     private var metadata: ListMetadata?
+    private(set) var isSkipping = false
 
     init(resource: Resource) { self.resource = resource }
 
     mutating func next() throws(ObjectDecodingError) -> [UInt8]? {
+        if isSkipping {
+            guard boundary.drop(from: &queue) else { return nil }
+            boundary = JSONBoundary()
+            isSkipping = false
+            stage = .afterItem
+        }
         while let byte = queue.skipWhiteSpaceUnless(inside: boundary) {
             switch stage {
             case .start:
@@ -97,6 +104,7 @@ struct JSONListSplitter: ListSplitter {
     private mutating func takeValue() throws(ObjectDecodingError) -> [UInt8]? {
         let end = boundary.find(in: queue)
         guard (end ?? queue.count) <= ListDecoder.maximumItemSize else {
+            if case .item = stage { isSkipping = true }
             throw ObjectDecodingError(
                 .tooLarge(size: end ?? queue.count, limit: ListDecoder.maximumItemSize), at: queue.consumed)
         }

@@ -24,7 +24,8 @@ extension ListMetadata: MessageMapped {
 /// Splits the body of a list answer into its items while it arrives; the body is never held whole.
 ///
 /// `append` bytes as they come, call `next` until it returns nil, and `finish` at the body's end.
-/// After an error the decoder is of no further use.
+/// After an error the decoder is of no further use, unless ``canContinue`` says so: an item that is too large is passed
+/// over, and the next call of `next` goes on behind it.
 public struct ListDecoder: Sendable {
     /// The largest item, in bytes; etcd's own limit is 1.5 MiB by default.
     public static let maximumItemSize = 32 << 20
@@ -42,6 +43,9 @@ public struct ListDecoder: Sendable {
         }
     }
 
+    /// Whether the last error was about one item that is passed over.
+    public private(set) var canContinue = false
+
     public mutating func append(_ bytes: [UInt8]) { splitter.queue.append(bytes) }
 
     /// The next whole item, or nil when more bytes are needed.
@@ -50,6 +54,7 @@ public struct ListDecoder: Sendable {
             guard let item = try splitter.next() else { return nil }
             return EncodedObject(encoding: encoding, bytes: item)
         } catch {
+            canContinue = splitter.isSkipping
             throw error.named(resource)
         }
     }
@@ -64,6 +69,8 @@ public struct ListDecoder: Sendable {
 protocol ListSplitter: Sendable {
     /// What has arrived and is not taken yet.
     var queue: ByteQueue { get set }
+    /// Whether an item that is too large passes by.
+    var isSkipping: Bool { get }
 
     /// The next whole item, or nil when the queue must grow first.
     mutating func next() throws(ObjectDecodingError) -> [UInt8]?

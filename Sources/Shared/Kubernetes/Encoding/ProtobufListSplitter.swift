@@ -12,11 +12,20 @@ struct ProtobufListSplitter: ListSplitter {
     private let resource: Resource
     private var stage = Stage.magic
     private var metadata: ListMetadata?
+    /// Bytes of an item that is too large and passes by.
+    private var skip = 0
+    var isSkipping: Bool { skip > 0 }
 
     init(resource: Resource) { self.resource = resource }
 
     mutating func next() throws(ObjectDecodingError) -> [UInt8]? {
         while true {
+            if skip > 0 {
+                let count = min(skip, queue.count)
+                queue.drop(count)
+                skip -= count
+                guard skip == 0 else { return nil }
+            }
             switch stage {
             case .magic:
                 let magic = ProtobufEnvelope.magic
@@ -111,6 +120,7 @@ struct ProtobufListSplitter: ListSplitter {
         guard start + head.length + head.payload <= end else {
             throw ObjectDecodingError(.malformed("a field that is longer than the list around it"), at: start)
         }
+        if head.number == 2, head.payload > ListDecoder.maximumItemSize { skip = head.length + head.payload }
         guard let payload = try take(head) else { return .incomplete }
         guard head.type == .lengthDelimited else { return .other }
         switch head.number {
@@ -140,7 +150,7 @@ struct ProtobufListSplitter: ListSplitter {
     }
 
     func finish() throws(ObjectDecodingError) -> ListMetadata {
-        guard case .envelope = stage, queue.isEmpty else {
+        guard case .envelope = stage, skip == 0, queue.isEmpty else {
             throw ObjectDecodingError(.truncated, at: queue.consumed + queue.count)
         }
         guard let metadata else {

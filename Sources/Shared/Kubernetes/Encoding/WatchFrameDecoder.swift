@@ -12,18 +12,26 @@ public enum WatchFrame: Hashable, Sendable {
 ///
 /// JSON: one event after the other, by custom one a line. protobuf: 4 bytes big-endian length, then
 /// `metav1.WatchEvent`.
-/// Offsets in errors count from the body's beginning. After an error about one event's content (not `tooLarge`, not
-/// broken framing) the decoder stands behind that event: see ``canContinue``.
+/// Offsets in errors count from the body's beginning. After an error about one event's content or size (not broken
+/// framing) the decoder goes on behind that event: see ``canContinue``.
 public struct WatchFrameDecoder: Sendable {
     private let encoding: ObjectEncoding
     private let maximumFrameSize: Int
     private var queue = ByteQueue()
     private var boundary = JSONBoundary()
+    private var skipping = Skipping.nothing
+
+    /// What is left of an event that is too large and passes by without being held.
+    private enum Skipping {
+        case nothing
+        case bytes(Int)
+        case value
+    }
 
     /// Whether the last error left the framing intact, so that `next` can go on with the following event.
     public private(set) var canContinue = true
 
-    /// - Parameter maximumFrameSize: bytes; a longer event throws `tooLarge` before it is buffered whole.
+    /// - Parameter maximumFrameSize: bytes; a longer event throws `tooLarge` before it is buffered whole, and is passed over.
     public init(encoding: ObjectEncoding, maximumFrameSize: Int) {
         self.encoding = encoding
         self.maximumFrameSize = maximumFrameSize
@@ -33,6 +41,8 @@ public struct WatchFrameDecoder: Sendable {
 
     /// The next whole event, or nil when more bytes are needed.
     public mutating func next() throws(ObjectDecodingError) -> WatchFrame? {
+        canContinue = true
+        guard skipped() else { return nil }
         canContinue = false
         let frame: (start: Int, bytes: [UInt8])?
         switch encoding {
@@ -52,7 +62,27 @@ public struct WatchFrameDecoder: Sendable {
     }
 
     /// Whether bytes of an unfinished event are held; at the end of a watch this means that the body was cut.
-    public var isInsideFrame: Bool { !queue.isEmpty }
+    public var isInsideFrame: Bool {
+        if case .nothing = skipping { return !queue.isEmpty }
+        return true
+    }
+
+    /// Drops what has arrived of an event that is too large; false while more of it is to come.
+    private mutating func skipped() -> Bool {
+        switch skipping {
+        case .nothing: return true
+        case .bytes(let left):
+            let count = min(left, queue.count)
+            queue.drop(count)
+            skipping = count == left ? .nothing : .bytes(left - count)
+            return count == left
+        case .value:
+            guard boundary.drop(from: &queue) else { return false }
+            boundary = JSONBoundary()
+            skipping = .nothing
+            return true
+        }
+    }
 
     private mutating func takeJSON() throws(ObjectDecodingError) -> (start: Int, bytes: [UInt8])? {
         if boundary.scanned == 0 {
@@ -62,25 +92,42 @@ public struct WatchFrameDecoder: Sendable {
             }
         }
         let end = boundary.find(in: queue)
-        try checkSize(end ?? queue.count)
+        if (end ?? queue.count) > maximumFrameSize {
+            skipping = .value
+            throw tooLarge(end ?? queue.count)
+        }
         guard let end else { return nil }
         boundary = JSONBoundary()
         return (queue.consumed, queue.take(end))
     }
 
     private mutating func takeProtobuf() throws(ObjectDecodingError) -> (start: Int, bytes: [UInt8])? {
-        guard queue.count >= 4 else { return nil }
+        // With the first byte of the event, which tells a length from bytes that mean nothing.
+        guard queue.count >= 5 else { return nil }
         let length = (0..<4).reduce(0) { $0 << 8 | Int(queue[$1]) }
-        try checkSize(length)
+        try checkEventBegins()
+        if length > maximumFrameSize {
+            let error = tooLarge(length)
+            queue.drop(4)
+            skipping = .bytes(length)
+            throw error
+        }
         guard queue.count >= 4 + length else { return nil }
         queue.drop(4)
         return (queue.consumed, queue.take(length))
     }
 
-    private func checkSize(_ size: Int) throws(ObjectDecodingError) {
-        if size > maximumFrameSize {
-            throw ObjectDecodingError(.tooLarge(size: size, limit: maximumFrameSize), at: queue.consumed)
+    /// Every event begins with its type (field 1, a string). Bytes that do not are no frame; to wait for as many of them as
+    /// their "length" says would let a watch go on without a word of what it has lost.
+    private func checkEventBegins() throws(ObjectDecodingError) {
+        guard queue[4] == 0x0a else {
+            throw ObjectDecodingError(.malformed("an event was expected"), at: queue.consumed + 4)
         }
+    }
+
+    private mutating func tooLarge(_ size: Int) -> ObjectDecodingError {
+        canContinue = true
+        return ObjectDecodingError(.tooLarge(size: size, limit: maximumFrameSize), at: queue.consumed)
     }
 }
 

@@ -19,6 +19,12 @@ struct ReflectorStateMachine: Hashable, Sendable {
         var opened: Duration
         /// Whether it brought anything.
         var progressed = false
+
+        /// Forward only, where versions can be compared: events may arrive out of order.
+        mutating func advance(to version: String) {
+            if let old = UInt64(resourceVersion), let new = UInt64(version), new < old { return }
+            resourceVersion = version
+        }
     }
 
     /// What follows a wait.
@@ -128,12 +134,12 @@ extension ReflectorStateMachine {
                 reportedCause = nil
                 return []
             case .changed(let version):
-                watching.resourceVersion = version
+                watching.advance(to: version)
                 watching.progressed = true
                 state = .watching(watching)
                 return []
             case .bookmark(let version), .initialEventsEnded(let version):
-                watching.resourceVersion = version
+                watching.advance(to: version)
                 watching.progressed = true
                 state = .watching(watching)
                 return [.bookmark(resourceVersion: version)]
@@ -176,8 +182,12 @@ extension ReflectorStateMachine {
             switch outcome {
             case .ended:
                 let again = Resumption.watch(watching.resourceVersion)
-                let lived = watching.progressed || now - watching.opened >= Self.shortestWatch
-                return lived ? resume(again, moment) : later(again, moment)
+                let lived = now - watching.opened
+                if lived >= Self.shortestWatch { return resume(again, moment) }
+                guard watching.progressed else { return later(again, moment) }
+                // No failure, but servers that end each watch after an event are not asked more often either.
+                state = .waiting(again)
+                return Decision(step: .wait(Self.shortestWatch - lived))
             case .failed(let fault): return watchingFailed(fault, watching, moment)
             case .started, .pageEnded, .waited: return later(.begin(.notOlderThan(watching.resourceVersion)), moment)
             }
@@ -255,8 +265,9 @@ extension ReflectorStateMachine {
             default: return later(.begin(start), moment, after: fault)
             }
         case .connection: return later(.begin(start), moment, after: fault)
-        case .silent, .cut, .undecodable, .unexpectedContentType:
+        case .silent, .cut, .undecodable, .unexpectedContentType, .unmarkedInitialEvents:
             return initialEventsUnfinished(fault, start, moment)
+        case .disordered, .drifted: return later(.begin(.mostRecent), moment, after: fault)
         }
     }
 
@@ -306,7 +317,7 @@ extension ReflectorStateMachine {
             return later(.list(page), moment, after: fault)
         case .connection, .silent, .cut, .unexpectedContentType:
             return later(.list(page), moment, after: fault)
-        case .undecodable:
+        case .undecodable, .disordered, .drifted, .unmarkedInitialEvents:
             return later(.list(.first(.mostRecent)), moment, after: fault)
         }
     }
@@ -327,6 +338,9 @@ extension ReflectorStateMachine {
             }
         case .connection, .silent, .cut, .unexpectedContentType:
             return later(.watch(version), moment, after: fault)
+        // The server's newest state, not its cache's: the versions that a cache could be asked for are in doubt.
+        case .disordered, .drifted, .unmarkedInitialEvents:
+            return later(.begin(.mostRecent), moment, after: fault)
         case .undecodable:
             // Once may be a fault of the network; twice at one place is in the data, and a list goes around it.
             let isSecond = undecodableAt == version

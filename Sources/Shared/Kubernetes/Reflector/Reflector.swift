@@ -12,7 +12,8 @@ public struct Reflector: Sendable {
         /// A list that is silent for longer is dead; servers answer or give up within a minute.
         public var listSilenceLimit: Duration = .seconds(75)
         /// The largest event taken, in bytes. Servers take objects of up to 1.5 MiB; JSON needs more than protobuf.
-        public var maximumFrameSize = 16 << 20
+        /// A larger one is skipped and counted; the limit is that of list items, with room for the event around them.
+        public var maximumFrameSize = ListDecoder.maximumItemSize + 65_536
         /// Whether to ask for the list as events of a watch first.
         public var usesWatchList = true
 
@@ -26,6 +27,7 @@ public struct Reflector: Sendable {
     let options: Options
     let clock: any ReflectorClock
     let random: @Sendable () -> Double
+    let demand: RelistDemand
     let logger: Logger
 
     /// - Parameter random: 0 ..< 1; for jitter.
@@ -33,7 +35,7 @@ public struct Reflector: Sendable {
         client: APIClient, resource: Resource, sink: any ReflectorSink,
         observer: any ReflectorObserver = IgnoringReflectorObserver(), options: Options = Options(),
         clock: any ReflectorClock = SystemReflectorClock(),
-        random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }, logger: Logger
+        random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }, demand: RelistDemand = RelistDemand(), logger: Logger
     ) {
         self.client = client
         self.resource = resource
@@ -42,6 +44,7 @@ public struct Reflector: Sendable {
         self.options = options
         self.clock = clock
         self.random = random
+        self.demand = demand
         self.logger = logger
     }
 
@@ -71,18 +74,19 @@ public struct Reflector: Sendable {
     ) async -> ReflectorStateMachine.Step {
         let watchdog = SilenceWatchdog(clock: clock, limit: silenceLimit)
         let started = session
-        let (exchanged, outcome, wasSilent) = await withTaskGroup(of: ExchangeEnd.self) { group in
+        let (exchanged, outcome, interruption) = await withTaskGroup(of: ExchangeEnd.self) { group in
             group.addTask {
                 var session = started
                 let outcome = await exchange(&session, watchdog)
                 return .exchanged(session, outcome)
             }
-            group.addTask { await watchdog.run() ? .silent : .unneeded }
-            var result = (started, ReflectorStateMachine.Outcome.ended, false)
+            group.addTask { await watchdog.run() ? .interrupted(.silent(silenceLimit)) : .unneeded }
+            group.addTask { await demand.next().map { .interrupted(.drifted($0)) } ?? .unneeded }
+            var result: (ReflectorSession, ReflectorStateMachine.Outcome, ReflectorFault?) = (started, .ended, nil)
             for await end in group {
                 switch end {
                 case .exchanged(let session, let outcome): (result.0, result.1) = (session, outcome)
-                case .silent: result.2 = true
+                case .interrupted(let fault): result.2 = result.2 ?? fault
                 case .unneeded: break
                 }
                 group.cancelAll()
@@ -91,12 +95,12 @@ public struct Reflector: Sendable {
         }
         session = exchanged
         if Task.isCancelled { return .wait(.zero) }
-        return await session.conclude(wasSilent ? .failed(.silent(silenceLimit)) : outcome)
+        return await session.conclude(interruption.map { .failed($0) } ?? outcome)
     }
 
     private enum ExchangeEnd: Sendable {
         case exchanged(ReflectorSession, ReflectorStateMachine.Outcome)
-        case silent
+        case interrupted(ReflectorFault)
         case unneeded
     }
 }

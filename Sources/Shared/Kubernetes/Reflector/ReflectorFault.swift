@@ -12,6 +12,12 @@ public enum ReflectorFault: Hashable, Sendable {
     case undecodable(String)
     /// Neither JSON nor Kubernetes' protobuf: most often a proxy's page.
     case unexpectedContentType(String)
+    /// An event from before everything that is known.
+    case disordered
+    /// The server has no end of the initial events to send.
+    case unmarkedInitialEvents
+    /// What is held differs from what the server has; the text says how.
+    case drifted(String)
 
     init(_ error: any Error) {
         switch error {
@@ -45,6 +51,9 @@ public enum ReflectorFault: Hashable, Sendable {
         case .cut: return "cut"
         case .undecodable: return "undecodable"
         case .unexpectedContentType: return "content_type"
+        case .disordered: return "out_of_order"
+        case .unmarkedInitialEvents: return "initial_events"
+        case .drifted: return "drift"
         }
     }
 
@@ -68,6 +77,13 @@ public enum ReflectorFault: Hashable, Sendable {
         case .undecodable(let text): text
         case .unexpectedContentType(let type):
             "the answer has the content type \"\(type)\" instead of JSON or protobuf; is there a proxy in between?"
+        case .disordered:
+            "an event bears a resourceVersion from before the watch began: the server's versions went back, or its events "
+                + "are out of order; everything is listed anew"
+        case .unmarkedInitialEvents:
+            "a bookmark came before the end of the initial events, so the server or a proxy does not know WatchList; "
+                + "lists are used if that happens again"
+        case .drifted(let text): text
         }
     }
 }

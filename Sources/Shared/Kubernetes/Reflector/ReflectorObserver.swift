@@ -8,8 +8,14 @@ public protocol ReflectorObserver: Sendable {
     func watchStarted(_ resource: Resource)
     /// An event arrived after the initial list.
     func event(_ resource: Resource, kind: WatchEventKind)
+    /// An event was passed over because a state of its object that is as new or newer is known.
+    func repeated(_ resource: Resource)
     /// A list or watch failed; `cause` is one of few short words, fit for a label (``ReflectorFault/cause``).
     func failed(_ resource: Resource, cause: String)
+}
+
+extension ReflectorObserver {
+    public func repeated(_ resource: Resource) {}
 }
 
 /// The types of watch events, named as Kubernetes writes them.

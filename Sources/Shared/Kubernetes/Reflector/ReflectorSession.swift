@@ -7,6 +7,8 @@ struct ReflectorSession: Sendable {
     private var listStarted: Duration = .zero
     private var listedItems = 0
     private var hasLoggedUndecodable = false
+    private var hasLoggedRepeated = false
+    private var order = EventOrder()
 
     init(_ reflector: Reflector) {
         self.reflector = reflector
@@ -23,6 +25,12 @@ struct ReflectorSession: Sendable {
             reflector.logger.debug(
                 "a list or watch failed",
                 metadata: ["resource": "\(resource)", "error": "\(fault.explanation(resource))"])
+            if fault.cause == "expired" {
+                // Part of a cluster's life, and not reported as a failure; a new list is worth a line all the same.
+                reflector.logger.info(
+                    "the API server has forgotten where this watch or list stood; listing anew",
+                    metadata: ["resource": "\(resource)", "error": "\(fault.explanation(resource))"])
+            }
         }
         let decision = machine.conclude(outcome, now: reflector.clock.now(), draw: reflector.random())
         await tell(decision.notices)
@@ -40,6 +48,7 @@ struct ReflectorSession: Sendable {
                 listedItems = 0
                 await sink.listBegan(resource)
             case .listEnded(let version):
+                order.restart(at: version)
                 await sink.listEnded(resource, resourceVersion: version)
                 observer.listEnded(resource, items: listedItems, duration: reflector.clock.now() - listStarted)
                 reflector.logger.debug(
@@ -86,7 +95,7 @@ extension ReflectorSession {
                 guard let chunk = try await chunks.next() else { break }
                 watchdog.works()
                 decoder.append(chunk)
-                while let item = try decoder.next() {
+                while let item = try await nextItem(&decoder) {
                     listedItems += 1
                     if let object = await publishable(item) { await sink.upsert(object) }
                 }
@@ -111,6 +120,31 @@ extension ReflectorSession {
         } catch {
             await undecodable(error.description)
             return nil
+        }
+    }
+
+    /// The next item; those that are too large are counted and passed over.
+    private mutating func nextItem(_ decoder: inout ListDecoder) async throws -> EncodedObject? {
+        while true {
+            do {
+                return try decoder.next()
+            } catch {
+                guard case .tooLarge = error.reason, decoder.canContinue else { throw error }
+                listedItems += 1
+                await undecodable(error.description)
+            }
+        }
+    }
+
+    /// As `nextItem`, for the events of a watch.
+    private mutating func nextFrame(_ decoder: inout WatchFrameDecoder) async throws -> WatchFrame? {
+        while true {
+            do {
+                return try decoder.next()
+            } catch {
+                guard case .tooLarge = error.reason, decoder.canContinue else { throw error }
+                await undecodable(error.description)
+            }
         }
     }
 
@@ -152,7 +186,7 @@ extension ReflectorSession {
                 guard let chunk = try await chunks.next() else { break }
                 watchdog.works()
                 decoder.append(chunk)
-                while let frame = try decoder.next() {
+                while let frame = try await nextFrame(&decoder) {
                     if let fault = await take(frame) { return .failed(fault) }
                 }
             }
@@ -173,13 +207,22 @@ extension ReflectorSession {
     /// - Returns: the fault when the frame is the server's word that the watch has failed.
     private mutating func take(_ frame: WatchFrame) async -> ReflectorFault? {
         switch frame {
-        case .added(let object): await take(object, .added)
-        case .modified(let object): await take(object, .modified)
-        case .deleted(let object): await take(object, .deleted)
+        case .added(let object): return await take(object, .added)
+        case .modified(let object): return await take(object, .modified)
+        case .deleted(let object): return await take(object, .deleted)
         case .bookmark(let version, let isEnd):
             if !isListing { observer.event(resource, kind: .bookmark) }
             // A bookmark without a version says nothing.
             guard !version.isEmpty else { return nil }
+            if isListing {
+                if !isEnd { return .unmarkedInitialEvents }
+            } else {
+                switch order.judge(bookmark: version) {
+                case .news: break
+                case .old: return nil
+                case .unclear: return .disordered
+                }
+            }
             await observe(isEnd ? .initialEventsEnded(resourceVersion: version) : .bookmark(resourceVersion: version))
         case .error(let status):
             observer.event(resource, kind: .error)
@@ -188,14 +231,34 @@ extension ReflectorSession {
         return nil
     }
 
-    private mutating func take(_ encoded: EncodedObject, _ kind: WatchEventKind) async {
+    private mutating func repeated() {
+        observer.repeated(resource)
+        guard !hasLoggedRepeated else { return }
+        hasLoggedRepeated = true
+        reflector.logger.warning(
+            "the API server sent an event twice or late; it changes nothing, and further ones are only counted",
+            metadata: ["resource": "\(resource)"])
+    }
+
+    private mutating func take(_ encoded: EncodedObject, _ kind: WatchEventKind) async -> ReflectorFault? {
         if isListing { listedItems += 1 } else { observer.event(resource, kind: kind) }
         if let object = await publishable(encoded) {
+            if !isListing {
+                let identity = object.identity
+                switch order.judge(key: "\(identity.namespace)/\(identity.name)", version: identity.resourceVersion) {
+                case .news: break
+                case .old:
+                    repeated()
+                    return nil
+                case .unclear: return .disordered
+                }
+            }
             if kind == .deleted { await sink.delete(object) } else { await sink.upsert(object) }
             if !object.identity.resourceVersion.isEmpty {
                 await observe(.changed(resourceVersion: object.identity.resourceVersion))
             }
         }
+        return nil
     }
 }
 

@@ -1,0 +1,140 @@
+import DeltaStream
+import Kubernetes
+import Logging
+import RecordTable
+import ServiceLifecycle
+
+/// Compares, from time to time, table and stream with what the API server has, and asks a reflector for a new list where
+/// they differ.
+///
+/// It writes nothing itself. A list comes in the reflector's own order of calls, before or after every event and never
+/// between two halves of one, and replaces by diff; so healing cannot race with what the watch brings, and a difference
+/// that was none costs one list and changes nothing.
+///
+/// The server is asked for metadata only, from its cache (`resourceVersion=0`), one resource after the other.
+struct DriftCheck: ServiceLifecycle.Service {
+    let client: APIClient
+    let resources: [Resource]
+    let demands: [Resource: RelistDemand]
+    let committer: Committer
+    let publisher: Publisher
+    let metrics: WatcherMetrics
+    let interval: Duration
+    let settleTime: Duration
+    let logger: Logger
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                // Spread, so that watchers which started together do not ask together.
+                guard (try? await Task.sleep(for: interval * Double.random(in: 0.9...1.1))) != nil else { return }
+                await checkAll()
+            }
+        }
+    }
+
+    func checkAll() async {
+        for resource in resources where !Task.isCancelled && publisher.withStore({ $0.isSynced(resource) }) {
+            do {
+                try await check(resource)
+            } catch {
+                metrics.driftChecked(resource, result: "failed")
+                logger.debug("cannot look for drift", metadata: ["resource": "\(resource)", "error": "\(error)"])
+            }
+        }
+    }
+
+    private func check(_ resource: Resource) async throws {
+        let first = try await compare(resource, query: [("resourceVersion", "0")])
+        guard !first.findings.isEmpty else {
+            metrics.driftChecked(resource, result: "none")
+            return
+        }
+        try await Task.sleep(for: settleTime)
+        // Rare by now, so the server's newest state is worth its price.
+        let drift = first.confirmed(by: try await compare(resource, query: []))
+        guard let example = drift.min(by: { $0.object < $1.object }) else {
+            metrics.driftChecked(resource, result: "none")
+            return
+        }
+        metrics.driftChecked(resource, result: "drift")
+        var counts: [Drift.Kind: Int] = [:]
+        for finding in drift { counts[finding.kind, default: 0] += 1 }
+        for (kind, count) in counts { metrics.drifted(resource, kind: kind, count: count) }
+        logger.warning(
+            "what is held differs from what the API server has; listing anew",
+            metadata: [
+                "resource": "\(resource)", "missing": "\(counts[.missing] ?? 0)", "extra": "\(counts[.extra] ?? 0)",
+                "different": "\(counts[.different] ?? 0)", "example": "\(example.kind.rawValue) \(example.object)",
+            ])
+        demands[resource]?.demand("\(drift.count) objects differ from the API server's, such as \(example.object)")
+    }
+
+    private func compare(_ resource: Resource, query: [(name: String, value: String)]) async throws -> Drift {
+        var drift = Drift()
+        let (listed, version) = try await list(resource, query)
+        // After the list, so that the watch is rather ahead of it than behind.
+        var held: [String: String] = [:]
+        var names: Set<String> = []
+        for bucket in UInt8.min...UInt8.max {
+            let objects = publisher.withStore { $0.snapshot(resource, bucket: bucket)?.objects ?? [] }
+            for object in objects {
+                held[object.identity.uid] = object.identity.resourceVersion
+                names.insert("\(object.identity.namespace)/\(object.identity.name)")
+            }
+            for object in objects where TableKeeper.holds(resource) {
+                let watched = WatchedObject(resource: resource, identity: object.identity, object: object.object)
+                guard !committer.tableAgrees(with: watched) else { continue }
+                drift.add(
+                    Drift.Finding(
+                        kind: .different, object: "\(object.identity.namespace)/\(object.identity.name)",
+                        held: object.identity.resourceVersion, listed: "record table"))
+            }
+        }
+        for name in committer.tableNames(of: resource) where !names.contains("\(name.namespace)/\(name.name)") {
+            drift.add(Drift.Finding(kind: .extra, object: "\(name.namespace)/\(name.name)", held: "record table", listed: ""))
+        }
+        drift.compare(held: held, listed: listed, listVersion: version)
+        return drift
+    }
+
+    private func list(
+        _ resource: Resource, _ query: [(name: String, value: String)]
+    ) async throws -> ([String: Drift.ListedObject], String) {
+        let form = ";as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+        let limit = Duration.seconds(120)
+        return try await withThrowingTaskGroup(of: ([String: Drift.ListedObject], String).self) { group in
+            group.addTask {
+                let stream = try await client.open(
+                    APIRequest(
+                        path: resource.listPath, query: query,
+                        accept: "application/vnd.kubernetes.protobuf\(form),application/json\(form),application/json"))
+                return try await Self.read(stream, resource)
+            }
+            group.addTask {
+                try await Task.sleep(for: limit)
+                throw APIError.timeout(server: client.server, after: limit)
+            }
+            defer { group.cancelAll() }
+            return try await group.next() ?? ([:], "")
+        }
+    }
+
+    /// Keeps identities only, so that a large cluster's list needs little room.
+    private static func read(
+        _ stream: APIStream, _ resource: Resource
+    ) async throws -> ([String: Drift.ListedObject], String) {
+        let isJSON = stream.contentType.hasPrefix("application/json")
+        var decoder = ListDecoder(encoding: isJSON ? .json : .protobuf, resource: resource)
+        var objects: [String: Drift.ListedObject] = [:]
+        for try await chunk in stream.body {
+            decoder.append(chunk)
+            while let item = try decoder.next() {
+                let identity = try ObjectIdentity(item)
+                let name = identity.namespace.isEmpty ? identity.name : "\(identity.namespace)/\(identity.name)"
+                objects[identity.uid] = Drift.ListedObject(name: name, version: identity.resourceVersion)
+            }
+        }
+        return (objects, try decoder.finish().resourceVersion)
+    }
+}

@@ -1,0 +1,100 @@
+/// One way in which the simulated API server misbehaves, and when.
+public struct Fault: Sendable, Hashable {
+    public enum Kind: String, Sendable, CaseIterable {
+        /// No answer, and the connection stays open.
+        case hang
+        /// The connection is closed in place of an answer.
+        case disconnect
+        /// An answer with ``Fault/code`` and, where given, Retry-After.
+        case status
+        /// The body ends in the middle: of a watch's next event, or of a list after its first bytes.
+        case cut
+        /// A running watch sends nothing more, bookmarks included, while its connection lives.
+        case silence
+        /// An ERROR event with a Status 410 in place of the next event.
+        case expired
+        /// Bookmarks are left out, but not the one that ends a WatchList's initial events.
+        case skipBookmarks = "skip-bookmarks"
+        /// The bookmark that ends a WatchList's initial events is left out.
+        case endlessInitialEvents = "endless-initial-events"
+        /// Two events change places.
+        case reorder
+        /// Each event comes twice.
+        case duplicate
+        /// Bytes that mean nothing, in place of the next event.
+        case garbage
+        /// The next event is not sent.
+        case lose
+        /// WatchLists are refused with 422, as by a server without that feature.
+        case withoutWatchList = "without-watchlist"
+        /// Protobuf is not offered: JSON where the client takes it, else 406.
+        case withoutProtobuf = "without-protobuf"
+        /// 406 to whoever as much as mentions protobuf.
+        case refuseProtobuf = "refuse-protobuf"
+
+        /// Whether it changes events of a running watch rather than requests.
+        var isOfEvents: Bool {
+            switch self {
+            case .silence, .expired, .skipBookmarks, .endlessInitialEvents, .reorder, .duplicate, .garbage, .lose: true
+            case .hang, .disconnect, .status, .cut, .withoutWatchList, .withoutProtobuf, .refuseProtobuf: false
+            }
+        }
+    }
+
+    public enum Verb: String, Sendable, CaseIterable {
+        case list
+        case watch
+    }
+
+    public var kind: Kind
+    /// A plural name; nil for every resource.
+    public var resource: String?
+    /// nil for both.
+    public var verb: Verb?
+    /// So many hits; nil without end.
+    public var count: Int?
+    /// Seconds from when the fault is switched on; nil without end.
+    public var seconds: Double?
+    /// So many requests or events pass before the first hit.
+    public var skip = 0
+    /// Of `status`.
+    public var code = 500
+    /// Seconds, of `status`.
+    public var retryAfter: Int?
+
+    public init(
+        _ kind: Kind, resource: String? = nil, verb: Verb? = nil, count: Int? = nil, seconds: Double? = nil,
+        skip: Int = 0, code: Int = 500, retryAfter: Int? = nil
+    ) {
+        self.kind = kind
+        self.resource = resource
+        self.verb = verb
+        self.count = count
+        self.seconds = seconds
+        self.skip = skip
+        self.code = code
+        self.retryAfter = retryAfter
+    }
+
+    /// Whether it is about this kind of request at all.
+    func concerns(_ request: RequestDescription) -> Bool {
+        guard let plural = request.resource else { return false }
+        if let resource, resource != plural { return false }
+        if let verb, (verb == .watch) != request.isWatch { return false }
+        return true
+    }
+}
+
+/// Something that happens to the simulated server once.
+public enum FaultAction: Sendable, Hashable {
+    /// As when etcd compacts: what resumes from before gets 410.
+    case forgetHistory
+    /// As when a server comes back from a backup: all objects get new and lower resourceVersions.
+    case restartVersions
+    /// The administrator's token becomes another one, and the old one is refused.
+    case rotateToken(String)
+    /// Client certificates seen so far are answered with 401, as an API server does with expired ones.
+    case expireCertificates
+    /// An annotation of so many bytes on one object; 0 takes it away again.
+    case enlarge(resource: String, namespace: String, name: String, bytes: Int)
+}

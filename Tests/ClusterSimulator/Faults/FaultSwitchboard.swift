@@ -1,0 +1,219 @@
+public import NIOCore
+import Synchronization
+
+/// The faults that are switched on, what they hit, and how often the server was asked.
+public final class FaultSwitchboard: ServerConduct {
+    private let state = Mutex(State())
+    private let clock = ContinuousClock()
+    private let began = ContinuousClock.now
+
+    private struct Active {
+        var fault: Fault
+        var hits = 0
+        var passed = 0
+        var end: ContinuousClock.Instant?
+
+        func isOver(at now: ContinuousClock.Instant) -> Bool {
+            if let count = fault.count, hits >= count { return true }
+            return end.map { now >= $0 } ?? false
+        }
+    }
+
+    private struct State {
+        var active: [Active] = []
+        /// A frame that waits for the next one of its watch.
+        var held: [UInt64: ByteBuffer] = [:]
+        /// Seconds since the beginning, by resource; the newest ``FaultSwitchboard/rememberedRequests``.
+        var requests: [String: [Double]] = [:]
+        var requestCounts: [String: Int] = [:]
+    }
+
+    private static let rememberedRequests = 20_000
+
+    public init() {}
+
+    public func switchOn(_ faults: [Fault]) {
+        let now = clock.now
+        state.withLock { state in
+            for fault in faults {
+                state.active.append(Active(fault: fault, end: fault.seconds.map { now + .milliseconds(Int($0 * 1000)) }))
+            }
+        }
+    }
+
+    /// Ends every fault and forgets what they hit.
+    public func clear() { state.withLock { $0.active = [] } }
+
+    /// The faults in the order in which they were switched on, with how often each was met.
+    public var hits: [(fault: Fault, hits: Int)] {
+        state.withLock { $0.active.map { ($0.fault, $0.hits) } }
+    }
+
+    /// How many lists and watches of a resource were asked for since the start.
+    public func requestCount(_ resource: String) -> Int { state.withLock { $0.requestCounts[resource] ?? 0 } }
+
+    /// The most requests for a resource within any second.
+    public func busiestSecond(_ resource: String) -> Int {
+        let times = state.withLock { $0.requests[resource] ?? [] }
+        var most = 0
+        var first = 0
+        for index in times.indices {
+            while times[index] - times[first] >= 1 { first += 1 }
+            most = max(most, index - first + 1)
+        }
+        return most
+    }
+
+    /// From here on requests are counted anew.
+    public func forgetRequests() {
+        state.withLock { state in
+            state.requests = [:]
+            state.requestCounts = [:]
+        }
+    }
+
+    var report: JSONValue {
+        let resources = state.withLock { $0.requestCounts }
+        let faults = hits.map { fault, hits in
+            JSONValue.present([
+                "kind": .string(fault.kind.rawValue), "resource": fault.resource.map(JSONValue.string),
+                "verb": fault.verb.map { .string($0.rawValue) }, "hits": .integer(Int64(hits)),
+            ])
+        }
+        let requests = resources.sorted { $0.key < $1.key }.map { name, count in
+            JSONValue.present([
+                "resource": .string(name), "count": .integer(Int64(count)),
+                "busiestSecond": .integer(Int64(busiestSecond(name))),
+            ])
+        }
+        return ["faults": .array(faults), "requests": .array(requests)]
+    }
+
+    /// The first fault that meets this request, counted as a hit.
+    private func hit(_ state: inout State, _ request: RequestDescription, _ wanted: (Fault) -> Bool) -> Fault? {
+        let now = clock.now
+        for index in state.active.indices {
+            let fault = state.active[index].fault
+            guard fault.concerns(request), wanted(fault), !state.active[index].isOver(at: now) else { continue }
+            guard state.active[index].passed >= fault.skip else {
+                state.active[index].passed += 1
+                continue
+            }
+            state.active[index].hits += 1
+            return fault
+        }
+        return nil
+    }
+
+    // MARK: ServerConduct
+
+    public func willAnswer(_ request: RequestDescription) async -> RequestConduct {
+        let seconds = Double((clock.now - began) / .milliseconds(1)) / 1000
+        let fault = state.withLock { state -> Fault? in
+            if let resource = request.resource, request.method == "GET" {
+                state.requestCounts[resource, default: 0] += 1
+                state.requests[resource, default: []].append(seconds)
+                if state.requests[resource, default: []].count > Self.rememberedRequests {
+                    state.requests[resource]?.removeFirst(Self.rememberedRequests / 2)
+                }
+            }
+            return hit(&state, request) { fault in
+                switch fault.kind {
+                case .hang, .disconnect, .status: true
+                case .cut: !request.isWatch
+                case .withoutWatchList: request["sendInitialEvents"] != nil
+                case .withoutProtobuf, .refuseProtobuf: request.accept.contains(Representation.protobufType)
+                default: false
+                }
+            }
+        }
+        switch fault?.kind {
+        case .hang: return .hang
+        case .disconnect: return .disconnect
+        case .status: return .fail(.scripted(code: fault?.code ?? 500, retryAfter: fault?.retryAfter))
+        case .cut: return .cutAnswer(afterBytes: 200)
+        case .withoutWatchList: return .fail(.watchListDisabled)
+        case .withoutProtobuf: return .proceedWithoutProtobuf
+        case .refuseProtobuf: return .fail(.notAcceptable)
+        default: return .proceed
+        }
+    }
+
+    public func willSend(_ frame: ByteBuffer, of request: RequestDescription) async -> FrameConduct {
+        state.withLock { state in
+            let kind = FrameKind(frame)
+            if let waiting = state.held.removeValue(forKey: request.id) { return .replace([frame, waiting]) }
+            let fault = hit(&state, request) { fault in
+                switch fault.kind {
+                case .skipBookmarks: kind == .bookmark
+                case .endlessInitialEvents: kind == .initialEnd
+                case .cut, .expired, .garbage, .lose: kind == .object
+                case .reorder, .duplicate: kind == .object
+                case .silence: true
+                default: false
+                }
+            }
+            switch fault?.kind {
+            case .skipBookmarks, .endlessInitialEvents, .lose: return .drop
+            case .cut: return .cut(afterBytes: frame.readableBytes / 2)
+            case .expired: return .replace([WatchFrame.expiry(like: frame)])
+            case .garbage: return .replace([ByteBuffer(bytes: (0..<64).map { UInt8(truncatingIfNeeded: $0 &* 37 &+ 11) })])
+            case .duplicate: return .replace([frame, frame])
+            case .silence: return .hang
+            case .reorder:
+                state.held[request.id] = frame
+                return .drop
+            default: return .send
+            }
+        }
+    }
+}
+
+/// What a frame of a watch carries, as far as faults care.
+private enum FrameKind {
+    case object
+    case bookmark
+    case initialEnd
+
+    init(_ frame: ByteBuffer) {
+        let view = frame.readableBytesView
+        let head = view.prefix(64)
+        guard head.contains("BOOKMARK") else {
+            self = .object
+            return
+        }
+        self = view.prefix(4096).contains("initial-events-end") ? .initialEnd : .bookmark
+    }
+}
+
+extension ByteBufferView {
+    fileprivate func contains(_ text: String) -> Bool {
+        let wanted = Array(text.utf8)
+        guard count >= wanted.count else { return false }
+        return (startIndex...(endIndex - wanted.count)).contains { self[$0..<$0 + wanted.count].elementsEqual(wanted) }
+    }
+}
+
+extension WatchFrame {
+    /// An ERROR event with 410 in the encoding of another frame of the watch.
+    static func expiry(like frame: ByteBuffer) -> ByteBuffer {
+        let isJSON = frame.readableBytesView.first == UInt8(ascii: "{")
+        return error(
+            StatusError(code: 410, reason: "Expired", message: "too old resource version: made up by a fault plan"),
+            Representation(encoding: isJSON ? .json : .protobuf, view: .whole))
+    }
+}
+
+extension StatusError {
+    static func scripted(code: Int, retryAfter: Int?) -> StatusError {
+        let reasons = [429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable", 401: "Unauthorized", 410: "Expired"]
+        return StatusError(
+            code: code, reason: reasons[code] ?? "", message: "made up by a fault plan",
+            details: retryAfter.map { Details(retryAfterSeconds: $0) })
+    }
+
+    static let watchListDisabled = StatusError(
+        code: 422, reason: "Invalid",
+        message: "ListOptions.meta.k8s.io \"\" is invalid: sendInitialEvents: Forbidden: "
+            + "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled")
+}
