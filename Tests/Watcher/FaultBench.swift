@@ -177,8 +177,17 @@ final class FaultBench: Sendable {
     // MARK: What has come of it
 
     static func fetch(_ port: UInt16, _ path: String) async throws -> String {
-        guard let url = URL(string: "http://127.0.0.1:\(port)\(path)") else { return "" }
-        return String(decoding: try Data(contentsOf: url), as: UTF8.self)
+        let curl = Process()
+        curl.executableURL = URL(filePath: "/usr/bin/curl")
+        curl.arguments = ["--silent", "--fail", "--max-time", "10", "http://127.0.0.1:\(port)\(path)"]
+        let output = Pipe()
+        curl.standardOutput = output
+        curl.standardInput = FileHandle.nullDevice
+        try curl.run()
+        let body = try output.fileHandleForReading.readToEnd() ?? Data()
+        curl.waitUntilExit()
+        guard curl.terminationStatus == 0 else { throw DidNotHappen(description: "curl \(path) ended with \(curl.terminationStatus)") }
+        return String(decoding: body, as: UTF8.self)
     }
 
     func metrics() async throws -> String { try await Self.fetch(healthPort, "/metrics") }
