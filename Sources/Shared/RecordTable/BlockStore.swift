@@ -295,7 +295,12 @@ final class BlockStore {
         else { return false }
         let (key, _) = unsafe copy(block)
         guard let key else { return false }
-        return unsafe data.bucket(of: key.hash(seed: data.header.hashSeed)) == data.bucket(at: bucket)
+        // Look-ups compare this half of the hash first; the checksum does not cover it.
+        let hash = key.hash(seed: data.header.hashSeed)
+        guard unsafe mz_load_u32_relaxed(block + Layout.Block.hash) == UInt32(truncatingIfNeeded: hash >> 32) else {
+            return false
+        }
+        return unsafe data.bucket(of: hash) == data.bucket(at: bucket)
     }
 
     private func retireUnreachable(_ block: UnsafeMutableRawPointer) {
