@@ -40,7 +40,7 @@ private final class TableUnderAttack: Sendable {
         folder = try TemporaryFolder()
         do {
             let writer = try TableWriter(
-                path: folder.path("good"), identity: "fuzz", now: 1, sizing: .init(bucketCount: 16, capacity: 1 << 20))
+                path: folder.path("good"), identity: "fuzz", now: 1, sizing: .init(bucketCount: 256, capacity: 1 << 20))
             try QueryPath.fill(writer)
             generation = writer.generation
         }
