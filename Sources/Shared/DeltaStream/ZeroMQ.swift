@@ -188,12 +188,13 @@ enum ZeroMQ {
         }
     }
 
+    /// A socket file is its owner's alone from its first moment: under a loose umask others could connect before a `chmod`.
+    ///
     /// - Parameter role: what the process is, for the error when the address is taken.
     func bind(_ endpoint: String, as role: String) throws(DeltaStreamError) {
-        // Safe: Swift hands over a NUL-terminated copy.
-        guard unsafe zmq_bind(handle, endpoint) == 0 else {
-            throw DeltaStreamError.bindRefused(endpoint, role: role, errorNumber: zmq_errno())
-        }
+        // Safe: Swift hands over a NUL-terminated copy. libzmq makes the file before it returns.
+        let errorNumber = OwnerOnlyFiles.while { unsafe zmq_bind(handle, endpoint) == 0 ? nil : zmq_errno() }
+        if let errorNumber { throw DeltaStreamError.bindRefused(endpoint, role: role, errorNumber: errorNumber) }
     }
 
     /// Succeeds when nobody listens yet: libzmq goes on trying.

@@ -114,6 +114,8 @@ extension BlockStore {
             unsafe reference.offset + ((BlockStore.blockBytes(block) + 7) & ~7) <= data.size, unsafe isIntact(block),
             let hash = unsafe hash(of: block)
         else { return false }
+        // Look-ups compare this half of the hash first; the checksum does not cover it.
+        guard unsafe mz_load_u32_relaxed(block + Layout.Block.hash) == UInt32(truncatingIfNeeded: hash >> 32) else { return false }
         return unsafe data.bucket(of: hash) == data.bucket(at: bucket)
     }
 

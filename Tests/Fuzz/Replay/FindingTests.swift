@@ -27,4 +27,10 @@ struct FindingTests {
         #expect(SampleScanner.number(Array("15e-00001".utf8).span) == 1.5)
         #expect(SampleScanner.number(Array("1e".utf8).span) == nil)
     }
+
+    @Test("a record whose hash was damaged, which no look-up would find, is cut when a writer adopts the table")
+    func damagedHash() throws {
+        let input = try #require(Corpus("table-file").inputs.first { $0.name == "damaged-hash" }).bytes
+        #expect(throws: Never.self) { try FuzzTarget.tableFile.check(input) }
+    }
 }

@@ -33,16 +33,19 @@ private final class TableUnderAttack: Sendable {
     private let folder: TemporaryFolder
     private let control: [UInt8]
     private let data: [UInt8]
+    /// Filling may have moved the table on from its first data file.
+    private let generation: UInt64
 
     init() throws {
         folder = try TemporaryFolder()
         do {
             let writer = try TableWriter(
-                path: folder.path("good"), identity: "fuzz", now: 1, sizing: .init(bucketCount: 16, capacity: 1 << 20))
+                path: folder.path("good"), identity: "fuzz", now: 1, sizing: .init(bucketCount: 256, capacity: 1 << 20))
             try QueryPath.fill(writer)
+            generation = writer.generation
         }
         control = try folder.read("good")
-        data = try folder.read("good.1")
+        data = try folder.read("good.\(generation)")
     }
 
     func check(control: [UInt8]?, data: [UInt8]?) throws(PropertyFailure) {
@@ -73,7 +76,7 @@ private final class TableUnderAttack: Sendable {
     private func check(_ control: [UInt8], _ data: [UInt8]) throws(PropertyFailure) {
         do {
             try folder.write(control, to: "bad")
-            try folder.write(data, to: "bad.1")
+            try folder.write(data, to: "bad.\(generation)")
         } catch {
             throw PropertyFailure("cannot write: \(error)")
         }
