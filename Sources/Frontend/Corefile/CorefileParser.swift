@@ -22,6 +22,9 @@ struct CorefileParser {
     static let expansionLimit = 10_000
     /// Nor may imports that double each other fill the memory.
     static let tokenLimit = 1_000_000
+    /// Each import moves the words behind it. A snippet that imports itself and says more after it would otherwise be moved for half
+    /// a minute before one of the limits above ends it.
+    static let movedWordsLimit = 100_000_000
     static let nestingLimit = 16
 
     private let surroundings: CorefileSurroundings
@@ -29,6 +32,7 @@ struct CorefileParser {
     private var position = 0
     private var snippets: [String: (definition: Token, body: [Token])] = [:]
     private var expansions = 0
+    private var movedWords = 0
     private(set) var warnings: [CorefileWarning] = []
     private let file: String
 
@@ -243,6 +247,10 @@ struct CorefileParser {
         if !imported.isEmpty { imported[0].startsRow = true }
         guard tokens.count + imported.count <= Self.tokenLimit else {
             throw keyword.error("import: more than \(Self.tokenLimit) words; does '\(target)' import itself?")
+        }
+        movedWords += tokens.count - end + imported.count
+        guard movedWords <= Self.movedWordsLimit else {
+            throw keyword.error("import: \(expansions) imports in front of too many words; does '\(target)' import itself?")
         }
         tokens.replaceSubrange(position..<end, with: imported)
     }

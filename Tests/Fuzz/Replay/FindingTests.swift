@@ -33,4 +33,15 @@ struct FindingTests {
         let input = try #require(Corpus("table-file").inputs.first { $0.name == "damaged-hash" }).bytes
         #expect(throws: Never.self) { try FuzzTarget.tableFile.check(input) }
     }
+
+    @Test("a snippet that imports itself and then says more is refused at its import, long before all imports are counted")
+    func selfImport() throws {
+        let body = (0..<40).map { "    word\($0)\n" }.joined()
+        let corefile = "(s) {\n    import s\n\(body)}\n. {\n    import s\n}\n"
+        let error = #expect(throws: CorefileError.self) {
+            _ = try FrontendConfiguration.parse(Array(corefile.utf8), file: "Corefile")
+        }
+        #expect(error?.line == 2)
+        #expect(error?.message.contains("in front of too many words; does 's' import itself?") == true)
+    }
 }
