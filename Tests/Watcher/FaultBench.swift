@@ -75,7 +75,7 @@ final class FaultBench: Sendable {
         """
     }
 
-    private static func writeKubeconfig(
+    static func writeKubeconfig(
         _ simulator: ClusterSimulator, _ credentials: Credentials, _ folder: TemporaryFolder
     ) throws {
         let user: String
@@ -193,21 +193,32 @@ final class FaultBench: Sendable {
     func metrics() async throws -> String { try await Self.fetch(healthPort, "/metrics") }
 
     /// Records of the table as text by kind and name, and those that the server's objects call for.
-    func tableDifference() throws -> String? {
-        let reader = try TableReader(path: folder.path("table"))
+    func tableDifference() throws -> String? { try Self.difference(ofTable: folder.path("table"), from: simulator) }
+
+    /// As ``tableDifference()``, of any table.
+    static func difference(ofTable path: String, from simulator: ClusterSimulator) throws -> String? {
+        let reader = try TableReader(path: path)
         var held: [String: String] = [:]
-        reader.forEachNamespace { let record = $0.record(); held["namespace \(record.name)"] = Self.text(record) }
-        reader.forEachService { let record = $0.record(); held["service \(record.namespace)/\(record.name)"] = Self.text(record) }
-        reader.forEachSlice { let record = $0.record(); held["slice \(record.namespace)/\(record.name)"] = Self.text(record) }
-        reader.forEachPod { let record = $0.record(); held["pod \(record.namespace)/\(record.name)"] = Self.text(record) }
-        let wanted = try wantedRecords()
+        reader.forEachNamespace {
+            let record = $0.record(); held["namespace \(record.name)"] = Self.text(record)
+        }
+        reader.forEachService {
+            let record = $0.record(); held["service \(record.namespace)/\(record.name)"] = Self.text(record)
+        }
+        reader.forEachSlice {
+            let record = $0.record(); held["slice \(record.namespace)/\(record.name)"] = Self.text(record)
+        }
+        reader.forEachPod {
+            let record = $0.record(); held["pod \(record.namespace)/\(record.name)"] = Self.text(record)
+        }
+        let wanted = try wantedRecords(simulator)
         for (name, text) in wanted where held[name] != text {
             return "\(name) is \(held[name]?.prefix(300) ?? "missing") instead of \(text.prefix(300))"
         }
         return held.keys.first { wanted[$0] == nil }.map { "\($0) does not exist any more" }
     }
 
-    private func wantedRecords() throws -> [String: String] {
+    private static func wantedRecords(_ simulator: ClusterSimulator) throws -> [String: String] {
         var wanted: [String: String] = [:]
         func objects(_ resource: Resource) throws -> [EncodedObject] {
             try simulator.list(resource).map { EncodedObject(encoding: .json, bytes: $0.encoded) }
