@@ -49,18 +49,19 @@ struct AnswerContext: ~Copyable {
     /// Room for the records that an answer is made of, kept from query to query.
     var scratch = AnswerScratch()
 
-    init(table: TableReader? = nil) {
+    init(table: TableReader? = nil, isTrusted: Bool = true) {
         self.table = table
-        refresh()
+        refresh(isTrusted: isTrusted)
     }
 
     /// Reads the table's own statements, which a query must not: it allocates. Call it about once a second and after setting `table`.
-    mutating func refresh() {
+    /// - Parameter isTrusted: whether the table is known to be what its writer left.
+    mutating func refresh(isTrusted: Bool) {
         guard let status = table?.status else {
             isSynced = false
             return
         }
-        isSynced = status.isSynced(["namespaces", "services", "endpointslices"])
+        isSynced = isTrusted && status.isSynced(["namespaces", "services", "endpointslices"])
         let latest = status.resources.map(\.wallTime).max() ?? 0
         serial = UInt32(truncatingIfNeeded: latest / 1_000_000_000)
     }

@@ -61,6 +61,7 @@ final class FrontendControl: Sendable {
     private let logger: Logger
     let metrics = FrontendMetrics()
     private let observer: TableObserver
+    private let soundness: TableSoundness
     private let mailboxes: [WorkerMailbox]
     private let state: Mutex<State>
     private let running: AsyncStream<Int>
@@ -76,8 +77,9 @@ final class FrontendControl: Sendable {
         let plan = try ServingPlan(configuration, metrics: metrics, logger: logger)
         let listeners = try ListenerSet().adapted(to: plan, threads: options.threads)
         state = Mutex(State(configuration: configuration, plan: plan, listeners: listeners))
+        soundness = TableSoundness(logger: logger)
         observer = TableObserver(
-            path: options.table, registry: metrics.registry, ageLimit: options.tableAgeLimit, logger: logger)
+            path: options.table, soundness: soundness, registry: metrics.registry, ageLimit: options.tableAgeLimit, logger: logger)
         do throws(SystemError) {
             var mailboxes: [WorkerMailbox] = []
             for _ in 0..<options.threads { mailboxes.append(try WorkerMailbox()) }
@@ -163,7 +165,8 @@ final class FrontendControl: Sendable {
                 try WorkerThread.start(name: "mizzen-dns-\(thread)") { [self] in
                     do throws(SystemError) {
                         let worker = try Worker(
-                            thread: thread, mailbox: mailbox, table: self.options.table, metrics: self.metrics,
+                            thread: thread, mailbox: mailbox, table: TableSlot(path: self.options.table, soundness: self.soundness),
+                            metrics: self.metrics,
                             logger: self.logger)
                         worker.run()
                     } catch {

@@ -33,7 +33,7 @@ final class Resolver {
         let memory: ScratchMemory
 
         init(table: TableSlot) {
-            context = AnswerContext(table: table.reader)
+            context = AnswerContext(table: table.reader, isTrusted: table.isTrusted)
             memory = ScratchMemory(count: 65_535)
         }
     }
@@ -60,7 +60,7 @@ final class Resolver {
         table.refresh()
         for frame in frames {
             if frame.context.table !== table.reader { frame.context.table = table.reader }
-            frame.context.refresh()
+            frame.context.refresh(isTrusted: table.isTrusted)
         }
     }
 

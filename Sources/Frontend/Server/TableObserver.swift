@@ -10,6 +10,7 @@ actor TableObserver {
     private let generation: Gauge
     private let synced: Gauge
     private let stale: Gauge
+    private let damaged: Gauge
     private let counts: [Gauge]
     private let ageLimit: Duration?
     private let logger: Logger
@@ -19,7 +20,7 @@ actor TableObserver {
 
     /// - Parameter ageLimit: the age beyond which the table counts as stale; nil for never.
     init(
-        path: String, registry: MetricsRegistry, ageLimit: Duration? = nil, logger: Logger,
+        path: String, soundness: TableSoundness = TableSoundness(), registry: MetricsRegistry, ageLimit: Duration? = nil, logger: Logger,
         clock: @escaping @Sendable () -> TableClock = { TableClock.now() }
     ) {
         self.ageLimit = ageLimit
@@ -27,13 +28,17 @@ actor TableObserver {
         self.clock = clock
         stale = registry.gauge(
             "mizzen_table_stale", help: "1 if the record table is older than --table-age-limit, or of an unknown age.")
-        slot = TableSlot(path: path)
+        damaged = registry.gauge(
+            "mizzen_table_damaged",
+            help: "1 if the record table has lost records, with the power, and no watcher has opened it since.")
+        slot = TableSlot(path: path, soundness: soundness)
         age = registry.gauge(
             "mizzen_table_age_seconds", help: "Time since the watcher's last sign of life in the record table.")
         isThere = registry.gauge("mizzen_table_present", help: "1 if there is a record table.")
         generation = registry.gauge("mizzen_table_generation", help: "Which file of the record table is in use.")
         synced = registry.gauge(
-            "mizzen_table_synced", help: "1 if the record table has all namespaces, services and endpoint slices.")
+            "mizzen_table_synced",
+            help: "1 if the record table has all namespaces, services and endpoint slices, so that what it lacks does not exist.")
         counts = ["namespaces", "services", "slices", "endpoints", "pods"].map {
             registry.gauge("mizzen_table_records", help: "Records in the table.", labels: [("kind", $0)])
         }
@@ -52,7 +57,7 @@ actor TableObserver {
     }
 
     /// Whether names of the cluster can be answered.
-    func isReady() -> Bool { status()?.isSynced(Self.needed) ?? false }
+    func isReady() -> Bool { (status()?.isSynced(Self.needed) ?? false) && slot.isTrusted }
 
     /// Whether nobody has written for longer than the limit admits; such a table goes on answering. Logs when that changes.
     @discardableResult
@@ -80,11 +85,13 @@ actor TableObserver {
         guard let status = status() else {
             isThere.set(0)
             synced.set(0)
+            damaged.set(0)
             age.set(.nan)
             return
         }
         isThere.set(1)
-        synced.set(status.isSynced(Self.needed) ? 1 : 0)
+        synced.set(status.isSynced(Self.needed) && slot.isTrusted ? 1 : 0)
+        damaged.set(slot.reader.map(slot.soundness.isDamaged) == true ? 1 : 0)
         generation.set(Double(status.generation))
         age.set(status.age(at: clock()).map { Double($0) / 1e9 } ?? .nan)
         let all = [

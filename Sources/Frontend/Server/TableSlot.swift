@@ -6,9 +6,13 @@ final class TableSlot {
     private(set) var reader: TableReader?
     /// Why there is none, in words for the operator.
     private(set) var fault: TableError?
+    /// Whether what the table lacks does not exist; false without one. As of the last `refresh`.
+    private(set) var isTrusted = false
+    let soundness: TableSoundness
 
-    init(path: String) {
+    init(path: String, soundness: TableSoundness = TableSoundness()) {
         self.path = path
+        self.soundness = soundness
         refresh()
     }
 
@@ -17,6 +21,7 @@ final class TableSlot {
     /// - Returns: whether another table is in use now.
     @discardableResult
     func refresh() -> Bool {
+        defer { isTrusted = reader.map(soundness.isTrusted) ?? false }
         if let reader { return reader.reopenIfReplaced() }
         do throws(TableError) {
             reader = try TableReader(path: path)

@@ -87,14 +87,14 @@ final class Worker {
     private var freeSources: [Int] = []
     private var isRunning = true
 
-    init(thread: Int, mailbox: WorkerMailbox, table: String, metrics: FrontendMetrics, logger: Logger)
+    init(thread: Int, mailbox: WorkerMailbox, table: TableSlot, metrics: FrontendMetrics, logger: Logger)
         throws(SystemError)
     {
         self.thread = thread
         self.mailbox = mailbox
         self.metrics = metrics
         self.logger = logger
-        resolver = Resolver(table: TableSlot(path: table))
+        resolver = Resolver(table: table)
         poller = try Poller()
         guard let batch = DatagramBatch() else { throw SystemError(call: "mmap", code: ENOMEM) }
         self.batch = batch

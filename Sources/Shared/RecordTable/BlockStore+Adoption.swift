@@ -29,6 +29,9 @@ extension BlockStore {
         var cut = 0
         /// The extents' own headers are damaged: what is free cannot be told, so the records have to move to a new file.
         var needsNewFile = false
+        /// Records are there that the file's header does not count, or are missing. In the boot in which they were written that
+        /// is the mark of a writer killed between two stores, at worst; after another it may be a power loss.
+        var differsFromHeader = false
     }
 
     /// Walks all extents, calling `body` with each block's place and size.
@@ -56,6 +59,7 @@ extension BlockStore {
         var live = BlockSet(fileSize: data.size)
         var adoption = Adoption()
         recordCount = 0
+        recordSum = 0
         for index in 0..<data.bucketCount { unsafe adoptChain(data.bucket(at: index), index, &live, &adoption) }
         free = Array(repeating: [], count: Layout.blockSizes.count)
         liveBytes = 0
@@ -77,7 +81,8 @@ extension BlockStore {
         // A record outside every extent: an extent's header, or where the extents end, was lost.
         if found != recordCount { adoption.needsNewFile = true }
         if adoption.needsNewFile { liveBytes = extentBytes }
-        data.header.recordCount = recordCount
+        adoption.differsFromHeader = !data.isCounted(records: recordCount, sum: recordSum)
+        stateRecords()
         return adoption
     }
 
@@ -89,7 +94,7 @@ extension BlockStore {
         while true {
             let reference = unsafe BlockReference(word: mz_load_u64_relaxed(predecessor))
             guard !reference.isNone else { return }
-            guard let block = unsafe data.block(reference), unsafe isSound(block, reference, bucket: index),
+            guard let block = unsafe data.block(reference), unsafe data.isSound(block, reference, bucket: index),
                 !live.contains(reference.offset)
             else {
                 unsafe mz_store_u64_release(predecessor, 0)
@@ -105,18 +110,9 @@ extension BlockStore {
             earlier.append(reference.offset)
             live.insert(reference.offset)
             recordCount += 1
+            unsafe recordSum &+= DataFile.summand(of: block)
             unsafe predecessor = block + Layout.Block.next
         }
-    }
-
-    private func isSound(_ block: UnsafeMutableRawPointer, _ reference: BlockReference, bucket: Int) -> Bool {
-        guard unsafe mz_load_u32_relaxed(block) == reference.sequence, reference.sequence & 1 == 0,
-            unsafe reference.offset + ((BlockStore.blockBytes(block) + 7) & ~7) <= data.size, unsafe isIntact(block),
-            let hash = unsafe hash(of: block)
-        else { return false }
-        // Look-ups compare this half of the hash first; the checksum does not cover it.
-        guard unsafe mz_load_u32_relaxed(block + Layout.Block.hash) == UInt32(truncatingIfNeeded: hash >> 32) else { return false }
-        return unsafe data.bucket(of: hash) == data.bucket(at: bucket)
     }
 
     private func retireUnreachable(_ block: UnsafeMutableRawPointer) {
@@ -129,7 +125,7 @@ extension BlockStore {
         for index in 0..<data.bucketCount {
             var reference = unsafe BlockReference(word: mz_load_u64_relaxed(data.bucket(at: index)))
             while !reference.isNone, let block = unsafe data.block(reference) {
-                if let kind = unsafe kind(of: block) { body(reference.offset, kind) }
+                if let kind = unsafe data.kind(of: block) { body(reference.offset, kind) }
                 reference = unsafe BlockReference(word: mz_load_u64_relaxed(block + Layout.Block.next))
             }
         }
@@ -151,7 +147,7 @@ extension BlockStore {
     func copyAll(into other: BlockStore) throws(TableError) {
         var failure: TableError?
         forEachPlace { offset, _ in
-            guard failure == nil, let hash = unsafe hash(of: data.base + offset) else { return }
+            guard failure == nil, let hash = unsafe data.hash(of: data.base + offset) else { return }
             do throws(TableError) {
                 unsafe try other.insertCopy(of: data.base + offset, hash: hash)
             } catch {
@@ -159,7 +155,7 @@ extension BlockStore {
             }
         }
         if let failure { throw failure }
-        other.data.header.recordCount = other.recordCount
+        other.stateRecords()
     }
 
     /// Whether the free lists and the chains account for every block exactly once, and each chain is sound.
@@ -174,7 +170,7 @@ extension BlockStore {
         for index in 0..<data.bucketCount {
             var reference = unsafe BlockReference(word: mz_load_u64_relaxed(data.bucket(at: index)))
             while !reference.isNone {
-                guard let block = unsafe data.block(reference), unsafe isSound(block, reference, bucket: index) else {
+                guard let block = unsafe data.block(reference), unsafe data.isSound(block, reference, bucket: index) else {
                     return "bucket \(index) leads to \(reference.offset), which is not a sound record of it"
                 }
                 note(reference.offset, "in a chain")

@@ -15,6 +15,8 @@ final class BlockStore {
     /// Bytes in blocks that hold records.
     var liveBytes = 0
     var recordCount = 0
+    /// See `Layout.Data.recordSum`.
+    var recordSum: UInt64 = 0
 
     init(data: DataFile) throws(TableError) {
         self.data = data
@@ -77,7 +79,7 @@ final class BlockStore {
     func isPayload(at place: Place, _ payload: [UInt8]) -> Bool {
         let word = unsafe mz_load_u64_relaxed(place.block + Layout.Block.kind)
         let length = Int(unsafe mz_load_u32_relaxed(place.block + Layout.Block.length))
-        let start = BlockStore.paddedKeyLength(word)
+        let start = DataFile.paddedKeyLength(word)
         guard length - start == payload.count else { return false }
         return unsafe payload.withUnsafeBytes { bytes in
             unsafe bytes.count == 0
@@ -85,32 +87,12 @@ final class BlockStore {
         }
     }
 
-    private static func paddedKeyLength(_ word: UInt64) -> Int {
-        (Int(word >> 8 & 0xFF) + Int(word >> 16 & 0xFF) + Int(word >> 32 & 0xFFFF) + 7) & ~7
-    }
-
-    /// What kind of record a block holds; nil where no writer wrote that byte.
-    func kind(of block: UnsafeMutableRawPointer) -> RecordKind? {
-        RecordKind(rawValue: UInt8(truncatingIfNeeded: unsafe mz_load_u64_relaxed(block + Layout.Block.kind)))
-    }
-
-    /// The hash of a block's key, or nil where its lengths contradict one another.
-    func hash(of block: UnsafeMutableRawPointer) -> UInt64? {
-        let word = unsafe mz_load_u64_relaxed(block + Layout.Block.kind)
-        let length = Int(unsafe mz_load_u32_relaxed(block + Layout.Block.length))
-        guard BlockStore.paddedKeyLength(word) <= length, unsafe kind(of: block) != nil else { return nil }
-        let first = Int(word >> 8 & 0xFF)
-        let key = unsafe block + Layout.Block.headerSize
-        let seed = data.hashSeed &+ (word & 0xFF) &* TableHash.kindFactor
-        return unsafe mz_keyed_hash(mz_keyed_hash(seed, key, first), key + first, Int(word >> 16 & 0xFF))
-    }
-
     /// Whether two blocks hold records of one key.
     func haveSameKey(_ one: UnsafeMutableRawPointer, _ other: UnsafeMutableRawPointer) -> Bool {
         let word = unsafe mz_load_u64_relaxed(one + Layout.Block.kind)
         guard unsafe mz_load_u64_relaxed(other + Layout.Block.kind) == word else { return false }
         return unsafe memcmp(
-            one + Layout.Block.headerSize, other + Layout.Block.headerSize, BlockStore.paddedKeyLength(word)) == 0
+            one + Layout.Block.headerSize, other + Layout.Block.headerSize, DataFile.paddedKeyLength(word)) == 0
     }
 
     /// A copy of key and payload.
@@ -140,7 +122,14 @@ final class BlockStore {
         let reference = try fill(key, hash: hash, payload: payload, next: head)
         unsafe mz_store_u64_release(bucket, reference.word)
         recordCount += 1
+        unsafe recordSum &+= DataFile.summand(of: data.base + reference.offset)
+        stateRecords()
+    }
+
+    /// States in the file what it holds, for whoever finds it after a power loss.
+    func stateRecords() {
         data.header.recordCount = recordCount
+        data.header.recordSum = recordSum
     }
 
     /// Publishes a record in another's place.
@@ -148,7 +137,9 @@ final class BlockStore {
         let next = unsafe mz_load_u64_relaxed(place.block + Layout.Block.next)
         let reference = try fill(key, hash: hash, payload: payload, next: next)
         unsafe mz_store_u64_release(place.predecessor, reference.word)
+        unsafe recordSum &+= DataFile.summand(of: data.base + reference.offset) &- DataFile.summand(of: place.block)
         unsafe retire(place.block, offset: place.reference.offset)
+        stateRecords()
     }
 
     /// Publishes a copy of another file's block, whose key has no record here.
@@ -170,29 +161,27 @@ final class BlockStore {
         unsafe mz_store_u64_release(bucket, BlockReference(offset: offset, sequence: sequence).word)
         liveBytes += Layout.blockSizes[sizeClass]
         recordCount += 1
+        unsafe recordSum &+= DataFile.summand(of: block)
     }
 
     func remove(_ place: Place) {
         let next = unsafe mz_load_u64_relaxed(place.block + Layout.Block.next)
         unsafe mz_store_u64_release(place.predecessor, next)
+        unsafe recordSum &-= DataFile.summand(of: place.block)
         unsafe retire(place.block, offset: place.reference.offset)
         recordCount -= 1
-        data.header.recordCount = recordCount
+        stateRecords()
     }
 
     /// Makes the sequence odd: from here on every reference to the block is stale.
     private func retire(_ block: UnsafeMutableRawPointer, offset: Int) {
-        let size = unsafe BlockStore.blockBytes(block)
+        let size = unsafe DataFile.blockBytes(block)
         let sequence = unsafe mz_load_u32_relaxed(block)
         unsafe mz_store_u32_release(block, sequence &+ 1)
         if let sizeClass = Layout.sizeClass(for: size) {
             free[sizeClass].append(UInt32(offset / Layout.Block.granularity))
             liveBytes -= Layout.blockSizes[sizeClass]
         }
-    }
-
-    static func blockBytes(_ block: UnsafeMutableRawPointer) -> Int {
-        unsafe Layout.Block.headerSize + Int(mz_load_u32_relaxed(block + Layout.Block.length))
     }
 
     /// Fills a free block and returns the reference that will publish it.
@@ -252,15 +241,6 @@ final class BlockStore {
         unsafe content.withUnsafeBytes { bytes in
             unsafe UInt32(truncatingIfNeeded: mz_keyed_hash(keyWord(key), bytes.baseAddress, bytes.count))
         }
-    }
-
-    /// Whether a block's checksum is that of its bytes.
-    func isIntact(_ block: UnsafeMutableRawPointer) -> Bool {
-        let word = unsafe mz_load_u64_relaxed(block + Layout.Block.kind)
-        let length = Int(unsafe mz_load_u32_relaxed(block + Layout.Block.length))
-        let padded = max(8, (length + 7) & ~7)
-        let sum = unsafe mz_keyed_hash(word, block + Layout.Block.headerSize, padded)
-        return unsafe mz_load_u32_relaxed(block + Layout.Block.checksum) == UInt32(truncatingIfNeeded: sum)
     }
 
     // MARK: Space

@@ -146,6 +146,14 @@ struct DataHeader {
         }
     }
 
+    var recordSum: UInt64 {
+        get { word(Layout.Data.recordSum) }
+        nonmutating set {
+            // Safe: as above.
+            unsafe mz_store_u64_release(base + Layout.Data.recordSum, newValue)
+        }
+    }
+
     /// Whether the places that the header states fit one another.
     var isConsistent: Bool {
         bucketCount > 0 && bucketCount & (bucketCount - 1) == 0 && bucketCount <= 1 << 32

@@ -100,6 +100,8 @@ enum Layout {
         static let extentsEnd = 56
         static let recordCount = 64
         static let hashSeed = 72
+        /// The sum, modulo 2^64, of what ``DataFile/summand(of:)`` says of each record; 0: not stated.
+        static let recordSum = 80
     }
 
     /// An extent is a header and blocks of one size.

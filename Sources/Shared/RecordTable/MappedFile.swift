@@ -45,7 +45,7 @@ final class FileDescriptor {
     }
 }
 
-struct FileIdentity: Equatable {
+struct FileIdentity: Hashable {
     var device: UInt64
     var inode: UInt64
 

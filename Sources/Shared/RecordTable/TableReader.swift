@@ -9,8 +9,8 @@ public import Names
 @safe
 public final class TableReader {
     public let path: String
-    private var control: ControlFile
-    private var data: DataFile
+    private(set) var control: ControlFile
+    private(set) var data: DataFile
     private var scratches: [Scratch]
     private var depth = 0
     /// The reference at which the last walk that started over had found its block changed.

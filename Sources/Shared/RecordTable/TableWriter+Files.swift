@@ -15,9 +15,11 @@ extension TableWriter {
                 let store = try BlockStore(
                     data: DataFile(table: path, generation: generation, hashSeed: control.hashSeed, writable: true))
                 let adoption = store.adopt()
-                guard adoption.needsNewFile else { return (store, adoption.cut, nil) }
+                let isOfThisBoot = control.status(generation: generation).isOfBoot(.current())
+                let lost = adoption.cut + (adoption.differsFromHeader && !isOfThisBoot ? 1 : 0)
+                guard adoption.needsNewFile else { return (store, lost, nil) }
                 let next = try copied(store, control, path, sizing, atLeast: 0)
-                return (next, max(1, adoption.cut), nil)
+                return (next, max(1, lost), nil)
             } catch {
                 guard error.isDataLost else { throw error }
                 fault = error

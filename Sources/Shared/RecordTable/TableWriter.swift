@@ -33,7 +33,8 @@ public final class TableWriter {
     public let path: String
     public private(set) var statistics = Statistics()
     public private(set) var counts = TableStatus.Counts()
-    /// How many references the opening had to cut because a power loss had damaged what they led to.
+    /// How many references the opening had to cut because a power loss had damaged what they led to; one more if records had
+    /// vanished without a trace.
     public private(set) var damagedReferences = 0
     /// Why the data file that the control file named could not be used, so that this writer began with an empty one.
     public private(set) var replacedFile: TableError?

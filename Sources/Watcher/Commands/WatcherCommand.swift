@@ -157,7 +157,7 @@ public struct WatcherCommand: AsyncParsableCommand {
             }
             if writer.damagedReferences > 0 {
                 logger.warning(
-                    "dropped damaged records of the record table; the first lists bring them back",
+                    "the record table had lost records, or had damaged ones, which are dropped; the first lists bring them back",
                     metadata: ["table": "\(path)", "references": "\(writer.damagedReferences)"])
             }
             return writer
