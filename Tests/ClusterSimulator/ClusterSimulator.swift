@@ -169,11 +169,18 @@ public final class ClusterSimulator: Sendable {
     public func change(
         _ resource: Resource, namespace: String = "", name: String, _ change: (inout JSONValue) -> Void
     ) throws(StatusError) -> JSONValue {
-        guard var tree = try get(resource, namespace: namespace, name: name) else {
-            throw .notFound(ResourceCatalog.type(resource), name)
+        while true {
+            guard var tree = try get(resource, namespace: namespace, name: name) else {
+                throw .notFound(ResourceCatalog.type(resource), name)
+            }
+            change(&tree)
+            do throws(StatusError) {
+                return try update(resource, tree)
+            } catch {
+                // Somebody else was faster: once more on what is there now.
+                guard error.code == 409 else { throw error }
+            }
         }
-        change(&tree)
-        return try update(resource, tree)
     }
 
     public func delete(_ resource: Resource, namespace: String = "", name: String) throws(StatusError) {

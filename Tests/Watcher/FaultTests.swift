@@ -27,7 +27,9 @@ struct FaultCase: Sendable, CustomTestStringConvertible {
     }
 
     static let all: [FaultCase] = [
-        answer("requests hang", Fault(.hang, resource: "services", count: 1), causes: ["silent"], log: "nothing arrived for 4 s", lasts: .seconds(6)),
+        answer(
+            "requests hang", Fault(.hang, resource: "services", count: 1), causes: ["silent"], log: "nothing arrived for 4 s",
+            lasts: .seconds(6)),
         answer(
             "connections close in place of an answer", Fault(.disconnect, resource: "services", count: 2),
             causes: ["connection"], log: "no answer from the API server"),
@@ -73,7 +75,7 @@ struct FaultCase: Sendable, CustomTestStringConvertible {
             causes: ["expired", "cut", "connection"]),
         FaultCase(
             name: "a server that comes back with other versions", actions: [.restartVersions],
-            causes: ["out_of_order", "expired"], lasts: .seconds(4)),
+            causes: ["connection", "cut"], lasts: .seconds(4)),
         FaultCase(
             name: "an object of 20 MB",
             actions: [.enlarge(resource: "services", namespace: "default", name: "steady-0", bytes: 20_000_000)], lasts: .seconds(5)),

@@ -2,16 +2,17 @@ import Kubernetes
 
 /// What one comparison of what is held with what the server has brought to light.
 ///
-/// A difference alone proves nothing: the server's answer comes from a cache and may be older than what is held, and
+/// A difference alone proves nothing: the server's first answer comes from a cache and may be older than what is held, and
 /// a change may be under way. So a difference counts as drift only when a second comparison, made after the watch has
-/// had time to bring whatever was under way, finds the very same one: the same object, the same two versions.
+/// had time to bring whatever was under way and against the server's newest state, finds the very same one: the same object,
+/// the same two versions. Which of them is the higher number is not asked: after a restore of etcd it is ours.
 struct Drift: Hashable {
     enum Kind: String, CaseIterable {
         /// The server has the object and we do not.
         case missing
         /// We have the object and the server does not.
         case extra
-        /// Both have it, the server in a newer version; or the record table says something else than the object.
+        /// Both have it, the server in another version; or the record table says something else than the object.
         case different
     }
 
@@ -33,21 +34,17 @@ struct Drift: Hashable {
 
     /// - Parameters:
     ///   - held: resourceVersions by UID.
-    ///   - listed: the same of the server, and the version of that list.
-    mutating func compare(held: [String: String], listed: [String: ListedObject], listVersion: String) {
+    ///   - listed: the same of the server.
+    mutating func compare(held: [String: String], listed: [String: ListedObject]) {
         for (uid, object) in listed {
             guard let version = held[uid] else {
                 add(Finding(kind: .missing, object: object.name, held: "", listed: object.version))
                 continue
             }
             guard version != object.version else { continue }
-            // An older answer is the cache's.
-            if let ours = UInt64(version), let theirs = UInt64(object.version), ours > theirs { continue }
             add(Finding(kind: .different, object: object.name, held: version, listed: object.version))
         }
         for (uid, version) in held where listed[uid] == nil {
-            // Newer than the whole answer, so the answer cannot know it.
-            if let ours = UInt64(version), let theirs = UInt64(listVersion), ours > theirs { continue }
             add(Finding(kind: .extra, object: uid, held: version, listed: ""))
         }
     }

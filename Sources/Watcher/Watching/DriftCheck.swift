@@ -51,7 +51,7 @@ struct DriftCheck: ServiceLifecycle.Service {
             return
         }
         try await Task.sleep(for: settleTime)
-        // Rare by now, so the server's newest state is worth its price.
+        // Only after a difference, so the server's newest state is worth its price.
         let drift = first.confirmed(by: try await compare(resource, query: []))
         guard let example = drift.min(by: { $0.object < $1.object }) else {
             metrics.driftChecked(resource, result: "none")
@@ -72,7 +72,7 @@ struct DriftCheck: ServiceLifecycle.Service {
 
     private func compare(_ resource: Resource, query: [(name: String, value: String)]) async throws -> Drift {
         var drift = Drift()
-        let (listed, version) = try await list(resource, query)
+        let listed = try await list(resource, query)
         // After the list, so that the watch is rather ahead of it than behind.
         var held: [String: String] = [:]
         var names: Set<String> = []
@@ -94,16 +94,16 @@ struct DriftCheck: ServiceLifecycle.Service {
         for name in committer.tableNames(of: resource) where !names.contains("\(name.namespace)/\(name.name)") {
             drift.add(Drift.Finding(kind: .extra, object: "\(name.namespace)/\(name.name)", held: "record table", listed: ""))
         }
-        drift.compare(held: held, listed: listed, listVersion: version)
+        drift.compare(held: held, listed: listed)
         return drift
     }
 
     private func list(
         _ resource: Resource, _ query: [(name: String, value: String)]
-    ) async throws -> ([String: Drift.ListedObject], String) {
+    ) async throws -> [String: Drift.ListedObject] {
         let form = ";as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
         let limit = Duration.seconds(120)
-        return try await withThrowingTaskGroup(of: ([String: Drift.ListedObject], String).self) { group in
+        return try await withThrowingTaskGroup(of: [String: Drift.ListedObject].self) { group in
             group.addTask {
                 let stream = try await client.open(
                     APIRequest(
@@ -116,14 +116,14 @@ struct DriftCheck: ServiceLifecycle.Service {
                 throw APIError.timeout(server: client.server, after: limit)
             }
             defer { group.cancelAll() }
-            return try await group.next() ?? ([:], "")
+            return try await group.next() ?? [:]
         }
     }
 
     /// Keeps identities only, so that a large cluster's list needs little room.
     private static func read(
         _ stream: APIStream, _ resource: Resource
-    ) async throws -> ([String: Drift.ListedObject], String) {
+    ) async throws -> [String: Drift.ListedObject] {
         let isJSON = stream.contentType.hasPrefix("application/json")
         var decoder = ListDecoder(encoding: isJSON ? .json : .protobuf, resource: resource)
         var objects: [String: Drift.ListedObject] = [:]
@@ -135,6 +135,7 @@ struct DriftCheck: ServiceLifecycle.Service {
                 objects[identity.uid] = Drift.ListedObject(name: name, version: identity.resourceVersion)
             }
         }
-        return (objects, try decoder.finish().resourceVersion)
+        _ = try decoder.finish()
+        return objects
     }
 }

@@ -23,7 +23,7 @@ public struct Fault: Sendable, Hashable {
         case duplicate
         /// Bytes that mean nothing, in place of the next event.
         case garbage
-        /// The next event is not sent.
+        /// The next change is not sent; initial events of a WatchList are.
         case lose
         /// WatchLists are refused with 422, as by a server without that feature.
         case withoutWatchList = "without-watchlist"

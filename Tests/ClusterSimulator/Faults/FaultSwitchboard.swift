@@ -139,7 +139,9 @@ public final class FaultSwitchboard: ServerConduct {
         }
     }
 
-    public func willSend(_ frame: ByteBuffer, of request: RequestDescription) async -> FrameConduct {
+    public func willSend(
+        _ frame: ByteBuffer, of request: RequestDescription, isInitial: Bool
+    ) async -> FrameConduct {
         state.withLock { state in
             let kind = FrameKind(frame)
             if let waiting = state.held.removeValue(forKey: request.id) { return .replace([frame, waiting]) }
@@ -147,7 +149,8 @@ public final class FaultSwitchboard: ServerConduct {
                 switch fault.kind {
                 case .skipBookmarks: kind == .bookmark
                 case .endlessInitialEvents: kind == .initialEnd
-                case .cut, .expired, .garbage, .lose: kind == .object
+                case .cut, .expired, .garbage: kind == .object
+                case .lose: kind == .object && !isInitial
                 case .reorder, .duplicate: kind == .object
                 case .silence: true
                 default: false

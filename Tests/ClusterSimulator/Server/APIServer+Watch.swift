@@ -15,6 +15,8 @@ struct WatchSession: Sendable {
     var marksInitialEnd: Bool
     var timeout: Duration
     var bell: ObjectStore.Bell
+    /// Of the versions that it goes by.
+    var epoch: Int
     /// Already known to be hopeless: the answer is this error in a frame.
     var failure: StatusError?
     var request: RequestDescription
@@ -43,21 +45,21 @@ extension APIServer {
         let asked = call.target["resourceVersion"].flatMap { $0.isEmpty ? nil : UInt64($0) }
         // The bell hangs before the state is read, so that nothing falls between.
         let bell = store.hangBell(type.resource)
-        let (current, objects, failure) = try store.read {
-            database throws(StatusError) -> (UInt64, [StoredObject], StatusError?) in
+        let (current, epoch, objects, failure) = try store.read {
+            database throws(StatusError) -> (UInt64, Int, [StoredObject], StatusError?) in
             let wantsInitial = isWatchList || (call.target["sendInitialEvents"] == nil && (asked ?? 0) == 0)
             if wantsInitial {
                 return (
-                    database.lastVersion,
+                    database.lastVersion, database.epoch,
                     database.objects(type.resource, namespace: namespace).filter(selection.matches), nil
                 )
             }
             let start = asked ?? database.lastVersion
             do throws(StatusError) {
                 _ = try database.events(of: type, after: start)
-                return (start, [], nil)
+                return (start, database.epoch, [], nil)
             } catch {
-                return (start, [], error)
+                return (start, database.epoch, [], error)
             }
         }
         let seconds =
@@ -66,7 +68,7 @@ extension APIServer {
         let session = WatchSession(
             initial: objects, version: current, type: type, selection: selection, representation: representation,
             sendsBookmarks: sendsBookmarks, marksInitialEnd: isWatchList, timeout: .seconds(seconds), bell: bell,
-            failure: failure,
+            epoch: epoch, failure: failure,
             request: call.description)
         return Answer(contentType: representation.contentType(isWatch: true), body: .watch(session))
     }
@@ -101,22 +103,25 @@ extension APIServer {
                     session.type, version: session.version, endsInitialEvents: true, session.representation),
                 to: &writer)
         }
+        batch.isInitial = false
         // Even a watch without events answers at once: clients wait for the head.
         try await batch.flush(to: &writer)
         var version = session.version
         var nextBookmark = clock.now + bookmarkInterval
         var rings = session.bell.rings.makeAsyncIterator()
         repeat {
-            let events: ArraySlice<StoreEvent>
+            let events: ArraySlice<StoreEvent>?
             do {
                 events = try store.read { database throws(StatusError) in
-                    try database.events(of: session.type, after: version)
+                    guard database.epoch == session.epoch else { return nil }
+                    return try database.events(of: session.type, after: version)
                 }
             } catch {
                 try await batch.add(WatchFrame.error(error, session.representation), to: &writer)
                 try await batch.flush(to: &writer)
                 break
             }
+            guard let events else { throw ConnectionCut() }
             for event in events {
                 version = event.resourceVersion
                 if let kind = Self.transition(event, session.selection) {
@@ -163,6 +168,7 @@ private struct FrameBatch {
     let session: WatchSession
     let conduct: any ServerConduct
     private let isHonest: Bool
+    var isInitial = true
     private var waiting = ByteBuffer()
 
     init(session: WatchSession, conduct: any ServerConduct) {
@@ -179,7 +185,7 @@ private struct FrameBatch {
         if isHonest {
             waiting.writeImmutableBuffer(frame)
         } else {
-            switch await conduct.willSend(frame, of: session.request) {
+            switch await conduct.willSend(frame, of: session.request, isInitial: isInitial) {
             case .send: waiting.writeImmutableBuffer(frame)
             case .drop: break
             case .replace(let frames): for other in frames { waiting.writeImmutableBuffer(other) }

@@ -57,12 +57,13 @@ public enum FrameConduct: Sendable {
 /// The place where misbehaviour plugs in: asked before every request and every watch frame.
 public protocol ServerConduct: Sendable {
     func willAnswer(_ request: RequestDescription) async -> RequestConduct
-    func willSend(_ frame: ByteBuffer, of request: RequestDescription) async -> FrameConduct
+    /// - Parameter isInitial: whether it tells of the state before the watch began, rather than of a change.
+    func willSend(_ frame: ByteBuffer, of request: RequestDescription, isInitial: Bool) async -> FrameConduct
 }
 
 /// Does what the protocol says.
 public struct HonestConduct: ServerConduct {
     public init() {}
     public func willAnswer(_ request: RequestDescription) async -> RequestConduct { .proceed }
-    public func willSend(_ frame: ByteBuffer, of request: RequestDescription) async -> FrameConduct { .send }
+    public func willSend(_ frame: ByteBuffer, of request: RequestDescription, isInitial: Bool) async -> FrameConduct { .send }
 }

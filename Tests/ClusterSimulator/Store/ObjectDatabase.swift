@@ -11,6 +11,8 @@ struct ObjectDatabase: Sendable {
     }
 
     private(set) var lastVersion: UInt64 = 0
+    /// Rises when versions start over. No watch outlives its epoch, as no connection outlives its server.
+    private(set) var epoch = 0
     private(set) var collections: [Resource: ObjectCollection] = [:]
     var random: SeededRandom
     var addresses = AddressPool()
@@ -120,6 +122,7 @@ struct ObjectDatabase: Sendable {
     /// As when a server comes back from a backup into a new history: versions start over, and no watch can resume.
     mutating func restartVersions() {
         lastVersion = 0
+        epoch += 1
         for (resource, collection) in collections.sorted(by: { $0.key.plural < $1.key.plural }) {
             var renewed = ObjectCollection(type: collection.type, oldestResumable: 0)
             for object in collection.objects {
@@ -130,6 +133,7 @@ struct ObjectDatabase: Sendable {
         }
         oldestForNewTypes = 0
         forgetHistory()
+        changedTypes.formUnion(collections.keys)
     }
 
     private var oldestForNewTypes: UInt64 = 0
@@ -146,6 +150,8 @@ struct ObjectDatabase: Sendable {
     }
 
     func events(of type: ResourceType, after version: UInt64) throws(StatusError) -> ArraySlice<StoreEvent> {
+        // Only after a restart of versions: real servers refuse what they have not reached yet.
+        guard version <= lastVersion else { throw .tooLarge(requested: version, current: lastVersion) }
         guard let collection = collections[type.resource] else {
             guard version >= oldestForNewTypes else {
                 throw .expired(requested: version, oldest: oldestForNewTypes)

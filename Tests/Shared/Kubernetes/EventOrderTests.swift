@@ -38,6 +38,24 @@ struct EventOrderTests {
         #expect(order.judge(key: "a", version: "x3") == .news)
     }
 
+    @Test("a server that goes back to older versions for good is not ignored for long")
+    func goneBack() {
+        var order = Self.started(at: "100")
+        for version in 101...500 { #expect(order.judge(key: "\(version % 5)", version: "\(version)") == .news) }
+        var verdicts: [EventOrder.Verdict] = []
+        for version in 300..<400 {
+            verdicts.append(order.judge(key: "\(version % 5)", version: "\(version)"))
+            if verdicts.last == .unclear { break }
+        }
+        #expect(verdicts.count == EventOrder.patience + 1)
+        #expect(verdicts.last == .unclear)
+
+        order = Self.started(at: "100")
+        #expect(order.judge(bookmark: "500") == .news)
+        let bookmarks = (300..<310).map { order.judge(bookmark: "\($0)") }
+        #expect(bookmarks.firstIndex(of: .unclear) == EventOrder.patience / EventOrder.bookmarkWeight)
+    }
+
     @Test("memory is bounded, and what is forgotten is unclear rather than news")
     func bounded() {
         var order = Self.started(at: "0")

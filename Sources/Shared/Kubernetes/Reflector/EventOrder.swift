@@ -1,5 +1,8 @@
 /// Tells news from what a server repeats or sends late, by resourceVersions: decimal numbers that grow with every change
 /// of a resource (KEP-5504, "Comparable Resource Version"). Versions that are no such numbers are taken as they come.
+///
+/// An event that comes late is soon overtaken by newer ones. Where none comes, the server itself has gone back, as after a
+/// restore of etcd, and its lower versions are the truth: after ``patience`` of them only a list can tell.
 struct EventOrder: Sendable {
     enum Verdict: Hashable, Sendable {
         case news
@@ -11,6 +14,10 @@ struct EventOrder: Sendable {
 
     /// Objects whose last version is remembered; about 100 bytes each, and none but those that changed.
     static let memory = 4_096
+    /// Events in a row that are older than the newest one, before they are taken for a new history.
+    static let patience = 64
+    /// A bookmark promises what follows, so that a late one is the clearer sign.
+    static let bookmarkWeight = 16
 
     private var newest: UInt64 = 0
     /// Whatever the server sends from up to here is older than what is remembered.
@@ -18,6 +25,8 @@ struct EventOrder: Sendable {
     private var versions: [String: UInt64] = [:]
     private var order: [(key: String, version: UInt64)] = []
     private var first = 0
+    /// How much has come since the newest event that was older than it.
+    private var behind = 0
 
     /// A list as of `version` has replaced everything.
     mutating func restart(at version: String) {
@@ -28,6 +37,7 @@ struct EventOrder: Sendable {
 
     mutating func judge(key: String, version: String) -> Verdict {
         guard let number = UInt64(version) else { return .news }
+        guard note(number, weight: 1) else { return .unclear }
         if number <= newest {
             if let known = versions[key], number <= known { return .old }
             if number <= horizon { return .unclear }
@@ -41,10 +51,16 @@ struct EventOrder: Sendable {
 
     mutating func judge(bookmark version: String) -> Verdict {
         guard let number = UInt64(version) else { return .news }
-        if number < horizon { return .unclear }
+        if number < horizon || !note(number, weight: Self.bookmarkWeight) { return .unclear }
         if number < newest { return .old }
         newest = number
         return .news
+    }
+
+    /// - Returns: whether there is still patience.
+    private mutating func note(_ number: UInt64, weight: Int) -> Bool {
+        behind = number < newest ? behind + weight : 0
+        return behind <= Self.patience
     }
 
     private mutating func forgetOldest() {
