@@ -115,7 +115,7 @@ let package = Package(
                 "CProtobufC", "CSchemas", "Names", asyncHTTPClient, nio, nioPosix, nioSSL, logging, yams,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
-        shared("DeltaStream", ["CZeroMQ", "CProtobufC", "CSchemas", "Kubernetes", "Names", logging]),
+        shared("DeltaStream", ["CMizzenSystem", "CZeroMQ", "CProtobufC", "CSchemas", "Kubernetes", "Names", logging]),
     ]
         + process(
             "Watcher", executable: "mizzen-watcher",

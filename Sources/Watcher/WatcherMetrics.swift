@@ -92,6 +92,14 @@ final class WatcherMetrics: ReflectorObserver {
             "mizzen_watcher_table_pods": ("Pods in the table.", { Double(table().counts.pods) }),
             "mizzen_watcher_deltas_published_total": ("Deltas published.", { Double(publisher.statistics.deltas) }),
             "mizzen_watcher_delta_bytes_total": ("Bytes of deltas published.", { Double(publisher.statistics.bytes) }),
+            "mizzen_watcher_stream_history_kept": (
+                "1 while the next start can go on with the stream, 0 once its history could not be written.",
+                { publisher.keepsHistory ? 1 : 0 }
+            ),
+            "mizzen_watcher_stream_refused_connections_total": (
+                "Connections to the deltas endpoint that broke off in the handshake, most often for their keys.",
+                { Double(publisher.statistics.refusedConnections) }
+            ),
             "mizzen_watcher_snapshot_requests_total": (
                 "Snapshot requests answered.", { Double(publisher.statistics.requests) }
             ),
@@ -109,6 +117,13 @@ final class WatcherMetrics: ReflectorObserver {
 
     /// This process writes the table from now on.
     func led() { registry.gauge("mizzen_watcher_leader", help: Self.leaderHelp).set(1) }
+
+    /// How the stream began.
+    func began(isResumed: Bool) {
+        registry.gauge(
+            "mizzen_watcher_stream_resumed", help: "1 if this process went on with the stream of the one before it, 0 if it began a new one."
+        ).set(isResumed ? 1 : 0)
+    }
 
     // MARK: Told by a relay
 

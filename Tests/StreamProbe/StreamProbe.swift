@@ -60,27 +60,35 @@ struct Publish: AsyncParsableCommand {
     @Option(help: "How many changes.") var changes = 100_000
     @Option(help: "Changes between two pauses of a millisecond.") var burst = 100
     @Option(help: "Deltas that may wait for one subscriber.") var queue: Int32 = 500
+    @Option(help: "Keeps the stream's history here, and goes on with it.") var history: String?
+    @Option(help: "Keeps the objects' versions here, as the API server of which this process is a watcher.") var server: String?
+    @Option(help: "Changes that the API server made while no watcher ran.") var away = 0
 
     func run() async throws {
-        var options = Publisher.Options()
-        options.heartbeatInterval = .milliseconds(100)
-        options.sendHighWaterMark = queue
-        let publisher = try Publisher(
-            deltas: deltas, snapshots: snapshots, store: StreamStore(streamID: UInt64.random(in: 1...UInt64.max)),
-            options: options, logger: Logger(label: "stream-probe"))
-        for index in 0..<objects { publisher.upsert(object(index, version: 1)) }
+        let server = try ServedVersions(path: server, count: objects)
+        var random = SystemRandomNumberGenerator()
+        for _ in 0..<away { server.change(Int.random(in: 0..<objects, using: &random), isDeletion: Int.random(in: 0..<8, using: &random) == 0) }
+        let publisher = try makePublisher()
+        publisher.announce([.pods])
+        publisher.beginReplace(.pods)
+        for index in 0..<objects where server[index] > 0 { publisher.upsert(object(index, version: server[index])) }
+        publisher.endReplace(.pods)
         publisher.markSynced(.pods, resourceVersion: "1")
         let serving = Task { try await publisher.run() }
         say("publishing")
-        var state = UInt64(seed)
+        var state = UInt64(seed) &+ UInt64(away)
         for change in 0..<changes {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            let object = object(Int(state >> 33) % objects, version: change + 2)
-            if state >> 61 == 0 { publisher.delete(object) } else { publisher.upsert(object) }
+            let index = Int(state >> 33) % objects
+            let before = object(index, version: server[index])
+            server.change(index, isDeletion: state >> 61 == 0)
+            if server[index] == 0 { publisher.delete(before) } else { publisher.upsert(object(index, version: server[index])) }
             if change % burst == 0 { try await Task.sleep(for: .milliseconds(1)) }
         }
-        let all = publisher.withStore { store in
-            (UInt8.min...UInt8.max).flatMap { store.snapshot(.pods, bucket: $0)?.objects ?? [] }
+        let all = (0..<objects).filter { server[$0] > 0 }.map { index in
+            let object = object(index, version: server[index])
+            return Delta(
+                streamID: 0, sequence: 1, change: .added, resource: .pods, identity: object.identity, commitTime: 0, object: object.object)
         }
         for words in [[], ["--namespace", "team-3"], ["--buckets", "60"]] {
             let share = try Share.parse(words)
@@ -89,12 +97,67 @@ struct Publish: AsyncParsableCommand {
         try await serving.value
     }
 
-    private func object(_ index: Int, version: Int) -> WatchedObject {
+    private func makePublisher() throws -> Publisher {
+        var options = Publisher.Options()
+        options.heartbeatInterval = .milliseconds(100)
+        options.sendHighWaterMark = queue
+        let logger = Logger(label: "stream-probe")
+        guard let history else {
+            let store = StreamStore(streamID: UInt64.random(in: 1...UInt64.max))
+            return try Publisher(deltas: deltas, snapshots: snapshots, store: store, options: options, logger: logger)
+        }
+        let opened = StreamHistory.open(path: history, boot: .init(high: 1, low: 2), resources: [.pods], logger: logger)
+        say("\(opened.beginning)")
+        return try Publisher(
+            deltas: deltas, snapshots: snapshots, store: opened.store, history: opened.history, options: options, logger: logger)
+    }
+
+    private func object(_ index: Int, version: UInt32) -> WatchedObject {
         WatchedObject(
             resource: .pods,
             identity: ObjectIdentity(
                 namespace: "team-\(index % 7)", name: "pod-\(index)", uid: "uid-\(seed % 2)-\(index)", resourceVersion: "\(version)"),
             object: EncodedObject(encoding: .json, bytes: Array(#"{"seed":\#(seed),"version":\#(version)}"#.utf8)))
+    }
+}
+
+/// The version of each object, 0 for those that do not exist: in memory, or in a file that outlives the process.
+final class ServedVersions {
+    private var versions: [UInt32]
+    private var newest: UInt32
+    private let file: FileHandle?
+
+    init(path: String?, count: Int) throws {
+        versions = [UInt32](repeating: 1, count: count)
+        newest = 1
+        guard let path else {
+            file = nil
+            return
+        }
+        if !FileManager.default.fileExists(atPath: path) { try Data(repeating: 0, count: 4 * count).write(to: URL(filePath: path)) }
+        let file = try FileHandle(forUpdating: URL(filePath: path))
+        let bytes = try file.readToEnd() ?? Data()
+        for index in versions.indices {
+            versions[index] = (0..<4).reduce(0) { $0 | UInt32(bytes[4 * index + $1]) << UInt32(8 * $1) }
+        }
+        newest = (versions.max() ?? 0) + 1
+        self.file = file
+    }
+
+    subscript(index: Int) -> UInt32 { versions[index] }
+
+    /// The file has it before anybody is told.
+    func change(_ index: Int, isDeletion: Bool) {
+        newest += 1
+        versions[index] = isDeletion ? 0 : newest
+        guard let file else { return }
+        let bytes = (0..<4).map { UInt8(truncatingIfNeeded: versions[index] >> UInt32(8 * $0)) }
+        do {
+            try file.seek(toOffset: UInt64(4 * index))
+            try file.write(contentsOf: Data(bytes))
+        } catch {
+            fatalError("the versions cannot be written: \(error)")
+        }
     }
 }
 
@@ -124,7 +187,11 @@ struct Subscribe: AsyncParsableCommand {
             while !Task.isCancelled {
                 try await Task.sleep(for: .milliseconds(100))
                 let line = holder.line
-                if line != last { say(line) }
+                if line != last {
+                    say(line)
+                    let statistics = subscriber.statistics
+                    say("counts \(statistics.newStreams) new streams, \(statistics.bucketsFetched) buckets fetched")
+                }
                 last = line
             }
         }

@@ -27,7 +27,7 @@ struct BordersTests {
 
     private static let c: [String: Set<String>] = [
         "Names": [], "ProcessRuntime": ["CMizzenSystem"], "RecordTable": ["CMizzenSystem"],
-        "Kubernetes": ["CProtobufC", "CSchemas"], "DeltaStream": ["CZeroMQ", "CProtobufC", "CSchemas"],
+        "Kubernetes": ["CProtobufC", "CSchemas"], "DeltaStream": ["CMizzenSystem", "CZeroMQ", "CProtobufC", "CSchemas"],
     ]
 
     private static let toolchain: Set<String> = ["Foundation", "FoundationEssentials", "Glibc", "Synchronization", "Dispatch"]

@@ -35,7 +35,7 @@ public enum Catalog {
             }
             let left = deadline - MonotonicClock.nanoseconds()
             // Whoever is refused once is refused again: no use to wait.
-            if handshakes?.report() == true {
+            if (handshakes?.report() ?? 0) > 0 {
                 throw DeltaStreamError("the watcher's endpoint refuses this process; the log says why", place: endpoint.text)
             }
             guard left > 0 else {

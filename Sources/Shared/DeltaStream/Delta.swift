@@ -25,7 +25,8 @@ public struct Delta: Hashable, Sendable {
     public var resourceVersion: String
     /// When the watcher committed the change: nanoseconds since 1970-01-01 UTC.
     public var commitTime: Int64
-    /// The object after the change; of a deleted object, the last that was known of it.
+    /// The object after the change; of a deleted object, the last that was known of it, without bytes where it went while no
+    /// publisher ran.
     public var object: EncodedObject
 
     public init(

@@ -29,7 +29,9 @@ public enum DeltaJSON {
     }
 
     private static func json(_ delta: Delta) throws(ObjectDecodingError) -> [UInt8] {
-        switch delta.object.encoding {
+        // Deleted while no watcher ran.
+        if delta.object.bytes.isEmpty { return Array("null".utf8) }
+        return switch delta.object.encoding {
         case .json: delta.object.bytes
         case .protobuf: try ObjectTranscoder.json(fromProtobuf: delta.object.bytes, resource: delta.resource)
         }

@@ -28,20 +28,19 @@ struct HandshakeMonitor: ~Copyable {
     }
 
     /// Logs what went wrong since the last call, each cause once.
-    /// - Returns: whether something went wrong.
-    @discardableResult
-    mutating func report() -> Bool {
-        var hasFailed = false
+    /// - Returns: how many connections went wrong.
+    mutating func report() -> Int {
+        var failures = 0
         while events.receive(into: &frame) {
             let bytes = frame.bytes
             events.skipRest(&frame)
             guard bytes.count >= 2 else { continue }
             let event = UInt16(bytes[0]) | UInt16(bytes[1]) << 8
-            hasFailed = true
+            failures += 1
             guard complaints.insert(event).inserted else { continue }
             logger.warning(Self.message(Int32(event), side), metadata: ["endpoint": "\(endpoint)"])
         }
-        return hasFailed
+        return failures
     }
 
     private static func message(_ event: Int32, _ side: Side) -> Logger.Message {

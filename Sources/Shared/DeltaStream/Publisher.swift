@@ -40,10 +40,11 @@ public final class Publisher: Sendable {
     /// Binds both endpoints.
     /// - Parameters:
     ///   - store: what has been published before; a new watcher gives an empty one with a random stream id.
+    ///   - history: opened together with `store`; nil: a restart begins a new stream.
     ///   - now: the wall clock in nanoseconds since 1970-01-01 UTC.
     public init(
-        deltas: String, snapshots: String, store: sending StreamStore, options: Options = Options(), logger: Logger,
-        now: @escaping @Sendable () -> Int64 = WallClock.nanoseconds
+        deltas: String, snapshots: String, store: sending StreamStore, history: sending StreamHistory? = nil,
+        options: Options = Options(), logger: Logger, now: @escaping @Sendable () -> Int64 = WallClock.nanoseconds
     ) throws(DeltaStreamError) {
         let deltasAt = try Endpoint(deltas, transport: options.transport)
         let snapshotsAt = try Endpoint(snapshots, transport: options.transport)
@@ -72,7 +73,7 @@ public final class Publisher: Sendable {
         signal = try WakeSignal()
         self.options = options
         self.logger = logger
-        outlet = Mutex(Outlet(store: store, socket: publish, handshakes: handshakes, now: now))
+        outlet = Mutex(Outlet(store: store, history: history, socket: publish, handshakes: handshakes, now: now))
         self.snapshots = Mutex(SnapshotServer(socket: router, answerBytes: options.snapshotBytes))
     }
 
@@ -151,6 +152,9 @@ public final class Publisher: Sendable {
         outlet.withLock { $0.statistics }
     }
 
+    /// Whether another publisher can go on with this stream.
+    public var keepsHistory: Bool { outlet.withLock { $0.history?.isKept == true } }
+
     /// Sends heartbeats and answers snapshot requests until the task is cancelled. Once per publisher.
     public func run() async throws {
         try await OwnThread.run(signal: signal) { [self] in
@@ -167,10 +171,12 @@ public final class Publisher: Sendable {
             let now = MonotonicClock.nanoseconds()
             if now >= nextHeartbeat {
                 if !options.forwardsHeartbeats { sendHeartbeats() }
-                outlet.withLock { _ = $0.handshakes?.report() }
+                outlet.withLock { $0.statistics.refusedConnections += UInt64($0.handshakes?.report() ?? 0) }
                 nextHeartbeat = max(nextHeartbeat + interval, now + interval / 2)
             }
-            let milliseconds = Int(clamping: max(0, nextHeartbeat - now) / 1_000_000 + 1)
+            // One bucket between two looks at the sockets.
+            let isRenewing = outlet.withLock { $0.history?.renewStep($0.store) == true }
+            let milliseconds = isRenewing ? 0 : Int(clamping: max(0, nextHeartbeat - now) / 1_000_000 + 1)
             let ready = server.socket.wait(signal: signal, milliseconds: milliseconds)
             if ready.wake { return }
             // One request between two looks at the clock: an answer takes a few milliseconds.
@@ -196,14 +202,17 @@ public struct PublisherStatistics: Hashable, Sendable {
     public var requests: UInt64 = 0
     /// Requests that were answered with a refusal or not at all.
     public var refusedRequests: UInt64 = 0
+    /// Connections over tcp that broke off in the handshake: without keys or with ones that are not allowed.
+    public var refusedConnections: UInt64 = 0
     public var snapshotBuckets: UInt64 = 0
     public var snapshotObjects: UInt64 = 0
     public var snapshotBytes: UInt64 = 0
 }
 
-/// Store and PUB socket, under the publisher's mutex.
+/// Store, its history and PUB socket, under the publisher's mutex.
 struct Outlet: ~Copyable {
     var store: StreamStore
+    let history: StreamHistory?
     var statistics = PublisherStatistics()
     let now: @Sendable () -> Int64
     private let socket: ZeroMQSocket
@@ -215,16 +224,18 @@ struct Outlet: ~Copyable {
     private var names: [Resource: String] = [:]
 
     init(
-        store: consuming StreamStore, socket: consuming ZeroMQSocket, handshakes: consuming HandshakeMonitor?,
+        store: consuming StreamStore, history: StreamHistory?, socket: consuming ZeroMQSocket, handshakes: consuming HandshakeMonitor?,
         now: @escaping @Sendable () -> Int64
     ) {
         self.store = store
+        self.history = history
         self.socket = socket
         self.handshakes = handshakes
         self.now = now
     }
 
     mutating func send(_ delta: Delta) {
+        history?.append(delta)
         fillTopic(name(of: delta.resource), bucket: delta.bucket, namespace: delta.namespace)
         encoder.encode(delta, into: &body)
         statistics.deltas += 1

@@ -81,7 +81,7 @@ public final class SampleSubscriber: Sendable {
                     hasComplained = true
                 }
             }
-            if handshakes?.report() == true { reconnect(socket) }
+            if (handshakes?.report() ?? 0) > 0 { reconnect(socket) }
             if socket.wait(signal: signal, milliseconds: 1000).wake { return }
         }
     }

@@ -11,23 +11,25 @@ struct StoredResource: Sendable {
     var resourceVersion = ""
     private(set) var count = 0
     private(set) var byteCount = 0
-    private var buckets = [Bucket](repeating: Bucket(), count: Topic.bucketCount)
+    var buckets = [Bucket](repeating: Bucket(), count: Topic.bucketCount)
     /// Counts lists; an object belongs to the list whose number it bears.
     private var list: UInt32 = 0
     private var isReplacing = false
-    private var round: UInt32 = 1
+    var round: UInt32 = 1
     /// What changed in the current round and in those before it, newest last.
-    private var changed: [[FullTopic]] = [[]]
+    var changed: [[FullTopic]] = [[]]
 
-    private struct Bucket: Sendable {
+    struct Bucket: Sendable {
         var sequence: UInt64 = 0
         var objects: [String: StoredObject] = [:]
         var tails: [String: Tail] = [:]
         /// The highest sequence among tails that were forgotten.
         var forgotten: UInt64 = 0
+        /// By UID: what was published before a restart and has not been listed since (StoredResource+History.swift).
+        var remembered: [String: RememberedObject] = [:]
     }
 
-    private struct StoredObject: Sendable {
+    struct StoredObject: Sendable {
         var identity: ObjectIdentity
         var object: EncodedObject
         var sequence: UInt64
@@ -35,14 +37,14 @@ struct StoredResource: Sendable {
         var list: UInt32
     }
 
-    private struct Tail: Sendable {
+    struct Tail: Sendable {
         var sequence: UInt64
         /// Objects that exist on the topic.
         var objects: Int
         var round: UInt32
     }
 
-    private struct FullTopic: Hashable, Sendable {
+    struct FullTopic: Hashable, Sendable {
         var bucket: UInt8
         var namespace: String
     }
@@ -58,13 +60,21 @@ struct StoredResource: Sendable {
         let bucket = Topic.bucket(ofUID: identity.uid)
         let at = Int(bucket)
         guard let found = buckets[at].objects.index(forKey: identity.uid) else {
-            let stamp = stamp(bucket, identity.namespace, objects: 1)
+            if let known = recognise(watched) {
+                buckets[at].objects[identity.uid] = StoredObject(
+                    identity: identity, object: watched.object, sequence: known.sequence, commitTime: known.commitTime, list: list)
+                count += 1
+                byteCount += watched.object.bytes.count
+                return nil
+            }
+            let isRemembered = buckets[at].remembered.removeValue(forKey: identity.uid) != nil
+            let stamp = stamp(bucket, identity.namespace, objects: isRemembered ? 0 : 1)
             buckets[at].objects[identity.uid] = StoredObject(
                 identity: identity, object: watched.object, sequence: stamp.sequence, commitTime: commitTime,
                 list: list)
             count += 1
             byteCount += watched.object.bytes.count
-            return delta(.added, watched, stamp, streamID, commitTime)
+            return delta(isRemembered ? .modified : .added, watched, stamp, streamID, commitTime)
         }
         buckets[at].objects.values[found].list = list
         let held = buckets[at].objects.values[found]
@@ -78,9 +88,13 @@ struct StoredResource: Sendable {
 
     mutating func delete(_ watched: WatchedObject, streamID: UInt64, commitTime: Int64) -> Delta? {
         let bucket = Topic.bucket(ofUID: watched.identity.uid)
-        guard let held = buckets[Int(bucket)].objects.removeValue(forKey: watched.identity.uid) else { return nil }
-        count -= 1
-        byteCount -= held.object.bytes.count
+        let at = Int(bucket)
+        if let held = buckets[at].objects.removeValue(forKey: watched.identity.uid) {
+            count -= 1
+            byteCount -= held.object.bytes.count
+        } else if buckets[at].remembered.removeValue(forKey: watched.identity.uid) == nil {
+            return nil
+        }
         let stamp = stamp(bucket, watched.identity.namespace, objects: -1)
         return delta(.deleted, watched, stamp, streamID, commitTime)
     }
@@ -95,9 +109,10 @@ struct StoredResource: Sendable {
         isReplacing = false
         var deltas: [Delta] = []
         for at in buckets.indices {
-            let gone = buckets[at].objects.values.filter { $0.list != list }
-            for object in gone {
-                let watched = WatchedObject(resource: resource, identity: object.identity, object: object.object)
+            let gone = buckets[at].objects.values.filter { $0.list != list }.map { ($0.identity, $0.object) }
+            let forgotten = buckets[at].remembered.values.map { ($0.identity, EncodedObject(encoding: $0.encoding, bytes: [])) }
+            for (identity, object) in gone + forgotten {
+                let watched = WatchedObject(resource: resource, identity: identity, object: object)
                 if let delta = delete(watched, streamID: streamID, commitTime: commitTime) { deltas.append(delta) }
             }
         }
@@ -200,12 +215,12 @@ struct StoredResource: Sendable {
         }
     }
 
-    private struct Stamp {
+    struct Stamp {
         var sequence: UInt64
         var previous: UInt64
     }
 
-    private mutating func stamp(_ bucket: UInt8, _ namespace: String, objects: Int) -> Stamp {
+    mutating func stamp(_ bucket: UInt8, _ namespace: String, objects: Int) -> Stamp {
         let at = Int(bucket)
         buckets[at].sequence += 1
         let sequence = buckets[at].sequence

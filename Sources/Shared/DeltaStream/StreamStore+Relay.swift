@@ -17,15 +17,10 @@ import Synchronization
 //   that age is told honestly everywhere.
 
 /// What a relay holds back.
-struct RelayedResources: Sendable {
-    struct Gathered: Sendable {
-        let streamID: UInt64
-        var resource: StoredResource
-        var missing = BucketSet.all
-    }
-
-    var gathered: [Resource: Gathered] = [:]
-    var hidden: Set<Resource> = []
+struct GatheredResource: Sendable {
+    let streamID: UInt64
+    var resource: StoredResource
+    var missing = BucketSet.all
 }
 
 extension StreamStore {
@@ -33,25 +28,25 @@ extension StreamStore {
     mutating func relay(announcing resource: Resource) {
         guard !announced.contains(resource) else { return }
         announce(resource)
-        relayed.hidden.insert(resource)
+        hidden.insert(resource)
     }
 
     func isShown(_ resource: Resource, streamID: UInt64) -> Bool {
-        streamID == self.streamID && !relayed.hidden.contains(resource)
+        streamID == self.streamID && !hidden.contains(resource)
     }
 
     /// - Returns: what is gone from a resource that is shown.
     mutating func relay(_ resource: Resource, bucket: UInt8, objects: [Delta], position: StreamPosition) -> [WatchedObject] {
         if isShown(resource, streamID: position.streamID) {
-            relayed.gathered[resource] = nil
+            self.gathered[resource] = nil
             return resources[index(announcing: resource)].place(bucket, objects, sequence: position.sequence)
         }
-        var gathered = relayed.gathered.removeValue(forKey: resource)
+        var gathered = self.gathered.removeValue(forKey: resource)
         if gathered?.streamID != position.streamID { gathered = nil }
         var next = gathered ?? .init(streamID: position.streamID, resource: StoredResource(resource: resource))
         _ = next.resource.place(bucket, objects, sequence: position.sequence)
         next.missing.remove(bucket)
-        relayed.gathered[resource] = next
+        self.gathered[resource] = next
         return []
     }
 
@@ -61,15 +56,15 @@ extension StreamStore {
             resources[index(announcing: delta.resource)].follow(delta)
             return true
         }
-        guard relayed.gathered[delta.resource]?.streamID == delta.streamID else { return false }
-        relayed.gathered[delta.resource]?.resource.follow(delta)
+        guard gathered[delta.resource]?.streamID == delta.streamID else { return false }
+        gathered[delta.resource]?.resource.follow(delta)
         return false
     }
 
     /// What becomes visible with ``show(_:)``, and what held objects will be gone; nil where the resource is not whole on
     /// that stream, or is shown already.
     func whole(_ resource: Resource, streamID: UInt64) -> (objects: [WatchedObject], gone: [WatchedObject])? {
-        guard let next = relayed.gathered[resource], next.streamID == streamID, next.missing.isEmpty else { return nil }
+        guard let next = gathered[resource], next.streamID == streamID, next.missing.isEmpty else { return nil }
         let objects = next.resource.all
         let kept = Set(objects.map(\.identity.uid))
         let held = resources.first { $0.resource == resource }?.all ?? []
@@ -78,13 +73,13 @@ extension StreamStore {
 
     /// Shows a resource that is whole.
     mutating func show(_ resource: Resource) {
-        guard let next = relayed.gathered.removeValue(forKey: resource) else { return }
+        guard let next = gathered.removeValue(forKey: resource) else { return }
         resources[index(announcing: resource)] = next.resource
         if streamID != next.streamID {
             streamID = next.streamID
-            relayed.hidden = Set(announced)
+            hidden = Set(announced)
         }
-        relayed.hidden.remove(resource)
+        hidden.remove(resource)
     }
 
     /// Whether everything that the heartbeat counts is held.

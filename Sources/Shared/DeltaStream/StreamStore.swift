@@ -7,8 +7,11 @@ public struct StreamStore: Sendable {
     /// Given by the watcher; a new one only where history breaks.
     public internal(set) var streamID: UInt64
     var resources: [StoredResource] = []
-    /// A relay's: what is being joined, and what must not be shown meanwhile.
-    var relayed = RelayedResources()
+    /// No heartbeat and no snapshot tells of these: a relay has not joined them wholly, or a publisher that was started again
+    /// has not listed them yet.
+    var hidden: Set<Resource> = []
+    /// A relay's: what is being joined.
+    var gathered: [Resource: GatheredResource] = [:]
     private var indices: [Resource: Int] = [:]
 
     public init(streamID: UInt64) {
@@ -54,11 +57,12 @@ public struct StreamStore: Sendable {
         let index = index(announcing: resource)
         resources[index].synced = true
         resources[index].resourceVersion = resourceVersion
+        hidden.remove(resource)
     }
 
     /// All objects of one bucket and the sequence up to which they include every delta; nil for an unknown resource.
     public func snapshot(_ resource: Resource, bucket: UInt8) -> (sequence: UInt64, objects: [Delta])? {
-        guard let index = indices[resource], !relayed.hidden.contains(resource) else { return nil }
+        guard let index = indices[resource], !hidden.contains(resource) else { return nil }
         return resources[index].snapshot(bucket: bucket, streamID: streamID)
     }
 
@@ -72,12 +76,12 @@ public struct StreamStore: Sendable {
     }
 
     public func isSynced(_ resource: Resource) -> Bool {
-        !relayed.hidden.contains(resource) && (indices[resource].map { resources[$0].synced } ?? false)
+        !hidden.contains(resource) && (indices[resource].map { resources[$0].synced } ?? false)
     }
 
     /// nil for an unknown resource.
     public func heartbeat(_ resource: Resource, time: Int64, intervalMilliseconds: UInt32) -> Heartbeat? {
-        guard let index = indices[resource], !relayed.hidden.contains(resource) else { return nil }
+        guard let index = indices[resource], !hidden.contains(resource) else { return nil }
         let held = resources[index]
         return Heartbeat(
             streamID: streamID, resource: resource, synced: held.synced, resourceVersion: held.resourceVersion,
@@ -86,7 +90,7 @@ public struct StreamStore: Sendable {
 
     /// The last sequences of the namespaces that changed within the last ``StoredResource/tailRounds`` calls.
     public mutating func nextTails(_ resource: Resource) -> [NamespaceTail] {
-        guard let index = indices[resource] else { return [] }
+        guard let index = indices[resource], !hidden.contains(resource) else { return [] }
         return resources[index].nextTails(streamID: streamID)
     }
 

@@ -91,7 +91,7 @@ struct SubscriberLink: ~Copyable {
 
     /// At most once a second, however often the other side refuses.
     private mutating func reconnectAfterRefusal() {
-        if handshakes?.report() == true, reconnectAt == nil { reconnectAt = MonotonicClock.nanoseconds() + 1_000_000_000 }
+        if (handshakes?.report() ?? 0) > 0, reconnectAt == nil { reconnectAt = MonotonicClock.nanoseconds() + 1_000_000_000 }
         guard let at = reconnectAt, MonotonicClock.nanoseconds() >= at else { return }
         reconnectAt = nil
         do throws(DeltaStreamError) {

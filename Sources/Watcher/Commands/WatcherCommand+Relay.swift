@@ -37,7 +37,9 @@ extension WatcherCommand {
         let wanted = try ResourceSelection(resources).resources
         let metrics = WatcherMetrics(wanted: wanted)
         let keeper = TableKeeper(writer: try Self.makeWriter(path: table, logger))
-        let publisher = try makePublisher(logger, forwardsHeartbeats: true)
+        // Its stream id and its history are its upstream's.
+        let publisher = try makePublisher(
+            StreamStore(streamID: UInt64.random(in: 1...UInt64.max)), nil, forwardsHeartbeats: true, logger)
         let feed = RelayFeed(keeper: keeper, publisher: publisher, metrics: metrics, resources: wanted, logger: logger)
         metrics.observe(publisher) { feed.tableState }
         metrics.led()

@@ -91,7 +91,8 @@ public struct WatcherCommand: AsyncParsableCommand {
         let metrics = WatcherMetrics(wanted: watched)
         // The table's lock comes before the sockets: a second watcher is told of the first by the clearest message.
         let keeper = TableKeeper(writer: try Self.makeWriter(path: table, logger))
-        let publisher = try makePublisher(logger)
+        let stream = Self.openStream(beside: table, of: watched, metrics, logger)
+        let publisher = try makePublisher(stream.store, stream.history, logger)
         publisher.announce(watched)
         let committer = Committer(table: keeper, publisher: publisher, metrics: metrics, logger: logger)
         metrics.observe(publisher) { committer.tableState }
@@ -174,15 +175,34 @@ public struct WatcherCommand: AsyncParsableCommand {
         }
     }
 
-    func makePublisher(_ logger: Logger, forwardsHeartbeats: Bool = false) throws(ProcessError) -> Publisher {
+    /// Goes on with the stream that this table's last watcher published, if its history is there and whole.
+    private static func openStream(
+        beside table: String, of resources: [Resource], _ metrics: WatcherMetrics, _ logger: Logger
+    ) -> sending StreamHistory.Opened {
+        let boot = BootIdentity.current()
+        let opened = StreamHistory.open(
+            path: "\(table).history", boot: .init(high: boot.high, low: boot.low), resources: resources, logger: logger)
+        switch opened.beginning {
+        case .resumed(let objects):
+            metrics.began(isResumed: true)
+            logger.info("the stream goes on", metadata: ["objects": "\(objects)"])
+        case .new(let reason):
+            metrics.began(isResumed: false)
+            logger.info("a new stream begins", metadata: ["reason": "\(reason)"])
+        }
+        return opened
+    }
+
+    func makePublisher(
+        _ store: sending StreamStore, _ history: sending StreamHistory?, forwardsHeartbeats: Bool = false, _ logger: Logger
+    ) throws(ProcessError) -> Publisher {
         var options = Publisher.Options()
         options.sendHighWaterMark = subscriberQueue
         options.forwardsHeartbeats = forwardsHeartbeats
         options.transport = try makeTransport()
         do {
             return try Publisher(
-                deltas: deltas, snapshots: snapshots, store: StreamStore(streamID: UInt64.random(in: 1...UInt64.max)),
-                options: options, logger: logger)
+                deltas: deltas, snapshots: snapshots, store: store, history: history, options: options, logger: logger)
         } catch {
             throw ProcessError(code: ExitStatus.unavailable, message: "\(error)")
         }

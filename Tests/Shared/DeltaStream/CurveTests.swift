@@ -69,6 +69,7 @@ struct CurveTests {
         try await with(running: publisher.run) {
             try await with(running: subscriber.run) {
                 try await eventually("the publisher says so") { here.contains("stream keys") }
+                #expect(publisher.statistics.refusedConnections > 0)
                 try await eventually("the subscriber says so") { there.contains("stream keys") }
             }
         }

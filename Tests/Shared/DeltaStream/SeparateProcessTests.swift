@@ -116,6 +116,56 @@ struct StreamProcessTests {
         expectAlwaysInUse(subscriber)
     }
 
+    /// A publisher that keeps the stream's history, of objects that go on changing while it is dead.
+    private func lasting(_ options: [String]) async throws -> RunningProcess {
+        try await publisher(["--history", folder.path("history"), "--server", folder.path("server")] + options)
+    }
+
+    private func counts(_ process: RunningProcess) -> Substring? {
+        process.output.split(separator: "\n").last { $0.hasPrefix("counts") }
+    }
+
+    @Test("its publisher is killed at random moments, 30 times, and goes on with the stream: nobody is told of a new one, and all end equal")
+    func killedAndResumed() async throws {
+        var publisher = try await lasting(["--away", "4000", "--changes", "10000000", "--burst", "1"])
+        let shares = [Self.all, ["--namespace", "team-3"], ["--buckets", "60"]]
+        let subscribers = try shares.map { try subscriber($0) }
+        for subscriber in subscribers { try await eventually("joined") { isJoined(subscriber) } }
+        for life in 1...30 {
+            // A random moment is what is wanted here; some fall into the next start.
+            try await Task.sleep(for: .milliseconds(Int.random(in: 5...250)))
+            try await publisher.kill()
+            if life % 7 == 0 { subscribers[0].signal(SIGSTOP) }
+            publisher = try RunningProcess(
+                "stream-probe",
+                ["publish"] + endpoints + ["--history", folder.path("history"), "--server", folder.path("server"), "--away", "\(life)"]
+                    + ["--changes", life == 30 ? "2000" : "10000000", "--burst", "1", "--seed", "3"], in: folder)
+            if life % 7 == 3 { subscribers[0].signal(SIGCONT) }
+            if life % 2 == 0 { try await eventually("it publishes") { publisher.output.contains("publishing") } }
+        }
+        subscribers[0].signal(SIGCONT)
+        #expect(publisher.output.contains("resumed(objects: "))
+        for (subscriber, share) in zip(subscribers, shares) {
+            try await expectEqual(subscriber, publisher, share: share)
+            expectAlwaysInUse(subscriber)
+            #expect(counts(subscriber)?.hasPrefix("counts 0 new streams") == true, "\(share): \(counts(subscriber) ?? "")")
+        }
+    }
+
+    @Test("after a restart only what changed meanwhile is fetched")
+    func restartedQuietly() async throws {
+        var publisher = try await lasting(["--away", "4000", "--changes", "0"])
+        let subscriber = try subscriber()
+        try await expectEqual(subscriber, publisher)
+        #expect(counts(subscriber)?.contains(", 256 buckets") == true)
+        try await publisher.kill()
+        publisher = try await lasting(["--away", "5", "--changes", "0"])
+        try await expectEqual(subscriber, publisher)
+        let fetched = try #require(counts(subscriber)?.split(separator: " ").dropFirst(4).first.flatMap { Int($0) })
+        #expect((256...261).contains(fetched), "\(counts(subscriber) ?? "")")
+        #expect(counts(subscriber)?.hasPrefix("counts 0 new streams") == true)
+    }
+
     @Test("cut off in the middle of snapshots, again and again")
     func cutOff() async throws {
         let ports = [freePort(), freePort()]
