@@ -59,6 +59,7 @@ struct StreamAcrossRestartTests {
         try system.folder.remove("table.history")
         watcher = try system.startWatcher()
         try await eventually("it says why") { watcher.output.contains("there is no history of one") }
+        try await eventually("the watcher is ready") { try await system.isWatcherReady() }
         #expect(try await watcher.stop() == 0)
     }
 }
