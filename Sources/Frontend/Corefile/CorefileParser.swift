@@ -24,7 +24,7 @@ struct CorefileParser {
     static let tokenLimit = 1_000_000
     /// Each import moves the words behind it. A snippet that imports itself and says more after it would otherwise be moved for half
     /// a minute before one of the limits above ends it.
-    static let movedWordsLimit = 100_000_000
+    static let movedWordsLimit = 10_000_000
     static let nestingLimit = 16
 
     private let surroundings: CorefileSurroundings

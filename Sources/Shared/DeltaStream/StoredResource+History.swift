@@ -12,7 +12,7 @@ extension StoredResource {
     mutating func recall(_ change: Change, _ object: RememberedObject) -> Bool {
         let bucket = Topic.bucket(ofUID: object.identity.uid)
         let at = Int(bucket)
-        guard buckets[at].sequence &+ 1 == object.sequence else { return false }
+        guard buckets[at].sequence < .max, buckets[at].sequence + 1 == object.sequence else { return false }
         let before = buckets[at].remembered[object.identity.uid]
         buckets[at].remembered[object.identity.uid] = change == .deleted ? nil : object
         _ = stamp(bucket, object.identity.namespace, objects: (change == .deleted ? 0 : 1) - (before == nil ? 0 : 1))
