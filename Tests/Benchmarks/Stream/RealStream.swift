@@ -24,16 +24,20 @@ struct Payload {
     var envelopeSize: Int { bytes + 190 }
 }
 
-/// The real publisher.
+/// The real publisher, which keeps its history as a watcher does: in memory, beside the table.
 struct StreamSource: MessageSource, ~Copyable {
     private let publisher: Publisher
     private let objects: [WatchedObject]
     private var sent = 0
 
     init(_ endpoints: Endpoints, _ payload: Payload) throws {
+        let logger = Logger(label: "stream-bench")
+        let history = "/dev/shm/mizzen-stream-bench-\(getpid()).history"
+        let opened = StreamHistory.open(path: history, boot: .init(high: 1, low: 1), resources: [.pods], logger: logger)
+        // Nobody else is to open it: gone with the process, however that ends.
+        try FileManager.default.removeItem(atPath: history)
         publisher = try Publisher(
-            deltas: endpoints.deltas, snapshots: endpoints.snapshots, store: StreamStore(streamID: 1),
-            logger: Logger(label: "stream-bench"))
+            deltas: endpoints.deltas, snapshots: endpoints.snapshots, store: opened.store, history: opened.history, logger: logger)
         objects = (0..<payload.objects).map { payload.object($0, version: 1) }
         for object in objects { publisher.upsert(object) }
         publisher.markSynced(.pods, resourceVersion: "1")
