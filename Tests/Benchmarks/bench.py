@@ -130,7 +130,7 @@ class Run:
         process = self.start(
             "cluster", f"{BIN}/cluster-simulator", "--services", str(SERVICES), "--pods", str(PODS), "--nodes", str(NODES),
             "--no-kubelets", "--http", f"127.0.0.1:{self.api}", "--kubeconfig", self.kubeconfig, core=1)
-        until("the simulated cluster", lambda: get(f"http://127.0.0.1:{self.api}/readyz"))
+        until("the simulated cluster", lambda: get(f"http://127.0.0.1:{self.api}/readyz") and "token" in open(self.kubeconfig).read())
         # The kubeconfig names HTTPS; the benchmark is about the watcher, so it goes the plain way with the same token.
         text = open(self.kubeconfig).read()
         self.token = re.search(r'"?token"?\s*:\s*"?([^"\s,}]+)', text).group(1)
@@ -418,6 +418,9 @@ def main():
     try:
         for word in wanted:
             benches[word](run)
+    except BaseException:
+        failures.append("the run itself")  # keeps the logs
+        raise
     finally:
         run.close()
     sys.exit(1 if failures else 0)
