@@ -30,7 +30,7 @@ from table import bench_table
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.path.join(ROOT, ".build/release")
 SERVICES, PODS, NODES = 1_000, 5_000, 50
-LATENCY_LIMIT = 20  # floors
+LATENCY_LIMIT = 10  # floors; medians of 0.9 to 2.4 were seen on busy machines, where most of both is waiting for a core
 TICK = os.sysconf("SC_CLK_TCK")
 failures = []
 
@@ -364,7 +364,7 @@ def answered_port(packet):
 
 
 def bench_latency(run, rate=500, probe_rate=50, probes=1_000, rounds=3):
-    print(f"From a watch event's arrival to a changed answer, at {rate} events a second, beside dns-floor that follows the same watch", flush=True)
+    print(f"From a watch event's arrival to a changed answer, at {rate} events a second; the floor follows the same watch", flush=True)
     cluster = run.cluster()
     items = [item for item in run.objects("/api/v1/services") if item["spec"].get("clusterIP", "None") != "None"]
     services = [(item["metadata"]["namespace"], item["metadata"]["name"]) for item in items]
