@@ -36,6 +36,9 @@ def touch(run, namespace, name, value):
 
 
 def measure(bench, run, watcher, what, faults, pod, turn, judged=True):
+    # The simulator notices that the last list's watch has lost its client only when it writes to it: until then the fault
+    # could meet that watch instead of the watcher's.
+    touch(run, *pod, f"before-{turn}")
     time.sleep(5)
     steady = bench.memory(watcher.pid, "VmRSS")
     with open(f"/proc/{watcher.pid}/clear_refs", "w") as file:

@@ -37,7 +37,8 @@ def bench_table(run, binaries, verdict, seconds=4):
         # The time of the clock itself and of being scheduled away falls on both.
         late = statistics.median(t / max(m, 10) for r in results for t, m in zip(r["table_p999"], r["map_p999"]))
         reads = sum(sum(r["table_reads"]) for r in results) / (seconds / 2)
-        print(f"  {processes} readers: {reads / 1e6:.2f} million look-ups a second in all, p99.9 "
+        share = statistics.median(t / m for r in results for t, m in zip(r["table_reads"], r["map_reads"]))
+        print(f"  {processes} readers: {reads / 1e6:.2f} million look-ups a second in all ({share:.2f} of the hash map's), p99.9 "
               f"{statistics.median(v for r in results for v in r['table_p999']) / 1e3:.2f} µs")
         verdict(f"processor time per look-up in hash-map look-ups, {processes} readers", ratio, READ_LIMIT)
         verdict(f"p99.9 in the hash map's, {processes} readers", late, LATENCY_LIMIT)
