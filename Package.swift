@@ -198,7 +198,7 @@ let package = Package(
                 "WatcherTests", path: "Watcher",
                 [
                     "Watcher", "RecordTable", "DeltaStream", "Kubernetes", "Names", "ClusterSimulator", "ProcessRuntime",
-                    "mizzen-watcher", "mizzen-frontend", "cluster-simulator", logging, lifecycle,
+                    "mizzen-watcher", "mizzen-frontend", "cluster-simulator", logging, lifecycle, argumentParser,
                 ]),
             tests("FrontendTests", path: "Frontend", ["Frontend", "RecordTable", "Names", "ProcessRuntime", logging]),
             tests(

@@ -254,10 +254,16 @@ final class FaultBench: Sendable {
 
     /// What a new subscriber is told, against the server's objects: resource, namespace, name, UID and version of each.
     func streamDifference() async throws -> String? {
-        let tail = try RunningProcess(
-            "mizzen-watcher",
-            ["tail", "--once", "--deltas", "ipc://\(folder.path("deltas"))", "--snapshots", "ipc://\(folder.path("snapshots"))"],
-            in: folder)
+        try await Self.difference(
+            ofStream: ["--deltas", "ipc://\(folder.path("deltas"))", "--snapshots", "ipc://\(folder.path("snapshots"))"], in: folder,
+            from: simulator)
+    }
+
+    /// As ``streamDifference()``, of any stream, given as the options that name it.
+    static func difference(
+        ofStream options: [String], in folder: TemporaryFolder, from simulator: ClusterSimulator
+    ) async throws -> String? {
+        let tail = try RunningProcess("mizzen-watcher", ["tail", "--once"] + options, in: folder)
         guard try await tail.exitCode(within: .seconds(60)) == 0 else { return "tail failed: \(tail.output.suffix(500))" }
         var held: Set<String> = []
         for line in tail.output.split(separator: "\n") where line.hasPrefix("{") {
@@ -267,7 +273,7 @@ final class FaultBench: Sendable {
                     .joined(separator: " "))
         }
         var wanted: Set<String> = []
-        for resource in Self.resources {
+        for resource in resources {
             for object in try simulator.list(resource) {
                 let fields = ["namespace", "name", "uid", "resourceVersion"].map { object["metadata"]?[$0]?.string ?? "" }
                 wanted.insert(([resource.plural] + fields).joined(separator: " "))

@@ -94,6 +94,8 @@ extension StreamHistory {
         } catch {
             throw NotResumed(reason: "\(path) is damaged \(error.text)")
         }
+        // Nothing was sent under that id.
+        guard !recalled.resources.isEmpty else { throw NotResumed(reason: "nothing was published before") }
         if let lost = recalled.resources.first(where: { !resources.contains($0.resource) && $0.hasHistory }) {
             throw NotResumed(reason: "\(lost.resource.plural), which it had, are not watched any more")
         }

@@ -36,6 +36,8 @@ public enum ExitStatus {
     public static let software: Int32 = 70
     /// A file, socket or directory cannot be created.
     public static let cannotCreate: Int32 = 73
+    /// Somebody else does this process's work now; started again, it waits for its turn.
+    public static let superseded: Int32 = 75
     /// A configuration file or an environment variable is wrong.
     public static let configuration: Int32 = 78
 }

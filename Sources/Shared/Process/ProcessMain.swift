@@ -89,18 +89,19 @@ public enum ProcessMain {
     /// - Parameters:
     ///   - drain: how long services may take to finish; afterwards they are cancelled. Below the 10 s after which
     ///     supervisors send SIGKILL.
+    ///   - stop: listens for SIGTERM and SIGINT in place of this call.
     /// - Throws: what the first failing service threw; a service that returns on its own is a fault (70).
     public static func serve(
-        services: [any Service], logger: Logger, drain: Duration = .seconds(8),
+        services: [any Service], logger: Logger, drain: Duration = .seconds(8), stop: StopRequest? = nil,
         reload: (@Sendable () async -> Void)? = nil
     ) async throws {
         var configuration = ServiceGroupConfiguration(
-            services: (services + [HangUpListener(reload: reload, logger: logger)]).map {
+            services: (services + (stop.map { [StopService(request: $0)] } ?? []) + [HangUpListener(reload: reload, logger: logger)]).map {
                 .init(
                     service: $0, successTerminationBehavior: .gracefullyShutdownGroup,
                     failureTerminationBehavior: .gracefullyShutdownGroup)
             },
-            gracefulShutdownSignals: [.sigterm, .sigint],
+            gracefulShutdownSignals: stop == nil ? [.sigterm, .sigint] : [],
             logger: logger.atLeast(.warning))
         configuration.maximumGracefulShutdownDuration = drain
         configuration.maximumCancellationDuration = .seconds(1)

@@ -47,6 +47,9 @@ public struct TableClock: Sendable, Equatable {
         TableClock(wall: read(CLOCK_REALTIME), sinceBoot: read(CLOCK_BOOTTIME), boot: thisBoot)
     }
 
+    /// The boot clock alone.
+    public static func nanosecondsSinceBoot() -> UInt64 { read(CLOCK_BOOTTIME) }
+
     static func read(_ clock: clockid_t) -> UInt64 {
         var time = timespec()
         // Safe: clock_gettime fills the structure that it is given; both clocks exist on every Linux that Swift runs on.

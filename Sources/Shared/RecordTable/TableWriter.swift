@@ -13,6 +13,8 @@ public final class TableWriter {
         /// Objects that were given but did not differ from what the table held.
         public var unchanged = 0
         public var generations = 0
+
+        public init() {}
     }
 
     /// The smallest data file: its buckets and the room for its blocks. Pages are set aside as blocks are carved.

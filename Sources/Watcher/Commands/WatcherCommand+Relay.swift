@@ -3,6 +3,7 @@ import DeltaStream
 import Kubernetes
 import Logging
 import ProcessRuntime
+import RecordTable
 import ServiceLifecycle
 
 extension WatcherCommand {
@@ -12,17 +13,14 @@ extension WatcherCommand {
             guard upstreamSnapshots == nil else {
                 throw ValidationError("--upstream-snapshots needs --upstream, the endpoint of the same watcher's deltas")
             }
-            guard inCluster != (kubeconfig != nil) else {
-                throw ValidationError(
-                    inCluster
-                        ? "--kubeconfig and --in-cluster exclude each other; leave one out"
-                        : "say where the API server is, with --kubeconfig FILE or --in-cluster (or another watcher, with --upstream)")
-            }
-            return
+            return try validateCredentials(orUpstream: leasing.lease == nil)
         }
-        guard !inCluster, kubeconfig == nil else {
+        if leasing.lease != nil {
+            try validateCredentials(orUpstream: false)
+        } else if inCluster || kubeconfig != nil {
             throw ValidationError(
-                "--upstream takes everything from another watcher and holds no credential; leave out --kubeconfig and --in-cluster")
+                "--upstream takes everything from another watcher and holds no credential; leave out --kubeconfig and --in-cluster, or add --lease to follow it only while standing by"
+            )
         }
         guard let upstreamSnapshots else {
             throw ValidationError("--upstream needs --upstream-snapshots, the endpoint of the same watcher's snapshots")
@@ -32,8 +30,19 @@ extension WatcherCommand {
         }
     }
 
-    /// Fills the table and republishes from another watcher's stream, until told to stop.
-    func runRelay(upstream: String, snapshots upstreamSnapshots: String, logger: Logger) async throws {
+    private func validateCredentials(orUpstream: Bool) throws {
+        guard inCluster == (kubeconfig != nil) else { return }
+        let instead = orUpstream ? " (or another watcher, with --upstream)" : ", which has the Lease too"
+        throw ValidationError(
+            inCluster
+                ? "--kubeconfig and --in-cluster exclude each other; leave one out"
+                : "say where the API server is, with --kubeconfig FILE or --in-cluster\(instead)")
+    }
+
+    /// Fills the table and republishes from another watcher's stream, until told to stop, or until a lease is acquired.
+    func runRelay(
+        upstream: String, snapshots upstreamSnapshots: String, standby: LeaseStandby? = nil, logger: Logger
+    ) async throws {
         let wanted = try ResourceSelection(resources).resources
         let metrics = WatcherMetrics(wanted: wanted)
         let keeper = TableKeeper(writer: try Self.makeWriter(path: table, logger))
@@ -41,8 +50,9 @@ extension WatcherCommand {
         let publisher = try makePublisher(
             StreamStore(streamID: UInt64.random(in: 1...UInt64.max)), nil, forwardsHeartbeats: true, logger)
         let feed = RelayFeed(keeper: keeper, publisher: publisher, metrics: metrics, resources: wanted, logger: logger)
-        metrics.observe(publisher) { feed.tableState }
-        metrics.led()
+        // Weakly, because the feed holds the metrics: endpoints and lock are free for what follows only when all of them go.
+        metrics.observe(publisher) { [weak feed] in feed?.tableState ?? (TableWriter.Statistics(), TableStatus.Counts()) }
+        if let standby { standby.elector.observe(in: metrics.registry) } else { metrics.led() }
         logger.info(
             "following",
             metadata: [
@@ -52,10 +62,13 @@ extension WatcherCommand {
         let relay = RelayService(
             deltas: upstream, snapshots: upstreamSnapshots, transport: try makeTransport(), resources: wanted, feed: feed,
             publisher: publisher, metrics: metrics, logger: logger)
+        let routes = standby?.routes(metrics.registry) { metrics.missing } ?? WatcherHealth(metrics: metrics).routes
+        // What follows a standby opens the table again.
+        defer { feed.close() }
         try await ProcessMain.serve(
             services: [
-                CancellableService { try await publisher.run() },
-                HTTPEndpoints(address: http, routes: WatcherHealth(metrics: metrics).routes, logger: logger), relay,
-            ], logger: logger)
+                CancellableService { try await publisher.run() }, HTTPEndpoints(address: http, routes: routes, logger: logger),
+                relay,
+            ] + (standby?.services ?? []), logger: logger, stop: standby?.stop)
     }
 }

@@ -14,7 +14,8 @@ public struct WatcherCommand: AsyncParsableCommand {
         abstract: "Watch a Kubernetes cluster once, for its DNS, its object metrics and its resource metrics.",
         discussion: """
             Keeps the record table that mizzen-frontend answers from, and publishes every change to whoever subscribes. \
-            Needs get, list and watch on the resources it watches, and nothing else.
+            Needs get, list and watch on the resources it watches, with --lease also get, create and update of that Lease, and \
+            nothing else.
             """,
         subcommands: [TailCommand.self, KeysCommand.self])
 
@@ -68,6 +69,7 @@ public struct WatcherCommand: AsyncParsableCommand {
             valueName: "directory"))
     var streamKeys: String?
 
+    @OptionGroup var leasing: LeaseOptions
     @OptionGroup var watching: WatchOptions
     @OptionGroup var logging: LoggingOptions
 
@@ -75,6 +77,7 @@ public struct WatcherCommand: AsyncParsableCommand {
 
     public func validate() throws {
         try validateSource()
+        _ = try ResourceSelection(resources)
         guard subscriberQueue > 0 else {
             throw ValidationError("--subscriber-queue is \(subscriberQueue), but must be 1 or more")
         }
@@ -83,20 +86,31 @@ public struct WatcherCommand: AsyncParsableCommand {
     public func run() async throws {
         let logger = logging.makeLogger("mizzen-watcher")
         if standby, try await !TableStandby(table: table, http: http, logger: logger).wait() { return }
+        if let lease = leasing.name { return try await runWithLease(lease, logger: logger) }
         if let upstream, let upstreamSnapshots {
             return try await runRelay(upstream: upstream, snapshots: upstreamSnapshots, logger: logger)
         }
-        let watched = try ResourceSelection(resources).resources
-        let configuration = try clientConfiguration()
-        let metrics = WatcherMetrics(wanted: watched)
         // The table's lock comes before the sockets: a second watcher is told of the first by the clearest message.
-        let keeper = TableKeeper(writer: try Self.makeWriter(path: table, logger))
-        let stream = Self.openStream(beside: table, of: watched, metrics, logger)
-        let publisher = try makePublisher(stream.store, stream.history, logger)
+        try await watch(try clientConfiguration(), writer: try Self.makeWriter(path: table, logger), logger: logger)
+    }
+
+    /// Watches the API server until told to stop.
+    /// - Parameters:
+    ///   - elector: says when changes may be committed; nil without a lease.
+    ///   - stop: of a process that has stood by before.
+    func watch(
+        _ configuration: ClientConfiguration, writer: sending TableWriter, elector: LeaseElector? = nil,
+        stop: StopRequest? = nil, logger: Logger
+    ) async throws {
+        let watched = try ResourceSelection(resources).resources
+        let metrics = WatcherMetrics(wanted: watched)
+        let publisher =
+            elector == nil ? try goOnPublishing(watched, metrics, logger) : try await publishAfterRelay(watched, metrics, logger)
         publisher.announce(watched)
-        let committer = Committer(table: keeper, publisher: publisher, metrics: metrics, logger: logger)
+        let committer = Committer(
+            table: TableKeeper(writer: writer), publisher: publisher, metrics: metrics, logger: logger, fence: elector?.fence)
         metrics.observe(publisher) { committer.tableState }
-        metrics.led()
+        if let elector { elector.observe(in: metrics.registry) } else { metrics.led() }
         let missing = TableKeeper.resources.filter { !watched.contains($0) }
         if !missing.isEmpty {
             logger.warning(
@@ -125,12 +139,13 @@ public struct WatcherCommand: AsyncParsableCommand {
                     metrics: metrics, interval: watching.driftCheckInterval.duration,
                     settleTime: watching.driftSettleTime.duration, logger: logger))
         }
-        let outcome = await Result { try await ProcessMain.serve(services: services, logger: logger) }
+        if let elector { services.append(LeaseHolding(elector: elector)) }
+        let outcome = await Result { try await ProcessMain.serve(services: services, logger: logger, stop: stop) }
         try? await client.shutdown()
         try outcome.get()
     }
 
-    private func clientConfiguration() throws(ProcessError) -> ClientConfiguration {
+    func clientConfiguration() throws(ProcessError) -> ClientConfiguration {
         do {
             guard let kubeconfig else { return try ClientConfiguration.inCluster() }
             return try ClientConfiguration.kubeconfig(path: kubeconfig)
@@ -139,7 +154,7 @@ public struct WatcherCommand: AsyncParsableCommand {
         }
     }
 
-    private func makeClient(_ configuration: ClientConfiguration, _ logger: Logger) throws(ProcessError) -> APIClient {
+    func makeClient(_ configuration: ClientConfiguration, _ logger: Logger) throws(ProcessError) -> APIClient {
         do {
             return try APIClient(configuration, logger: logger)
         } catch {
@@ -176,13 +191,13 @@ public struct WatcherCommand: AsyncParsableCommand {
     }
 
     /// Goes on with the stream that this table's last watcher published, if its history is there and whole.
-    private static func openStream(
-        beside table: String, of resources: [Resource], _ metrics: WatcherMetrics, _ logger: Logger
-    ) -> sending StreamHistory.Opened {
+    func goOnPublishing(_ resources: [Resource], _ metrics: WatcherMetrics, _ logger: Logger) throws(ProcessError) -> Publisher {
         let boot = BootIdentity.current()
         let opened = StreamHistory.open(
             path: "\(table).history", boot: .init(high: boot.high, low: boot.low), resources: resources, logger: logger)
-        switch opened.beginning {
+        let beginning = opened.beginning
+        let publisher = try makePublisher(opened.store, opened.history, logger)
+        switch beginning {
         case .resumed(let objects):
             metrics.began(isResumed: true)
             logger.info("the stream goes on", metadata: ["objects": "\(objects)"])
@@ -190,7 +205,7 @@ public struct WatcherCommand: AsyncParsableCommand {
             metrics.began(isResumed: false)
             logger.info("a new stream begins", metadata: ["reason": "\(reason)"])
         }
-        return opened
+        return publisher
     }
 
     func makePublisher(
@@ -260,7 +275,7 @@ struct ResourceSelection {
 
 extension Result where Failure == any Error, Success: Sendable {
     /// Keeps what an asynchronous call threw, so that something can be closed before it is thrown on.
-    fileprivate init(_ body: () async throws -> Success) async {
+    init(_ body: () async throws -> Success) async {
         do {
             self = .success(try await body())
         } catch {

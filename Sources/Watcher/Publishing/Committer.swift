@@ -15,30 +15,36 @@ final class Committer: ReflectorSink {
     private let publisher: Publisher
     private let metrics: WatcherMetrics
     private let logger: Logger
+    /// Asked before every commit; nil without a lease.
+    private let fence: LeaseFence?
     private let now: @Sendable () -> Int64
 
     init(
-        table: sending TableKeeper, publisher: Publisher, metrics: WatcherMetrics, logger: Logger,
+        table: sending TableKeeper, publisher: Publisher, metrics: WatcherMetrics, logger: Logger, fence: LeaseFence? = nil,
         now: @escaping @Sendable () -> Int64 = WallClock.nanoseconds
     ) {
         self.table = Mutex(table)
         self.publisher = publisher
         self.metrics = metrics
         self.logger = logger
+        self.fence = fence
         self.now = now
     }
 
     func listBegan(_ resource: Resource) async {
+        if let fence, await !fence.pass() { return }
         table.withLock { $0.listBegan(resource) }
         publisher.beginReplace(resource)
     }
 
     func upsert(_ object: WatchedObject) async {
+        if let fence, await !fence.pass() { return }
         writeTable(object) { try $0.upsert(object) }
         publisher.upsert(object)
     }
 
     func delete(_ object: WatchedObject) async {
+        if let fence, await !fence.pass() { return }
         writeTable(object) { try $0.delete(object) }
         publisher.delete(object)
     }
@@ -58,6 +64,7 @@ final class Committer: ReflectorSink {
     }
 
     func listEnded(_ resource: Resource, resourceVersion: String) async {
+        if let fence, await !fence.pass() { return }
         let time = wallTime
         do {
             try table.withLock { try $0.listEnded(resource, resourceVersion: resourceVersion, now: time) }
@@ -75,6 +82,7 @@ final class Committer: ReflectorSink {
     }
 
     func bookmark(_ resource: Resource, resourceVersion: String) async {
+        if let fence, await !fence.pass() { return }
         let time = wallTime
         table.withLock { $0.reached(resource, resourceVersion: resourceVersion, now: time) }
         publisher.markSynced(resource, resourceVersion: resourceVersion)

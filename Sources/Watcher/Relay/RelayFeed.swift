@@ -8,7 +8,8 @@ import Synchronization
 /// What a relay does with what its upstream says: the table first, then its own stream (StreamStore+Relay.swift has the rules).
 final class RelayFeed: DeltaConsumer {
     private struct State {
-        var table: RelayedTable
+        /// nil once the relay has ended.
+        var table: RelayedTable?
         var position: StreamPosition?
         /// Resources of the table that the upstream has vouched for since the table's last heartbeat.
         var vouched: Set<Resource> = []
@@ -33,8 +34,13 @@ final class RelayFeed: DeltaConsumer {
     }
 
     var tableState: (statistics: TableWriter.Statistics, counts: TableStatus.Counts) {
-        state.withLock { ($0.table.statistics, $0.table.counts) }
+        state.withLock { state in
+            (state.table?.statistics ?? TableWriter.Statistics(), state.table?.counts ?? TableStatus.Counts())
+        }
     }
+
+    /// Lets go of the table and of its lock; what arrives later changes nothing.
+    func close() { state.withLock { $0.table = nil } }
 
     func willReplaceBucket(_ resource: Resource, bucket: UInt8, position: StreamPosition) {
         state.withLock { $0.position = position }
@@ -71,11 +77,11 @@ final class RelayFeed: DeltaConsumer {
         guard publisher.relay(heartbeat), tableResources.contains(resource) else { return }
         let now = UInt64(clamping: WallClock.nanoseconds())
         state.withLock { state in
-            state.table.reached(resource, resourceVersion: heartbeat.resourceVersion, now: now)
+            state.table?.reached(resource, resourceVersion: heartbeat.resourceVersion, now: now)
             state.vouched.insert(resource)
             guard state.vouched == tableResources else { return }
             state.vouched = []
-            state.table.beat(now: now)
+            state.table?.beat(now: now)
         }
     }
 
@@ -85,7 +91,7 @@ final class RelayFeed: DeltaConsumer {
         for object in objects { put(object) }
         for object in gone { drop(object) }
         attempt { state in
-            try state.table.whole(
+            try state.table?.whole(
                 resource, resourceVersion: heartbeat.resourceVersion, now: UInt64(clamping: WallClock.nanoseconds()))
         }
         publisher.show(resource)
@@ -93,9 +99,9 @@ final class RelayFeed: DeltaConsumer {
         logger.info("relaying", metadata: ["resource": "\(resource)", "objects": "\(objects.count)"])
     }
 
-    private func put(_ object: WatchedObject) { attempt { try $0.table.put(object) } }
+    private func put(_ object: WatchedObject) { attempt { try $0.table?.put(object) } }
 
-    private func drop(_ object: WatchedObject) { attempt { try $0.table.drop(object) } }
+    private func drop(_ object: WatchedObject) { attempt { try $0.table?.drop(object) } }
 
     private func attempt(_ change: (inout State) throws -> Void) {
         do {

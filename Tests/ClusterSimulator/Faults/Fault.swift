@@ -44,12 +44,15 @@ public struct Fault: Sendable, Hashable {
     public enum Verb: String, Sendable, CaseIterable {
         case list
         case watch
+        case get
+        case create
+        case update
     }
 
     public var kind: Kind
     /// A plural name; nil for every resource.
     public var resource: String?
-    /// nil for both.
+    /// nil for all of them.
     public var verb: Verb?
     /// So many hits; nil without end.
     public var count: Int?
@@ -78,9 +81,9 @@ public struct Fault: Sendable, Hashable {
 
     /// Whether it is about this kind of request at all.
     func concerns(_ request: RequestDescription) -> Bool {
-        guard let plural = request.resource else { return false }
+        guard let plural = request.resource, let asked = request.verb else { return false }
         if let resource, resource != plural { return false }
-        if let verb, (verb == .watch) != request.isWatch { return false }
+        if let verb, verb != asked { return false }
         return true
     }
 }

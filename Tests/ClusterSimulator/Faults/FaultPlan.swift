@@ -89,8 +89,8 @@ private struct FaultReader {
                 throw error("unknown key '\(key)'; there are kind, resource, verb, count, seconds, skip, code and retryAfter")
             }
         }
-        guard !(fault.kind.isOfEvents && fault.verb == .list) else {
-            throw error("'\(fault.kind.rawValue)' happens to watches, so 'verb: list' never meets it")
+        if fault.kind.isOfEvents, let verb = fault.verb, verb != .watch {
+            throw error("'\(fault.kind.rawValue)' happens to watches, so 'verb: \(verb.rawValue)' never meets it")
         }
         return fault
     }

@@ -110,7 +110,7 @@ public final class FaultSwitchboard: ServerConduct {
     public func willAnswer(_ request: RequestDescription) async -> RequestConduct {
         let seconds = Double((clock.now - began) / .milliseconds(1)) / 1000
         let fault = state.withLock { state -> Fault? in
-            if let resource = request.resource, request.method == "GET" {
+            if let resource = request.resource, request.verb == .list || request.verb == .watch {
                 state.requestCounts[resource, default: 0] += 1
                 state.requests[resource, default: []].append(seconds)
                 if state.requests[resource, default: []].count > Self.rememberedRequests {
@@ -120,7 +120,7 @@ public final class FaultSwitchboard: ServerConduct {
             return hit(&state, request) { fault in
                 switch fault.kind {
                 case .hang, .disconnect, .status: true
-                case .cut: !request.isWatch
+                case .cut: request.verb == .list
                 case .withoutWatchList: request["sendInitialEvents"] != nil
                 case .withoutProtobuf, .refuseProtobuf: request.accept.contains(Representation.protobufType)
                 default: false
@@ -209,7 +209,10 @@ extension WatchFrame {
 
 extension StatusError {
     static func scripted(code: Int, retryAfter: Int?) -> StatusError {
-        let reasons = [429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable", 401: "Unauthorized", 410: "Expired"]
+        let reasons = [
+            429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable", 401: "Unauthorized", 410: "Expired",
+            403: "Forbidden",
+        ]
         return StatusError(
             code: code, reason: reasons[code] ?? "", message: "made up by a fault plan",
             details: retryAfter.map { Details(retryAfterSeconds: $0) })

@@ -11,8 +11,10 @@ public struct RequestDescription: Sendable {
     public var id: UInt64
     /// The Accept header; empty without one.
     public var accept: String
-    /// The plural name when the path is that of a collection.
+    /// The plural name when the path is that of a collection or of an object.
     public var resource: String?
+    /// What is done to it; nil for what is not a fault's business, such as patches.
+    public var verb: Fault.Verb?
 
     init(method: String, target: RequestTarget, accept: String?, id: UInt64) {
         self.method = method
@@ -21,7 +23,15 @@ public struct RequestDescription: Sendable {
         isWatch = target.flag("watch")
         self.id = id
         self.accept = accept ?? ""
-        if case .collection(let type, _) = ResourcePath(target.segments) { resource = type.resource.plural }
+        switch ResourcePath(target.segments) {
+        case .collection(let type, _):
+            resource = type.resource.plural
+            verb = method == "POST" ? .create : method == "GET" ? (isWatch ? .watch : .list) : nil
+        case .object(let reference, _):
+            resource = reference.type.resource.plural
+            verb = method == "PUT" ? .update : method == "GET" ? .get : nil
+        case .other: break
+        }
     }
 
     subscript(name: String) -> String? { query.first { $0.name == name }?.value }
