@@ -113,7 +113,7 @@ final class WatcherMetrics: ReflectorObserver {
         }
     }
 
-    static let leaderHelp = "1 while this watcher writes the table, 0 while it stands by."
+    static let leaderHelp = "1 while this watcher writes, 0 while it stands by or its lease is not renewed."
 
     /// This process writes the table from now on.
     func led() { registry.gauge("mizzen_watcher_leader", help: Self.leaderHelp).set(1) }
