@@ -159,7 +159,7 @@ public final class FaultSwitchboard: ServerConduct {
             switch fault?.kind {
             case .skipBookmarks, .endlessInitialEvents, .lose: return .drop
             case .cut: return .cut(afterBytes: frame.readableBytes / 2)
-            case .expired: return .replace([WatchFrame.expiry(like: frame)])
+            case .expired: return .end(with: WatchFrame.expiry(like: frame))
             case .garbage: return .replace([ByteBuffer(bytes: (0..<64).map { UInt8(truncatingIfNeeded: $0 &* 37 &+ 11) })])
             case .duplicate: return .replace([frame, frame])
             case .silence: return .hang

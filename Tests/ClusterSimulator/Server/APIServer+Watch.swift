@@ -76,9 +76,15 @@ extension APIServer {
     /// Writes frames until the client leaves, the time is up or the simulator stops.
     func run(_ session: WatchSession, _ writer: inout any ResponseBodyWriter) async throws {
         defer { store.takeDown(session.bell) }
+        do {
+            try await send(session, &writer)
+        } catch is WatchEnded {}
+        try await writer.finish(nil)
+    }
+
+    private func send(_ session: WatchSession, _ writer: inout any ResponseBodyWriter) async throws {
         if let failure = session.failure {
             try await writer.write(WatchFrame.error(failure, session.representation))
-            try await writer.finish(nil)
             return
         }
         let clock = ContinuousClock()
@@ -139,7 +145,6 @@ extension APIServer {
             try await batch.flush(to: &writer)
             if clock.now >= end { break }
         } while await rings.next() != nil
-        try await writer.finish(nil)
     }
 
     /// The newest version of the whole cluster, when nothing of the type has happened that the watcher has not seen.
@@ -189,6 +194,10 @@ private struct FrameBatch {
             case .send: waiting.writeImmutableBuffer(frame)
             case .drop: break
             case .replace(let frames): for other in frames { waiting.writeImmutableBuffer(other) }
+            case .end(let last):
+                waiting.writeImmutableBuffer(last)
+                try await flush(to: &writer)
+                throw WatchEnded()
             case .cut(let count):
                 waiting.writeBytes(frame.readableBytesView.prefix(count))
                 try await flush(to: &writer)
@@ -210,6 +219,9 @@ private struct FrameBatch {
         waiting = ByteBuffer()
     }
 }
+
+/// Ends a watch in good order.
+private struct WatchEnded: Error {}
 
 /// Ends a response in the middle, and its connection with it.
 struct ConnectionCut: Error {}

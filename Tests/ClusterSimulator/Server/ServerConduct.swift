@@ -58,6 +58,8 @@ public enum FrameConduct: Sendable {
     case drop
     /// Sends these bytes instead.
     case replace([ByteBuffer])
+    /// Sends these bytes instead, and ends the watch: what servers do after an ERROR event.
+    case end(with: ByteBuffer)
     /// Sends so many bytes of the frame, then closes the connection.
     case cut(afterBytes: Int)
     /// Sends neither this frame nor another one, and leaves the connection open.
