@@ -238,7 +238,8 @@ if fuzzes {
     package.targets.append(tests("FuzzTests", path: "Fuzz", fuzzDependencies, exclude: ["Main", "Corpora"]))
 }
 
-// Set by scripts/sanitize: only the table, the stream and what they need, since a sanitizer's build starts from nothing.
+// Set by scripts/sanitize: only the table, the stream and what they need, since a sanitizer's build starts from nothing. Modules with
+// locks get ones that the thread sanitizer sees.
 if Context.environment["MIZZEN_SANITIZE"] != nil {
     let kept: Set = [
         "CZeroMQ", "CProtobufC", "CMizzenSystem", "CSchemas", "Names", "RecordTable", "Kubernetes", "DeltaStream",
@@ -246,4 +247,9 @@ if Context.environment["MIZZEN_SANITIZE"] != nil {
     ]
     package.targets.removeAll { !kept.contains($0.name) }
     package.products = []
+    for target in package.targets where target.name == "DeltaStream" || target.name == "Kubernetes" {
+        target.dependencies.append("SanitizedMutex")
+        target.swiftSettings?.append(.define("MIZZEN_SANITIZE"))
+    }
+    package.targets.append(.target(name: "SanitizedMutex", path: "Tests/SanitizedMutex"))
 }

@@ -121,7 +121,8 @@ final class WatcherMetrics: ReflectorObserver {
     /// How the stream began.
     func began(isResumed: Bool) {
         registry.gauge(
-            "mizzen_watcher_stream_resumed", help: "1 if this process went on with the stream of the one before it, 0 if it began a new one."
+            "mizzen_watcher_stream_resumed",
+            help: "1 if this process went on with the stream of the one before it, 0 if it began a new one."
         ).set(isResumed ? 1 : 0)
     }
 

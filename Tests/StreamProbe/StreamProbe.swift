@@ -67,7 +67,9 @@ struct Publish: AsyncParsableCommand {
     func run() async throws {
         let server = try ServedVersions(path: server, count: objects)
         var random = SystemRandomNumberGenerator()
-        for _ in 0..<away { server.change(Int.random(in: 0..<objects, using: &random), isDeletion: Int.random(in: 0..<8, using: &random) == 0) }
+        for _ in 0..<away {
+            server.change(Int.random(in: 0..<objects, using: &random), isDeletion: Int.random(in: 0..<8, using: &random) == 0)
+        }
         let publisher = try makePublisher()
         publisher.announce([.pods])
         publisher.beginReplace(.pods)

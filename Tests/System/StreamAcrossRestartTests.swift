@@ -19,7 +19,9 @@ struct StreamAcrossRestartTests {
         try await eventually("the watcher is ready") { try await system.isWatcherReady() }
         #expect(watcher.output.contains("a new stream begins"))
         let tail = try RunningProcess("mizzen-watcher", ["tail", "--topic", "services/"] + system.streamOptions, in: system.folder)
-        try await eventually("it has all services") { Self.lines(tail).contains { $0.contains(#""name":"removed""#) } && Self.lines(tail).count > 50 }
+        try await eventually("it has all services") {
+            Self.lines(tail).contains { $0.contains(#""name":"removed""#) } && Self.lines(tail).count > 50
+        }
         let before = Self.lines(tail).count
         try await watcher.kill()
         try await system.send("POST", services, Self.service("added"))

@@ -128,7 +128,7 @@ extension StreamHistory {
             throw NotResumed(reason: "\(path) is not a stream's history")
         }
         guard bytes[magic.count] == version else {
-            throw NotResumed(reason: "\(path) was written by another release of Mizzen (version \(bytes[magic.count]), known is \(version))")
+            throw NotResumed(reason: "\(path) is another release's (version \(bytes[magic.count]), known is \(version))")
         }
         let numbers = (0..<3).map { index in
             (0..<8).reduce(0 as UInt64) { $0 | UInt64(bytes[magic.count + 1 + 8 * index + $1]) << UInt64(8 * $1) }

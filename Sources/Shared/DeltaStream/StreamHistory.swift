@@ -51,6 +51,8 @@ public final class StreamHistory {
     private var renewal: Renewal?
     /// The size at which a fresh file is worth its cost.
     private var limit: Int
+    /// In the order of their numbers.
+    private var resources: [Resource]
     private var numbers: [Resource: UInt16] = [:]
     private var encoder = HistoryEncoder()
     private let slack: Int
@@ -66,6 +68,7 @@ public final class StreamHistory {
         slack = means.slack
         write = means.write
         self.logger = logger
+        self.resources = resources
         limit = 2 * size + slack
         for (number, resource) in resources.enumerated() { numbers[resource] = UInt16(number) }
     }
@@ -101,7 +104,8 @@ public final class StreamHistory {
     /// Its number, declared first if it has none.
     private func number(_ resource: Resource) -> UInt16 {
         if let number = numbers[resource] { return number }
-        let number = UInt16(numbers.count)
+        let number = UInt16(resources.count)
+        resources.append(resource)
         numbers[resource] = number
         encoder.resource(resource)
         return number
@@ -114,14 +118,13 @@ public final class StreamHistory {
     func renewStep(_ store: StreamStore) -> Bool {
         guard file != nil else { return false }
         guard let renewal else { return size > limit && beginRenewal() }
-        let ordered = numbers.sorted { $0.value < $1.value }.map(\.key)
-        guard renewal.resource < ordered.count else {
+        guard renewal.resource < resources.count else {
             endRenewal()
             return false
         }
         let number = UInt16(renewal.resource)
         let bucket = UInt8(renewal.bucket)
-        let image = store.image(ordered[renewal.resource], bucket: bucket)
+        let image = store.image(resources[renewal.resource], bucket: bucket)
         self.renewal?.resource += bucket == .max ? 1 : 0
         self.renewal?.bucket = Int(bucket &+ 1)
         guard image.sequence > 0 else { return true }
@@ -135,7 +138,7 @@ public final class StreamHistory {
         guard let path = file?.path else { return false }
         var bytes = header
         encoder.removeAll()
-        for resource in numbers.sorted(by: { $0.value < $1.value }).map(\.key) { encoder.resource(resource) }
+        for resource in resources { encoder.resource(resource) }
         bytes += encoder.bytes
         do {
             let fresh = try HistoryFile.create(path + ".new", write: write)

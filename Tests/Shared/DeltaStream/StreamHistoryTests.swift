@@ -160,7 +160,7 @@ struct StreamHistoryTests {
             var bytes = try folder.read("table.history")
             bytes[8] = 9
             try folder.write(bytes, to: "table.history")
-            reason = "another release"
+            reason = "another release's (version 9"
         default:
             try folder.write([], to: "table.history")
             reason = "is not a stream's history"
