@@ -1,11 +1,15 @@
 // swift-tools-version: 6.3
 import PackageDescription
 
+/// Set by scripts/sanitize.
+let sanitizes = Context.environment["MIZZEN_SANITIZE"] != nil
+
 /// One strict array for every Swift target; `git grep -w unsafe` is then the list to audit.
 let strict: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("MemberImportVisibility"),
+    // A sanitizer's build puts its own locks in the place of Swift's, whose files do not import them.
+    .enableUpcomingFeature(sanitizes ? "InternalImportsByDefault" : "MemberImportVisibility"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     // Views of the record table's bytes are types that cannot outlive them.
     .enableExperimentalFeature("Lifetimes"),
@@ -238,16 +242,17 @@ if fuzzes {
     package.targets.append(tests("FuzzTests", path: "Fuzz", fuzzDependencies, exclude: ["Main", "Corpora"]))
 }
 
-// Set by scripts/sanitize: only the table, the stream and what they need, since a sanitizer's build starts from nothing. Modules with
+// For scripts/sanitize: only the table, the stream and what they need, since a sanitizer's build starts from nothing. Modules with
 // locks get ones that the thread sanitizer sees.
-if Context.environment["MIZZEN_SANITIZE"] != nil {
+if sanitizes {
     let kept: Set = [
         "CZeroMQ", "CProtobufC", "CMizzenSystem", "CSchemas", "Names", "RecordTable", "Kubernetes", "DeltaStream",
         "TestSupport", "table-probe", "stream-probe", "RecordTableTests", "DeltaStreamTests",
     ]
     package.targets.removeAll { !kept.contains($0.name) }
     package.products = []
-    for target in package.targets where target.name == "DeltaStream" || target.name == "Kubernetes" {
+    let locking: Set = ["DeltaStream", "Kubernetes", "DeltaStreamTests", "stream-probe"]
+    for target in package.targets where locking.contains(target.name) {
         target.dependencies.append("SanitizedMutex")
         target.swiftSettings?.append(.define("MIZZEN_SANITIZE"))
     }
