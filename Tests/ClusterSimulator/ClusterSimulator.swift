@@ -239,8 +239,10 @@ public final class ClusterSimulator: Sendable {
         case .expireCertificates: authenticator.expireCertificates()
         case .enlarge(let plural, let namespace, let name, let bytes):
             guard let resource = Resource.named(plural) else { return }
+            // Made once: whoever else changes the object makes this be tried again, and must not be faster every time.
+            let text = String(decoding: [UInt8](repeating: UInt8(ascii: "x"), count: bytes), as: UTF8.self)
             try change(resource, namespace: namespace, name: name) { object in
-                let padding = bytes == 0 ? nil : JSONValue.string(String(repeating: "x", count: bytes))
+                let padding = bytes == 0 ? nil : JSONValue.string(text)
                 object.set(padding, at: "metadata", "annotations", "simulator/padding")
             }
         }
