@@ -260,8 +260,10 @@ struct LeaseTests {
         quiet.logLevel = .critical
         let logger = quiet
         let api = try APIClient(ClientConfiguration.kubeconfig(path: bench.folder.path("kubeconfig")), logger: logger)
-        try await withThrowingTaskGroup { group in
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            // A few at a time: whoever cannot renew in time on a busy machine does not lead for long.
             for round in 0..<60 {
+                if round >= 6 { try await group.next() }
                 group.addTask { try await Self.raceOnce(round, bench, api, logger) }
             }
             try await group.waitForAll()
