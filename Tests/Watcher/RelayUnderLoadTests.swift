@@ -26,8 +26,8 @@ struct RelayUnderLoadTests {
             for (now, once) in zip(bench.requests, ofOneStart) { #expect(now <= 4 * once) }
             #expect(bench.consumer.missed == [])
             let (applied, replaced) = bench.consumer.counts
-            // Both ways of hearing of changes were taken, however few changes a busy machine made.
-            #expect(applied > 100 && replaced > FaultBench.resources.count * 256, "\(applied) applied, \(replaced) replaced")
+            // Both ways of hearing of changes were taken.
+            #expect(applied > 500 && replaced > FaultBench.resources.count * 256, "\(applied) applied, \(replaced) replaced")
         }
         for level in [RelayBench.Level.middle, .lowest] {
             let lines = try await bench.metrics(level).split(separator: "\n")

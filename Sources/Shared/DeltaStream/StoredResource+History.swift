@@ -59,7 +59,7 @@ extension StoredResource {
     }
 
     /// The first list brings an object that was published before the restart.
-    /// - Returns: whether it is as it was then.
+    /// - Returns: what is remembered of it, if it is as it was then; nil otherwise.
     mutating func recognise(_ watched: WatchedObject) -> RememberedObject? {
         let at = Int(Topic.bucket(ofUID: watched.identity.uid))
         guard let known = buckets[at].remembered[watched.identity.uid], known.isState(watched) else { return nil }
