@@ -104,7 +104,7 @@ struct  Mizzen__Stream__Delta
   int64_t commit_time;
   Mizzen__Stream__Encoding encoding;
   /*
-   * The object after the change; for DELETED the last that was known of it.
+   * The object after the change; for DELETED the last that was known of it, or nothing if it went while no watcher ran.
    */
   ProtobufCBinaryData object;
 };
