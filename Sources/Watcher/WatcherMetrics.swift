@@ -109,7 +109,11 @@ final class WatcherMetrics: ReflectorObserver {
             ),
         ]
         for (name, reading) in readings.sorted(by: { $0.key < $1.key }) {
-            registry.gauge(name, help: reading.help, read: reading.value)
+            if name.hasSuffix("_total") {
+                registry.counter(name, help: reading.help, read: reading.value)
+            } else {
+                registry.gauge(name, help: reading.help, read: reading.value)
+            }
         }
     }
 

@@ -152,6 +152,25 @@ struct RelayTests {
         #expect(try await standby.stop() == 0)
     }
 
+    @Test("a standby that is told to stop while it takes over ends in good order, whenever that is")
+    func stoppedWhileTakingOver() async throws {
+        let system = try await RunningSystem()
+        let leader = try system.startWatcher()
+        try await eventually("the watcher is ready") { try await system.isWatcherReady() }
+        #expect(try await leader.stop() == 0)
+        for delay in stride(from: 0, through: 500, by: 50) {
+            // The lock of a leader that is there until a known moment. Safe: open reads the terminated path.
+            let lock = unsafe open(system.table, O_RDWR | O_CLOEXEC)
+            #expect(lock >= 0 && flock(lock, LOCK_EX) == 0)
+            let standby = try RunningProcess(
+                "mizzen-watcher", system.watcherOptions + ["--standby", "--http", "127.0.0.1:0"], in: system.folder)
+            try await eventually("it stands by") { standby.output.contains("standing by") }
+            close(lock)
+            try await Task.sleep(for: .milliseconds(delay))
+            #expect(try await standby.stop() == 0, "told to stop \(delay) ms after the table was free: \(standby.output)")
+        }
+    }
+
     @Test(
         "a relay's command line is refused where it is not clear",
         arguments: [

@@ -109,7 +109,7 @@ struct FaultTests {
         try await bench.converge()
         #expect(answers.asked > 50)
         #expect(answers.wrong.isEmpty, "\(answers.wrong.prefix(3))")
-        for resource in FaultBench.resources {
+        for resource in SteadyCluster.resources {
             #expect(bench.simulator.switchboard.busiestSecond(resource.plural) <= Self.requestsASecond, "\(resource)")
         }
         try await explains(bench, fault)
@@ -170,8 +170,8 @@ struct FaultTests {
         }
         // A creation, a change and a deletion of which no event tells.
         bench.simulator.switchboard.switchOn([Fault(.lose, resource: "services")])
-        try bench.simulator.apply(yaml: FaultBench.service("unseen", address: "10.96.202.1", port: 1))
-        try bench.simulator.apply(yaml: FaultBench.service("steady-1", address: "10.96.200.2", port: 9999))
+        try bench.cluster.apply("unseen", address: "10.96.202.1", port: 1)
+        try bench.cluster.apply("steady-1", address: "10.96.200.2", port: 9999)
         if try bench.simulator.get(.services, namespace: "default", name: "churn-0") != nil {
             try bench.simulator.delete(.services, namespace: "default", name: "churn-0")
         }

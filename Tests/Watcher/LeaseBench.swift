@@ -19,21 +19,16 @@ final class LeaseBench: Sendable {
         "--lease", "\(lease)", "--lease-duration", "3s", "--lease-renew-deadline", "2s", "--lease-retry-period", "500ms",
     ]
 
-    let simulator: ClusterSimulator
+    let cluster: SteadyCluster
     let folder: TemporaryFolder
     private let ports = Host.allCases.map { _ in freePort() }
-    private let isChurning = Atomic<Bool>(false)
+
+    var simulator: ClusterSimulator { cluster.simulator }
 
     init() async throws {
         folder = try TemporaryFolder()
-        var settings = ClusterSimulator.Configuration(generated: .init(services: 10, pods: 30, nodes: 2))
-        settings.bookmarkInterval = .seconds(1)
-        simulator = ClusterSimulator(settings)
-        try await simulator.start()
-        for (index, name) in FaultBench.steady.enumerated() {
-            try simulator.apply(yaml: FaultBench.service(name, address: "10.96.200.\(index + 1)", port: 80))
-        }
-        try FaultBench.writeKubeconfig(simulator, .token, folder)
+        cluster = try await SteadyCluster()
+        try FaultBench.writeKubeconfig(cluster.simulator, .token, folder)
     }
 
     func end() async { await simulator.stop() }
@@ -50,14 +45,13 @@ final class LeaseBench: Sendable {
             "mizzen-watcher",
             [
                 "--kubeconfig", folder.path("kubeconfig"), "--table", table(host), "--http", "127.0.0.1:\(ports[host.rawValue])",
-                "--resources", FaultBench.resources.map(\.plural).joined(separator: ","), "--watch-silence-limit", "4s",
+                "--resources", SteadyCluster.resources.map(\.plural).joined(separator: ","), "--watch-silence-limit", "4s",
                 "--list-silence-limit", "4s", "--lease-identity", identity ?? "\(host)",
             ] + Self.times + stream(host) + more, in: folder)
     }
 
     func startFrontend(_ host: Host, port: UInt16) throws -> RunningProcess {
-        try folder.write(
-            Array(".:\(port) {\n    bind 127.0.0.1\n    kubernetes cluster.local {\n    }\n}\n".utf8), to: "Corefile-\(host)")
+        try folder.write(SteadyCluster.corefile(port: port), to: "Corefile-\(host)")
         return try RunningProcess(
             "mizzen-frontend", ["--corefile", folder.path("Corefile-\(host)"), "--table", table(host), "--threads", "1"], in: folder)
     }
@@ -124,9 +118,9 @@ final class LeaseBench: Sendable {
         let last = Mutex("")
         do {
             try await eventually("table and stream of \(host) are the server's state", within: limit) {
-                var difference = try FaultBench.difference(ofTable: self.table(host), from: self.simulator)
+                var difference = try self.cluster.difference(ofTable: self.table(host))
                 if difference == nil {
-                    difference = try await FaultBench.difference(ofStream: self.stream(host), in: self.folder, from: self.simulator)
+                    difference = try await self.cluster.difference(ofStream: self.stream(host), in: self.folder)
                 }
                 last.withLock { $0 = difference ?? "" }
                 return difference == nil
@@ -136,7 +130,7 @@ final class LeaseBench: Sendable {
         }
     }
 
-    func tableEquals(_ host: Host) throws -> Bool { try FaultBench.difference(ofTable: table(host), from: simulator) == nil }
+    func tableEquals(_ host: Host) throws -> Bool { try cluster.difference(ofTable: table(host)) == nil }
 
     /// Runs a subscriber of a host's stream while `body` runs.
     func withSubscriber(of host: Host, _ body: (SteadyConsumer) async throws -> Void) async throws {
@@ -145,7 +139,7 @@ final class LeaseBench: Sendable {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let subscriber = try Subscriber(
-            deltas: deltas(host), snapshots: snapshots(host), filter: FaultBench.resources.map { TopicFilter($0) }, consumer: consumer,
+            deltas: deltas(host), snapshots: snapshots(host), filter: SteadyCluster.resources.map { TopicFilter($0) }, consumer: consumer,
             logger: logger)
         let running = Task { try await subscriber.run() }
         let result: Result<Void, any Error>
@@ -155,48 +149,7 @@ final class LeaseBench: Sendable {
         try result.get()
     }
 
-    /// Asks the frontend on `port` for names that exist, and changes other objects, while `body` runs.
-    func meanwhile(asking port: UInt16, _ body: () async throws -> Void) async throws -> FaultBench.Answers {
-        isChurning.store(true, ordering: .relaxed)
-        let asking = Task { [self] in
-            var answers = FaultBench.Answers()
-            let probe = DNSProbe(port: port)
-            while isChurning.load(ordering: .relaxed) {
-                for (index, name) in FaultBench.steady.enumerated() {
-                    // No answer within half a second is a busy machine and not a wrong answer.
-                    guard let answer = probe.addresses(of: "\(name).default.svc.cluster.local") else { continue }
-                    answers.asked += 1
-                    if answer.responseCode != 0 || answer.addresses != ["10.96.200.\(index + 1)"] {
-                        answers.wrong.append("\(name): \(answer)")
-                    }
-                }
-                try? await Task.sleep(for: .milliseconds(10))
-            }
-            return answers
-        }
-        let changing = Task { [self] in
-            var turn = 0
-            while isChurning.load(ordering: .relaxed) {
-                let number = turn % 7
-                if turn % 3 == 2, try simulator.get(.services, namespace: "default", name: "churn-\(number)") != nil {
-                    try simulator.delete(.services, namespace: "default", name: "churn-\(number)")
-                } else {
-                    try add("churn-\(number)", number)
-                }
-                turn += 1
-                try await Task.sleep(for: .milliseconds(50))
-            }
-        }
-        let result: Result<Void, any Error>
-        do { result = .success(try await body()) } catch { result = .failure(error) }
-        isChurning.store(false, ordering: .relaxed)
-        let answers = await asking.value
-        try await changing.value
-        try result.get()
-        return answers
-    }
-
     func add(_ name: String, _ number: Int) throws {
-        try simulator.apply(yaml: FaultBench.service(name, address: "10.96.201.\(number + 1)", port: 1000 + number))
+        try cluster.apply(name, address: "10.96.201.\(number + 1)", port: 1000 + number)
     }
 }

@@ -225,7 +225,7 @@ struct LeaseTests {
         let frontend = try bench.startFrontend(.b, port: port)
         let probe = DNSProbe(port: port)
         try await eventually("the frontend answers") { probe.addresses(of: "steady-0.default.svc.cluster.local")?.responseCode == 0 }
-        let answers = try await bench.meanwhile(asking: port) {
+        let (answers, _) = try await bench.cluster.meanwhile(asking: port) {
             try bench.add("relayed", 50)
             try await eventually("a change is relayed") {
                 probe.addresses(of: "relayed.default.svc.cluster.local")?.addresses == ["10.96.201.51"]

@@ -13,29 +13,23 @@ import TestSupport
 final class RelayBench: Sendable {
     enum Level: Int, CaseIterable { case top, middle, lowest }
 
-    let simulator: ClusterSimulator
+    let cluster: SteadyCluster
     let folder: TemporaryFolder
     let consumer: SteadyConsumer
     private let processes: Mutex<[Level: RunningProcess]> = Mutex([:])
     private let tcp = (0..<4).map { _ in freePort() }
     private let health = Level.allCases.map { _ in freePort() }
     private let dnsPort = freePort()
-    private let isChurning = Atomic<Bool>(false)
+
+    var simulator: ClusterSimulator { cluster.simulator }
 
     init() async throws {
         folder = try TemporaryFolder()
-        var settings = ClusterSimulator.Configuration(generated: .init(services: 10, pods: 30, nodes: 2))
-        settings.bookmarkInterval = .seconds(1)
-        simulator = ClusterSimulator(settings)
-        try await simulator.start()
-        for (index, name) in FaultBench.steady.enumerated() {
-            try simulator.apply(yaml: FaultBench.service(name, address: "10.96.200.\(index + 1)", port: 80))
-        }
-        let steady = try simulator.list(.services).compactMap { $0["metadata"]?["uid"]?.string }
+        cluster = try await SteadyCluster()
+        let steady = try cluster.simulator.list(.services).compactMap { $0["metadata"]?["uid"]?.string }
         consumer = SteadyConsumer(steady: Set(steady))
-        try FaultBench.writeKubeconfig(simulator, .token, folder)
-        try folder.write(
-            Array(".:\(dnsPort) {\n    bind 127.0.0.1\n    kubernetes cluster.local {\n    }\n}\n".utf8), to: "Corefile")
+        try FaultBench.writeKubeconfig(cluster.simulator, .token, folder)
+        try folder.write(SteadyCluster.corefile(port: dnsPort), to: "Corefile")
         for more in [[], ["--client", "lowest"]] {
             let making = try RunningProcess("mizzen-watcher", ["keys", folder.path("keys")] + more, in: folder)
             guard try await making.exitCode(within: .seconds(60)) == 0 else { throw DidNotHappen(description: making.output) }
@@ -55,7 +49,7 @@ final class RelayBench: Sendable {
         case .top:
             return common + [
                 "--kubeconfig", folder.path("kubeconfig"), "--deltas", at[0], "--snapshots", at[1], "--stream-keys",
-                folder.path("keys"), "--resources", FaultBench.resources.map(\.plural).joined(separator: ","),
+                folder.path("keys"), "--resources", SteadyCluster.resources.map(\.plural).joined(separator: ","),
                 "--drift-check-interval", "0s",
             ]
         case .middle:
@@ -109,7 +103,7 @@ final class RelayBench: Sendable {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let subscriber = try Subscriber(
-            deltas: lowestDeltas, snapshots: lowestSnapshots, filter: FaultBench.resources.map { TopicFilter($0) }, consumer: consumer,
+            deltas: lowestDeltas, snapshots: lowestSnapshots, filter: SteadyCluster.resources.map { TopicFilter($0) }, consumer: consumer,
             logger: logger)
         let running = Task { try await subscriber.run() }
         do {
@@ -126,67 +120,20 @@ final class RelayBench: Sendable {
     // MARK: What goes on meanwhile
 
     /// Changes objects, and asks the lowest frontend for names that exist, while `body` runs.
-    func meanwhile(_ body: () async throws -> Void) async throws -> (answers: FaultBench.Answers, changes: Int) {
-        isChurning.store(true, ordering: .relaxed)
-        let asking = Task { [self] in
-            var answers = FaultBench.Answers()
-            while isChurning.load(ordering: .relaxed) {
-                ask(&answers)
-                try? await Task.sleep(for: .milliseconds(10))
-            }
-            return answers
-        }
-        let changing = Task { [self] in
-            var turn = 0
-            while isChurning.load(ordering: .relaxed) {
-                try churn(turn)
-                turn += 1
-                try await Task.sleep(for: .milliseconds(10))
-            }
-            return turn
-        }
-        var failure: (any Error)?
-        do { try await body() } catch { failure = error }
-        isChurning.store(false, ordering: .relaxed)
-        let answers = await asking.value
-        let changes = try await changing.value
-        if let failure { throw failure }
-        return (answers, changes)
-    }
-
-    private func ask(_ answers: inout FaultBench.Answers) {
-        let probe = DNSProbe(port: dnsPort)
-        for (index, name) in FaultBench.steady.enumerated() {
-            // No answer within half a second is a busy machine and not a wrong answer.
-            guard let answer = probe.addresses(of: "\(name).default.svc.cluster.local") else { continue }
-            answers.asked += 1
-            if answer.responseCode != 0 || answer.addresses != ["10.96.200.\(index + 1)"] { answers.wrong.append("\(name): \(answer)") }
-        }
-    }
-
-    private func churn(_ turn: Int) throws {
-        let number = turn % 41
-        let name = "churn-\(number)"
-        if turn % 3 == 2, try simulator.get(.services, namespace: "default", name: name) != nil {
-            // The next of this name is another object, with another UID and so in another bucket.
-            try simulator.delete(.services, namespace: "default", name: name)
-        } else {
-            try simulator.apply(yaml: FaultBench.service(name, address: "10.96.201.\(number + 1)", port: 1000 + turn % 5000))
-        }
-        try simulator.apply(
-            yaml: FaultBench.service(FaultBench.steady[turn % 5], address: "10.96.200.\(turn % 5 + 1)", port: 2000 + turn % 5000))
+    func meanwhile(_ body: () async throws -> Void) async throws -> (answers: SteadyCluster.Answers, changes: Int) {
+        try await cluster.meanwhile(asking: dnsPort, changing: 41, pause: .milliseconds(10), body)
     }
 
     // MARK: What has come of it
 
-    var requests: [Int] { FaultBench.resources.map { simulator.switchboard.requestCount($0.plural) } }
+    var requests: [Int] { SteadyCluster.resources.map { simulator.switchboard.requestCount($0.plural) } }
 
     /// Waits until the lowest table and the subscriber are what a list of the server is.
     func converge() async throws {
         let last = Mutex("")
         do {
             try await eventually("the lowest level is the server's state", within: .seconds(120)) {
-                let difference = try FaultBench.difference(ofTable: self.lowestTable, from: self.simulator) ?? self.subscriberDifference()
+                let difference = try self.cluster.difference(ofTable: self.lowestTable) ?? self.subscriberDifference()
                 last.withLock { $0 = difference ?? "" }
                 return difference == nil
             }
@@ -197,15 +144,7 @@ final class RelayBench: Sendable {
     }
 
     private func subscriberDifference() throws -> String? {
-        var wanted: Set<String> = []
-        for resource in FaultBench.resources {
-            for object in try simulator.list(resource) {
-                let fields = ["namespace", "name", "uid", "resourceVersion"].map { object["metadata"]?[$0]?.string ?? "" }
-                wanted.insert(([resource.plural] + fields).joined(separator: " "))
-            }
-        }
-        let difference = consumer.held.symmetricDifference(wanted)
-        return difference.isEmpty ? nil : "subscriber: \(difference.sorted().prefix(5))"
+        try cluster.difference(ofObjects: consumer.held).map { "subscriber: \($0)" }
     }
 }
 

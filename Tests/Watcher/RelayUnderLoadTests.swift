@@ -27,7 +27,7 @@ struct RelayUnderLoadTests {
             #expect(bench.consumer.missed == [])
             let (applied, replaced) = bench.consumer.counts
             // Both ways of hearing of changes were taken.
-            #expect(applied > 500 && replaced > FaultBench.resources.count * 256, "\(applied) applied, \(replaced) replaced")
+            #expect(applied > 500 && replaced > SteadyCluster.resources.count * 256, "\(applied) applied, \(replaced) replaced")
         }
         for level in [RelayBench.Level.middle, .lowest] {
             let lines = try await bench.metrics(level).split(separator: "\n")

@@ -11,11 +11,12 @@ public final class MetricsRegistry: Sendable {
         case counter(Counter)
         case gauge(Gauge)
         case reading(@Sendable () -> Double)
+        case countReading(@Sendable () -> Double)
         case histogram(Histogram)
 
         var type: String {
             switch self {
-            case .counter: "counter"
+            case .counter, .countReading: "counter"
             case .gauge, .reading: "gauge"
             case .histogram: "histogram"
             }
@@ -36,8 +37,15 @@ public final class MetricsRegistry: Sendable {
     /// A counter; by convention its name ends in `_total`.
     public func counter(_ name: String, help: String, labels: Labels = []) -> Counter {
         let instrument = register(name, help, labels, as: "counter") { .counter(Counter()) }
-        guard case .counter(let counter) = instrument else { preconditionFailure("\(name) is not a counter") }
+        guard case .counter(let counter) = instrument else { preconditionFailure("\(name) is read, not counted") }
         return counter
+    }
+
+    /// A counter that is kept elsewhere and read at every scrape; a second registration replaces the first.
+    public func counter(
+        _ name: String, help: String, labels: Labels = [], read: @escaping @Sendable () -> Double
+    ) {
+        _ = register(name, help, labels, as: "counter", replace: true) { .countReading(read) }
     }
 
     /// A gauge that the owner sets.
@@ -105,7 +113,7 @@ public final class MetricsRegistry: Sendable {
         switch instrument {
         case .counter(let counter): text += "\(name)\(braced) \(counter.value)\n"
         case .gauge(let gauge): text += "\(name)\(braced) \(number(gauge.value))\n"
-        case .reading(let read): text += "\(name)\(braced) \(number(read()))\n"
+        case .reading(let read), .countReading(let read): text += "\(name)\(braced) \(number(read()))\n"
         case .histogram(let histogram):
             let (counts, sum) = histogram.reading
             var total: UInt64 = 0

@@ -41,7 +41,7 @@ extension WatcherCommand {
 
     /// Fills the table and republishes from another watcher's stream, until told to stop, or until a lease is acquired.
     func runRelay(
-        upstream: String, snapshots upstreamSnapshots: String, standby: LeaseStandby? = nil, logger: Logger
+        upstream: String, snapshots upstreamSnapshots: String, standby: LeaseStandby? = nil, stop: StopRequest, logger: Logger
     ) async throws {
         let wanted = try ResourceSelection(resources).resources
         let metrics = WatcherMetrics(wanted: wanted)
@@ -69,6 +69,6 @@ extension WatcherCommand {
             services: [
                 CancellableService { try await publisher.run() }, HTTPEndpoints(address: http, routes: routes, logger: logger),
                 relay,
-            ] + (standby?.services ?? []), logger: logger, stop: standby?.stop)
+            ] + (standby?.services ?? []), logger: logger, stop: stop)
     }
 }

@@ -85,22 +85,23 @@ public struct WatcherCommand: AsyncParsableCommand {
 
     public func run() async throws {
         let logger = logging.makeLogger("mizzen-watcher")
-        if standby, try await !TableStandby(table: table, http: http, logger: logger).wait() { return }
-        if let lease = leasing.name { return try await runWithLease(lease, logger: logger) }
+        // First of all: what is told to stop while it opens a large table ends in good order as soon as it has.
+        let stop = await StopRequest()
+        if standby, try await !TableStandby(table: table, http: http, logger: logger).wait(stop) { return }
+        if let lease = leasing.name { return try await runWithLease(lease, stop, logger) }
         if let upstream, let upstreamSnapshots {
-            return try await runRelay(upstream: upstream, snapshots: upstreamSnapshots, logger: logger)
+            return try await runRelay(upstream: upstream, snapshots: upstreamSnapshots, stop: stop, logger: logger)
         }
         // The table's lock comes before the sockets: a second watcher is told of the first by the clearest message.
-        try await watch(try clientConfiguration(), writer: try Self.makeWriter(path: table, logger), logger: logger)
+        try await watch(try clientConfiguration(), writer: try Self.makeWriter(path: table, logger), stop: stop, logger: logger)
     }
 
     /// Watches the API server until told to stop.
     /// - Parameters:
     ///   - elector: says when changes may be committed; nil without a lease.
-    ///   - stop: of a process that has stood by before.
     func watch(
         _ configuration: ClientConfiguration, writer: sending TableWriter, elector: LeaseElector? = nil,
-        stop: StopRequest? = nil, logger: Logger
+        stop: StopRequest, logger: Logger
     ) async throws {
         let watched = try ResourceSelection(resources).resources
         let metrics = WatcherMetrics(wanted: watched)

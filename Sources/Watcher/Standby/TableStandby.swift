@@ -13,7 +13,7 @@ struct TableStandby {
     let logger: Logger
 
     /// - Returns: whether the lock was free; false when the process was told to stop.
-    func wait() async throws -> Bool {
+    func wait(_ stop: StopRequest) async throws -> Bool {
         if isFree { return true }
         logger.info("standing by", metadata: ["table": "\(table)"])
         let metrics = MetricsRegistry()
@@ -26,8 +26,8 @@ struct TableStandby {
         ]
         // A service that returns ends the group in good order.
         try await ProcessMain.serve(
-            services: [HTTPEndpoints(address: http, routes: routes, logger: logger), Waiter(standby: self)], logger: logger)
-        guard isFree else { return false }
+            services: [HTTPEndpoints(address: http, routes: routes, logger: logger), Waiter(standby: self)], logger: logger, stop: stop)
+        guard !stop.isMade, isFree else { return false }
         logger.info("taking over", metadata: ["table": "\(table)"])
         return true
     }

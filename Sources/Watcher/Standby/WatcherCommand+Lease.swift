@@ -10,8 +10,7 @@ extension WatcherCommand {
     private static let firstLook = Duration.seconds(1)
 
     /// Stands by until this process holds the lease, leads until it is stopped or has lost it, and gives up what it has.
-    func runWithLease(_ lease: LeaseName, logger: Logger) async throws {
-        let stop = await StopRequest()
+    func runWithLease(_ lease: LeaseName, _ stop: StopRequest, _ logger: Logger) async throws {
         let configuration = try clientConfiguration()
         let api = try makeClient(configuration, logger)
         let elector = LeaseElector(lease, leasing.terms, api: api, logger: logger)
@@ -31,9 +30,9 @@ extension WatcherCommand {
         if await !leadsAtOnce(elector, stop) {
             if let upstream, let upstreamSnapshots {
                 try await runRelay(
-                    upstream: upstream, snapshots: upstreamSnapshots, standby: LeaseStandby(elector: elector, stop: stop), logger: logger)
+                    upstream: upstream, snapshots: upstreamSnapshots, standby: LeaseStandby(elector: elector), stop: stop, logger: logger)
             } else {
-                let standby = LeaseStandby(elector: elector, stop: stop)
+                let standby = LeaseStandby(elector: elector)
                 let registry = MetricsRegistry()
                 elector.observe(in: registry)
                 try await ProcessMain.serve(
@@ -73,7 +72,6 @@ extension WatcherCommand {
 /// A watcher that waits for a Lease, whatever else it does meanwhile.
 struct LeaseStandby {
     let elector: LeaseElector
-    let stop: StopRequest
 
     /// Ends the group when the lease is acquired.
     var services: [any ServiceLifecycle.Service] { [LeaseAcquisition(elector: elector)] }

@@ -9,12 +9,17 @@ struct MetricsTests {
         registry.gauge("z_age_seconds", help: "Age.") { 1.5 }
         registry.counter("a_total", help: "Things\nof \\ \"all\" kinds.", labels: [("kind", "b\"\\\n")]).add(2)
         registry.counter("a_total", help: "ignored", labels: [("kind", "a")]).add()
+        registry.counter("kept_total", help: "Elsewhere.") { 1 }
+        registry.counter("kept_total", help: "Elsewhere.") { 3_000_000_000 }
         registry.gauge("m", help: "Middle.").set(-0.25)
         let expected = #"""
             # HELP a_total Things\nof \\ "all" kinds.
             # TYPE a_total counter
             a_total{kind="a"} 1
             a_total{kind="b\"\\\n"} 2
+            # HELP kept_total Elsewhere.
+            # TYPE kept_total counter
+            kept_total 3000000000
             # HELP m Middle.
             # TYPE m gauge
             m -0.25
