@@ -179,7 +179,7 @@ struct StreamProcessTests {
         let port = try #require(proxy.output.split(separator: "\n").first?.split(separator: " ").last)
         let subscriber = try subscriber(at: [there[0], there[1], "--snapshots", "tcp://127.0.0.1:\(port)"])
         try await expectEqual(subscriber, publisher)
-        // After failures it asks for less at a time, so that the last of the four may be too short to be cut.
+        // After failures it asks for less at a time, so that the last may be too short to be cut.
         #expect(proxy.output.split(separator: "\n").filter { $0 == "cut" }.count >= 3)
         expectAlwaysInUse(subscriber)
     }

@@ -221,7 +221,12 @@ struct StreamSocketTests {
                 try await eventually("equal") {
                     consumers.allSatisfy { $0.isJoined(.pods) && $0.contents == contents(of: publisher, [.pods]) }
                 }
-                #expect(residentBytes() - before < 120 << 20)
+                // A sanitizer's own memory is several times what it watches.
+                #if !MIZZEN_SANITIZE
+                    #expect(residentBytes() - before < 120 << 20)
+                #else
+                    _ = before
+                #endif
                 group.cancelAll()
             }
         }
