@@ -25,10 +25,10 @@ final class LeaseBench: Sendable {
 
     var simulator: ClusterSimulator { cluster.simulator }
 
-    init() async throws {
+    init(credentials: FaultBench.Credentials = .token) async throws {
         folder = try TemporaryFolder()
         cluster = try await SteadyCluster()
-        try FaultBench.writeKubeconfig(cluster.simulator, .token, folder)
+        try FaultBench.writeKubeconfig(cluster.simulator, credentials, folder)
     }
 
     func end() async { await simulator.stop() }
