@@ -184,6 +184,9 @@ do {
     case (4, "write"): try write(words[2], seed: UInt64(number))
     case (4, "read"): try read(words[2], reads: number)
     case (3, "check"): try check(words[2])
+    case (3, "invariants"):
+        _ = try openWriter(words[2])
+        print("sound")
     case (4..., "churn"): try churn(words[2], seed: UInt64(number), once: last == "once")
     case (3..., "answer"): try answer(words[2], partial: last == "partial")
     case (3, "survey"): survey(words[2])
@@ -196,7 +199,7 @@ do {
     case (3, "dump"): try dump(words[2])
     default:
         print(
-            "usage: table-probe write|churn|recover PATH SEED | read|threads PATH READS | check|answer|survey|fill|adopt|empty|open|dump PATH"
+            "usage: table-probe write|churn|recover PATH SEED | read|threads PATH READS | check|invariants|answer|survey|fill|adopt|empty|open|dump PATH"
         )
         exit(64)
     }
