@@ -27,7 +27,7 @@ struct RelayUnderLoadTests {
             #expect(bench.consumer.missed == [])
             let (applied, replaced) = bench.consumer.counts
             // Both ways of hearing of changes were taken.
-            #expect(applied > 500 && replaced > SteadyCluster.resources.count * 256, "\(applied) applied, \(replaced) replaced")
+            #expect(applied >= 500 && replaced > SteadyCluster.resources.count * 256, "\(applied) applied, \(replaced) replaced")
         }
         for level in [RelayBench.Level.middle, .lowest] {
             let lines = try await bench.metrics(level).split(separator: "\n")
@@ -43,12 +43,14 @@ struct RelayUnderLoadTests {
     /// Kills these one after another while everything changes, and looks at the lowest level when all is quiet again.
     private func killed(_ bench: RelayBench, seed: UInt64, _ levels: [RelayBench.Level]) async throws {
         var random = SeededRandom(seed: seed)
+        let before = bench.consumer.counts.applied
         let (answers, changes) = try await bench.meanwhile {
             for level in levels {
                 try await Task.sleep(for: .milliseconds(Int.random(in: 0...5_000, using: &random)))
                 try await bench.replace(level)
             }
-            try await Task.sleep(for: .seconds(1))
+            // On a busy machine it takes longer until what changes is heard of one by one again.
+            try await eventually("deltas arrive", within: .seconds(120)) { bench.consumer.counts.applied >= before + 250 }
         }
         #expect(answers.wrong == [])
         #expect(answers.asked > 100 && changes > 100)

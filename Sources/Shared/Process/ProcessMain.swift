@@ -90,13 +90,15 @@ public enum ProcessMain {
     ///   - drain: how long services may take to finish; afterwards they are cancelled. Below the 10 s after which
     ///     supervisors send SIGKILL.
     ///   - stop: listens for SIGTERM and SIGINT in place of this call.
+    ///   - ends: when one of these returns, services are drained as at a SIGTERM. Needs `stop`.
     /// - Throws: what the first failing service threw; a service that returns on its own is a fault (70).
     public static func serve(
         services: [any Service], logger: Logger, drain: Duration = .seconds(8), stop: StopRequest? = nil,
-        reload: (@Sendable () async -> Void)? = nil
+        until ends: [@Sendable () async -> Void] = [], reload: (@Sendable () async -> Void)? = nil
     ) async throws {
+        let ending = stop.map { stop in [GroupEnd(reasons: ends + [{ await stop.wait() }])] } ?? []
         var configuration = ServiceGroupConfiguration(
-            services: (services + (stop.map { [StopService(request: $0)] } ?? []) + [HangUpListener(reload: reload, logger: logger)]).map {
+            services: (services + [HangUpListener(reload: reload, logger: logger)] + ending).map {
                 .init(
                     service: $0, successTerminationBehavior: .gracefullyShutdownGroup,
                     failureTerminationBehavior: .gracefullyShutdownGroup)

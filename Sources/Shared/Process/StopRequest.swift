@@ -45,11 +45,20 @@ public final class StopRequest: Sendable {
     }
 }
 
-/// Ends the group when the process was told to stop, also if that was before the group ran.
-struct StopService: Service {
-    let request: StopRequest
+/// Ends the group of services when one of its reasons has come, a stop that was requested before the group ran among them.
+///
+/// The only service of a group that returns by itself, and the last one, so that it is the first to be told of another's failure: the
+/// library takes whatever returns while another is being shut down for a fault, and cancels everything instead of draining it.
+struct GroupEnd: Service {
+    let reasons: [@Sendable () async -> Void]
 
     func run() async throws {
-        await cancelWhenGracefulShutdown { await request.wait() }
+        await cancelWhenGracefulShutdown {
+            await withTaskGroup(of: Void.self) { group in
+                for reason in reasons { group.addTask(operation: reason) }
+                await group.next()
+                group.cancelAll()
+            }
+        }
     }
 }

@@ -69,6 +69,6 @@ extension WatcherCommand {
             services: [
                 CancellableService { try await publisher.run() }, HTTPEndpoints(address: http, routes: routes, logger: logger),
                 relay,
-            ] + (standby?.services ?? []), logger: logger, stop: stop)
+            ], logger: logger, stop: stop, until: standby?.ends ?? [])
     }
 }

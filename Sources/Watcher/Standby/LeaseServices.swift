@@ -1,15 +1,6 @@
 import ProcessRuntime
 import ServiceLifecycle
 
-/// Ends the group when the lease is acquired.
-struct LeaseAcquisition: ServiceLifecycle.Service {
-    let elector: LeaseElector
-
-    func run() async throws {
-        await cancelWhenGracefulShutdown { _ = await elector.isAcquired() }
-    }
-}
-
 /// Ends the process when another has the lease, and lets no commit wait for it when the process ends anyway.
 ///
 /// The last of its group, so that it is the first to be told of a shutdown: reflectors that wait in a commit could not end.

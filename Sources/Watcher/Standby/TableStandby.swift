@@ -1,7 +1,6 @@
 import Glibc
 import Logging
 import ProcessRuntime
-import ServiceLifecycle
 
 /// A watcher that waits for another on this host to end. The kernel releases the table's lock with the process that holds it.
 struct TableStandby {
@@ -24,12 +23,16 @@ struct TableStandby {
             "/readyz": { .text("ok: standing by for another watcher") },
             "/metrics": { .metrics(metrics.render()) },
         ]
-        // A service that returns ends the group in good order.
         try await ProcessMain.serve(
-            services: [HTTPEndpoints(address: http, routes: routes, logger: logger), Waiter(standby: self)], logger: logger, stop: stop)
+            services: [HTTPEndpoints(address: http, routes: routes, logger: logger)], logger: logger, stop: stop, until: [waitForLock])
         guard !stop.isMade, isFree else { return false }
         logger.info("taking over", metadata: ["table": "\(table)"])
         return true
+    }
+
+    @Sendable private func waitForLock() async {
+        // Cancelled: the loop's condition sees it.
+        while !Task.isCancelled && !isFree { try? await Task.sleep(for: Self.interval) }
     }
 
     /// Takes the lock and gives it back. What comes of a table that cannot be opened is for its writer to say.
@@ -39,18 +42,5 @@ struct TableStandby {
         guard file >= 0 else { return true }
         defer { close(file) }
         return flock(file, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK
-    }
-
-    private struct Waiter: ServiceLifecycle.Service {
-        let standby: TableStandby
-
-        func run() async throws {
-            await cancelWhenGracefulShutdown {
-                while !Task.isCancelled && !standby.isFree {
-                    // Cancelled: the loop's condition sees it.
-                    try? await Task.sleep(for: TableStandby.interval)
-                }
-            }
-        }
     }
 }

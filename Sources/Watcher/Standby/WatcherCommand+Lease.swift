@@ -36,8 +36,8 @@ extension WatcherCommand {
                 let registry = MetricsRegistry()
                 elector.observe(in: registry)
                 try await ProcessMain.serve(
-                    services: [HTTPEndpoints(address: http, routes: standby.routes(registry) { [] }, logger: logger)]
-                        + standby.services, logger: logger, stop: stop)
+                    services: [HTTPEndpoints(address: http, routes: standby.routes(registry) { [] }, logger: logger)], logger: logger,
+                    stop: stop, until: standby.ends)
             }
         }
         guard !stop.isMade, elector.currentStatus.leads else { return }
@@ -73,8 +73,8 @@ extension WatcherCommand {
 struct LeaseStandby {
     let elector: LeaseElector
 
-    /// Ends the group when the lease is acquired.
-    var services: [any ServiceLifecycle.Service] { [LeaseAcquisition(elector: elector)] }
+    /// What is served meanwhile ends when the lease is acquired.
+    var ends: [@Sendable () async -> Void] { [{ [elector] in _ = await elector.isAcquired() }] }
 
     /// - Parameter missing: what is relayed and not whole yet.
     func routes(
