@@ -90,13 +90,14 @@ public enum ProcessMain {
     ///   - drain: how long services may take to finish; afterwards they are cancelled. Below the 10 s after which
     ///     supervisors send SIGKILL.
     ///   - stop: listens for SIGTERM and SIGINT in place of this call.
-    ///   - ends: when one of these returns, services are drained as at a SIGTERM. Needs `stop`.
+    ///   - ends: when one of these returns, services are drained as at a SIGTERM.
     /// - Throws: what the first failing service threw; a service that returns on its own is a fault (70).
     public static func serve(
         services: [any Service], logger: Logger, drain: Duration = .seconds(8), stop: StopRequest? = nil,
         until ends: [@Sendable () async -> Void] = [], reload: (@Sendable () async -> Void)? = nil
     ) async throws {
-        let ending = stop.map { stop in [GroupEnd(reasons: ends + [{ await stop.wait() }])] } ?? []
+        let reasons = ends + (stop.map { stop in [{ await stop.wait() }] } ?? [])
+        let ending = reasons.isEmpty ? [] : [GroupEnd(reasons: reasons)]
         var configuration = ServiceGroupConfiguration(
             services: (services + [HangUpListener(reload: reload, logger: logger)] + ending).map {
                 .init(

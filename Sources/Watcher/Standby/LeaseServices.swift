@@ -3,7 +3,7 @@ import ServiceLifecycle
 
 /// Ends the process when another has the lease, and lets no commit wait for it when the process ends anyway.
 ///
-/// The last of its group, so that it is the first to be told of a shutdown: reflectors that wait in a commit could not end.
+/// The last of the watcher's services, so that it is the first of them to be told of a shutdown: reflectors that wait in a commit could not end.
 struct LeaseHolding: ServiceLifecycle.Service {
     let elector: LeaseElector
 
