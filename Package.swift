@@ -39,7 +39,7 @@ let certificates: Target.Dependency = .product(name: "X509", package: "swift-cer
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 
 let fuzzDependencies: [Target.Dependency] = [
-    "Names", "RecordTable", "Kubernetes", "DeltaStream", "Frontend", "Collector", "ProcessRuntime", logging,
+    "Names", "RecordTable", "RecordTableWriter", "KubernetesObjects", "DeltaStream", "Frontend", "Collector", "ProcessRuntime", logging,
 ]
 
 /// A module of Sources/Shared.
@@ -106,26 +106,31 @@ let package = Package(
         .target(
             name: "CSchemas", dependencies: ["CProtobufC"], path: "Sources/Shared/CSchemas", exclude: ["proto"]),
         shared("Names", []),
+        shared("MizzenSystem", folder: "System", ["CMizzenSystem"]),
         shared(
             "ProcessRuntime", folder: "Process",
             [
                 "CMizzenSystem", "Names", argumentParser, logging, lifecycle, unixSignals, hummingbird, hummingbirdTLS,
                 nio, nioSSL,
             ]),
-        shared("RecordTable", ["CMizzenSystem", "Names"]),
+        shared("RecordTable", ["CMizzenSystem", "MizzenSystem", "Names"]),
+        shared("RecordTableWriter", ["CMizzenSystem", "MizzenSystem", "Names", "RecordTable"]),
+        shared("KubernetesObjects", ["CProtobufC", "CSchemas", "Names", yams]),
         shared(
-            "Kubernetes",
+            "KubernetesClient",
             [
-                "CProtobufC", "CSchemas", "Names", asyncHTTPClient, nio, nioPosix, nioSSL, logging, yams,
+                "KubernetesObjects", "MizzenSystem", "Names", asyncHTTPClient, nio, nioPosix, nioSSL, logging, yams,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
-        shared("DeltaStream", ["CMizzenSystem", "CZeroMQ", "CProtobufC", "CSchemas", "Kubernetes", "Names", logging]),
+        shared(
+            "DeltaStream",
+            ["CMizzenSystem", "CZeroMQ", "CProtobufC", "CSchemas", "KubernetesObjects", "MizzenSystem", "Names", logging]),
     ]
         + process(
             "Watcher", executable: "mizzen-watcher",
             [
-                "RecordTable", "DeltaStream", "Kubernetes", "Names", "ProcessRuntime", argumentParser, lifecycle,
-                logging, nio,
+                "RecordTable", "RecordTableWriter", "DeltaStream", "KubernetesObjects", "KubernetesClient", "MizzenSystem", "Names",
+                "ProcessRuntime", argumentParser, lifecycle, logging, nio,
             ])
         + process(
             "Frontend", executable: "mizzen-frontend",
@@ -135,7 +140,8 @@ let package = Package(
         + process(
             "Collector", executable: "mizzen-collector",
             [
-                "DeltaStream", "Kubernetes", "Names", "ProcessRuntime", "CSchemas", "CProtobufC", argumentParser,
+                "DeltaStream", "KubernetesObjects", "KubernetesClient", "MizzenSystem", "Names", "ProcessRuntime", "CSchemas", "CProtobufC",
+                argumentParser,
                 lifecycle, logging, nio, nioPosix, nioSSL, asyncHTTPClient, hummingbird, hummingbirdTLS, certificates,
                 crypto, .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "SwiftASN1", package: "swift-asn1"),
@@ -143,14 +149,15 @@ let package = Package(
         + process(
             "Exporter", executable: "mizzen-exporter",
             [
-                "DeltaStream", "Kubernetes", "Names", "ProcessRuntime", argumentParser, lifecycle, logging, nio,
-                hummingbird,
+                "DeltaStream", "KubernetesObjects", "MizzenSystem", "Names", "ProcessRuntime", argumentParser, lifecycle, logging,
+                nio, hummingbird,
             ])
         + [
             .target(
                 name: "ClusterSimulator",
                 dependencies: [
-                    "Kubernetes", "Names", "CSchemas", "CProtobufC", "ProcessRuntime", hummingbird, hummingbirdTLS,
+                    "KubernetesObjects", "KubernetesClient", "Names", "CSchemas", "CProtobufC", "ProcessRuntime", hummingbird,
+                    hummingbirdTLS,
                     nio, nioPosix, nioSSL, logging, lifecycle, yams, certificates, crypto, asyncHTTPClient,
                     argumentParser, .product(name: "HummingbirdHTTP2", package: "hummingbird"),
                     .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -164,19 +171,19 @@ let package = Package(
             .executableTarget(name: "dns-floor", dependencies: ["CMizzenSystem"], path: "Tests/Benchmarks/Floor"),
             // One process of those that attack the record table in tests.
             .executableTarget(
-                name: "table-probe", dependencies: ["RecordTable", "Names"], path: "Tests/TableProbe",
+                name: "table-probe", dependencies: ["RecordTable", "RecordTableWriter", "Names"], path: "Tests/TableProbe",
                 swiftSettings: strict),
             // One process of those that attack the delta stream in tests.
             .executableTarget(
-                name: "stream-probe", dependencies: ["DeltaStream", "Kubernetes", "Names", argumentParser, logging],
+                name: "stream-probe", dependencies: ["DeltaStream", "KubernetesObjects", "MizzenSystem", "Names", argumentParser, logging],
                 path: "Tests/StreamProbe", swiftSettings: strict),
             // What `make bench` runs for the record table and for the delta stream, each beside its floor.
             .executableTarget(
-                name: "table-bench", dependencies: ["RecordTable", "Names"], path: "Tests/Benchmarks/Table",
+                name: "table-bench", dependencies: ["RecordTable", "RecordTableWriter", "Names"], path: "Tests/Benchmarks/Table",
                 swiftSettings: strict),
             .executableTarget(
                 name: "stream-bench",
-                dependencies: ["CZeroMQ", "DeltaStream", "Kubernetes", "Names", argumentParser, logging],
+                dependencies: ["CZeroMQ", "DeltaStream", "KubernetesObjects", "MizzenSystem", "Names", argumentParser, logging],
                 path: "Tests/Benchmarks/Stream", swiftSettings: strict),
             .target(name: "TestSupport", dependencies: ["Names"], path: "Tests/Support", swiftSettings: strict),
             tests("NamesTests", path: "Shared/Names", ["Names"]),
@@ -184,44 +191,47 @@ let package = Package(
                 "ProcessRuntimeTests", path: "Shared/Process",
                 ["ProcessRuntime", argumentParser, logging, lifecycle, nio, nioPosix]),
             tests(
-                "RecordTableTests", path: "Shared/RecordTable", ["RecordTable", "Names", "CMizzenSystem", "table-probe"],
+                "RecordTableTests", path: "Shared/RecordTable",
+                ["RecordTable", "RecordTableWriter", "Names", "CMizzenSystem", "table-probe"],
                 exclude: ["python"]),
             tests(
                 "KubernetesTests", path: "Shared/Kubernetes",
                 [
-                    "Kubernetes", "ClusterSimulator", "CSchemas", "CProtobufC", nio, nioPosix, nioSSL, logging,
+                    "KubernetesObjects", "KubernetesClient", "ClusterSimulator", "CSchemas", "CProtobufC", nio, nioPosix, nioSSL, logging,
                     certificates, crypto,
                     .product(name: "NIOHTTP1", package: "swift-nio"),
                     .product(name: "SwiftASN1", package: "swift-asn1"),
                 ]),
             tests(
                 "DeltaStreamTests", path: "Shared/DeltaStream",
-                ["DeltaStream", "Kubernetes", "CZeroMQ", "stream-probe", logging],
+                ["DeltaStream", "KubernetesObjects", "MizzenSystem", "CZeroMQ", "stream-probe", logging],
                 exclude: ["python"]),
             tests(
                 "WatcherTests", path: "Watcher",
                 [
-                    "Watcher", "RecordTable", "DeltaStream", "Kubernetes", "Names", "ClusterSimulator", "ProcessRuntime",
+                    "Watcher", "RecordTable", "RecordTableWriter", "DeltaStream", "KubernetesObjects", "KubernetesClient", "Names",
+                    "ClusterSimulator", "ProcessRuntime",
                     "mizzen-watcher", "mizzen-frontend", "cluster-simulator", logging, lifecycle, argumentParser,
                 ]),
-            tests("FrontendTests", path: "Frontend", ["Frontend", "RecordTable", "Names", "ProcessRuntime", logging]),
+            tests("FrontendTests", path: "Frontend", ["Frontend", "RecordTable", "RecordTableWriter", "Names", "ProcessRuntime", logging]),
             tests(
                 "CollectorTests", path: "Collector",
                 [
-                    "Collector", "ClusterSimulator", "DeltaStream", "Kubernetes", "ProcessRuntime", logging, nio, nioSSL,
+                    "Collector", "ClusterSimulator", "DeltaStream", "KubernetesObjects", "KubernetesClient", "ProcessRuntime", logging, nio,
+                    nioSSL,
                     asyncHTTPClient, hummingbird, hummingbirdTLS, lifecycle, argumentParser,
                     .product(name: "NIOHTTP1", package: "swift-nio"),
                 ]),
             tests(
                 "ExporterTests", path: "Exporter",
                 [
-                    "Exporter", "DeltaStream", "Kubernetes", "ProcessRuntime", argumentParser, asyncHTTPClient, nio, logging,
+                    "Exporter", "DeltaStream", "KubernetesObjects", "ProcessRuntime", argumentParser, asyncHTTPClient, nio, logging,
                     .product(name: "NIOHTTP1", package: "swift-nio"),
                 ]),
             tests(
                 "ClusterSimulatorTests", path: "ClusterSimulatorTests",
                 [
-                    "ClusterSimulator", "Kubernetes", asyncHTTPClient, nio, nioSSL, logging,
+                    "ClusterSimulator", "KubernetesObjects", "KubernetesClient", asyncHTTPClient, nio, nioSSL, logging,
                     .product(name: "NIOHTTP1", package: "swift-nio"),
                 ]),
             // Each of these starts our executables, so they have to be built before it runs.
@@ -246,12 +256,12 @@ if fuzzes {
 // locks get ones that the thread sanitizer sees.
 if sanitizes {
     let kept: Set = [
-        "CZeroMQ", "CProtobufC", "CMizzenSystem", "CSchemas", "Names", "RecordTable", "Kubernetes", "DeltaStream",
-        "TestSupport", "table-probe", "stream-probe", "RecordTableTests", "DeltaStreamTests",
+        "CZeroMQ", "CProtobufC", "CMizzenSystem", "MizzenSystem", "CSchemas", "Names", "RecordTable", "RecordTableWriter",
+        "KubernetesObjects", "DeltaStream", "TestSupport", "table-probe", "stream-probe", "RecordTableTests", "DeltaStreamTests",
     ]
     package.targets.removeAll { !kept.contains($0.name) }
     package.products = []
-    let locking: Set = ["DeltaStream", "Kubernetes", "DeltaStreamTests", "stream-probe"]
+    let locking: Set = ["DeltaStream", "DeltaStreamTests", "stream-probe"]
     for target in package.targets where locking.contains(target.name) {
         target.dependencies.append("SanitizedMutex")
         target.swiftSettings?.append(.define("MIZZEN_SANITIZE"))

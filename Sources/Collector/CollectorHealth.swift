@@ -1,4 +1,4 @@
-import Kubernetes
+import KubernetesObjects
 import ServiceLifecycle
 import Synchronization
 

@@ -1,7 +1,9 @@
+import MizzenSystem
 import AsyncHTTPClient
 import DeltaStream
 import Glibc
-import Kubernetes
+import KubernetesClient
+import KubernetesObjects
 import Logging
 import NIOCore
 import ProcessRuntime

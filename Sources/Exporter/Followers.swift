@@ -1,3 +1,4 @@
+import MizzenSystem
 import DeltaStream
 import Logging
 import ProcessRuntime

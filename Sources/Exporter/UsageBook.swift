@@ -1,5 +1,5 @@
 import DeltaStream
-import Kubernetes
+import KubernetesObjects
 import Synchronization
 
 /// What the collectors' newest samples say about nodes and pods that the exporter holds.

@@ -1,7 +1,10 @@
+import MizzenSystem
 import DeltaStream
-import Kubernetes
+import KubernetesClient
+import KubernetesObjects
 import ProcessRuntime
 import RecordTable
+import RecordTableWriter
 import Synchronization
 
 /// The watcher's own metrics, and what readiness is judged by.

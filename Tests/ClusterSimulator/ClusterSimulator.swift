@@ -1,5 +1,5 @@
 import Foundation
-public import Kubernetes
+public import KubernetesObjects
 public import Logging
 import NIOPosix
 import ServiceLifecycle

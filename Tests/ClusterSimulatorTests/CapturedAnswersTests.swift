@@ -1,6 +1,6 @@
 import ClusterSimulator
 import Foundation
-import Kubernetes
+import KubernetesObjects
 import Testing
 
 /// The simulator, loaded with the captured cluster, must answer as the real API server did.

@@ -1,5 +1,5 @@
 import ClusterSimulator
-import Kubernetes
+import KubernetesObjects
 import Testing
 
 @Suite("Requests")

@@ -1,6 +1,6 @@
 import DeltaStream
 import Foundation
-import Kubernetes
+import KubernetesObjects
 import Logging
 import ProcessRuntime
 

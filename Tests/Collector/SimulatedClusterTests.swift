@@ -3,7 +3,8 @@ import AsyncHTTPClient
 import ClusterSimulator
 import DeltaStream
 import Foundation
-import Kubernetes
+import KubernetesClient
+import KubernetesObjects
 import Logging
 import NIOCore
 import NIOHTTP1

@@ -2,7 +2,7 @@ import ArgumentParser
 import AsyncHTTPClient
 import DeltaStream
 import Foundation
-import Kubernetes
+import KubernetesObjects
 import Logging
 import NIOCore
 import NIOHTTP1

@@ -1,6 +1,6 @@
 import AsyncHTTPClient
 import DeltaStream
-import Kubernetes
+import KubernetesObjects
 import Logging
 import NIOCore
 import NIOHTTP1

@@ -1,6 +1,6 @@
 import ArgumentParser
 import DeltaStream
-import Kubernetes
+import KubernetesObjects
 import ProcessRuntime
 import Testing
 

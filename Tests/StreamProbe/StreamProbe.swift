@@ -1,7 +1,7 @@
 import ArgumentParser
 import DeltaStream
 import Foundation
-import Kubernetes
+import KubernetesObjects
 import Logging
 import Synchronization
 

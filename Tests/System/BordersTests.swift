@@ -10,6 +10,7 @@ struct BordersTests {
     /// Ours in the order in which they may import one another, and the libraries that each may use.
     private static let shared: [(folder: String, module: String, libraries: Set<String>)] = [
         ("Names", "Names", []),
+        ("System", "MizzenSystem", []),
         (
             "Process", "ProcessRuntime",
             [
@@ -18,16 +19,32 @@ struct BordersTests {
             ]
         ),
         ("RecordTable", "RecordTable", []),
+        ("RecordTableWriter", "RecordTableWriter", []),
+        ("KubernetesObjects", "KubernetesObjects", ["Yams"]),
         (
-            "Kubernetes", "Kubernetes",
-            ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOSSL", "NIOHTTP1", "NIOFoundationCompat", "Logging", "Yams"]
+            "KubernetesClient", "KubernetesClient",
+            ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOSSL", "NIOHTTP1", "NIOHTTP2", "NIOFoundationCompat", "Logging", "Yams"]
         ),
         ("DeltaStream", "DeltaStream", ["Logging"]),
     ]
 
     private static let c: [String: Set<String>] = [
-        "Names": [], "ProcessRuntime": ["CMizzenSystem"], "RecordTable": ["CMizzenSystem"],
-        "Kubernetes": ["CProtobufC", "CSchemas"], "DeltaStream": ["CMizzenSystem", "CZeroMQ", "CProtobufC", "CSchemas"],
+        "MizzenSystem": ["CMizzenSystem"], "ProcessRuntime": ["CMizzenSystem"], "RecordTable": ["CMizzenSystem"],
+        "RecordTableWriter": ["CMizzenSystem"], "KubernetesObjects": ["CProtobufC", "CSchemas"],
+        "DeltaStream": ["CMizzenSystem", "CZeroMQ", "CProtobufC", "CSchemas"],
+    ]
+
+    /// What only some processes may import: who is not named beside a module has no way to what the module does.
+    private static let reserved: [(module: String, processes: Set<String>)] = [
+        // The first fact: the watcher reads objects; the collector asks who a caller is.
+        ("KubernetesClient", ["Watcher", "Collector"]),
+        ("AsyncHTTPClient", ["Collector"]),
+        // One process writes the table.
+        ("RecordTableWriter", ["Watcher"]),
+        // The second: a frontend knows the table and nothing else.
+        ("KubernetesObjects", ["Watcher", "Collector", "Exporter"]), ("DeltaStream", ["Watcher", "Collector", "Exporter"]),
+        ("RecordTable", ["Watcher", "Frontend"]),
+        ("CZeroMQ", []), ("CSchemas", ["Collector"]), ("CProtobufC", ["Collector"]),
     ]
 
     private static let toolchain: Set<String> = ["Foundation", "FoundationEssentials", "Glibc", "Synchronization", "Dispatch"]
@@ -56,19 +73,33 @@ struct BordersTests {
         }
     }
 
-    @Test("a frontend knows nothing of Kubernetes' API, of the stream, or of an HTTP client")
-    func frontend() throws {
-        let forbidden: Set<String> = ["Kubernetes", "DeltaStream", "AsyncHTTPClient", "CZeroMQ", "CProtobufC", "CSchemas"]
-        for (file, imported) in try imports(in: "Sources/Frontend") {
-            #expect(!forbidden.contains(imported), "\(file) imports \(imported)")
+    @Test("only the processes that need a module may import it", arguments: Self.reserved.indices)
+    func reservations(index: Int) throws {
+        let (module, allowed) = Self.reserved[index]
+        for process in ["Watcher", "Frontend", "Collector", "Exporter"] where !allowed.contains(process) {
+            for (file, imported) in try imports(in: "Sources/\(process)") {
+                #expect(imported != module, "\(file) imports \(imported)")
+            }
         }
     }
 
-    @Test("only the watcher and the collector hold an API client")
-    func credentials() throws {
-        for folder in ["Sources/Frontend", "Sources/Exporter"] {
-            for (file, text) in try sources(in: folder) {
-                #expect(!text.contains("APIClient("), "\(file) makes an API client")
+    @Test("the stream and what subscribers need know neither the API client nor the table")
+    func subscribers() throws {
+        let forbidden: Set<String> = ["KubernetesClient", "RecordTable", "RecordTableWriter", "AsyncHTTPClient"]
+        for folder in ["Sources/Shared/DeltaStream", "Sources/Shared/KubernetesObjects"] {
+            for (file, imported) in try imports(in: folder) { #expect(!forbidden.contains(imported), "\(file) imports \(imported)") }
+        }
+    }
+
+    @Test("the manifest gives each module only what these lists allow")
+    func manifest() throws {
+        let text = try String(contentsOf: Self.root.appending(path: "Package.swift"), encoding: .utf8)
+        let block = /process\(\s*"(?<name>\w+)", executable: "[^"]+",\s*\[(?<list>[^\]]*)\]/
+        let processes = text.matches(of: block)
+        try #require(processes.count == 4, "the manifest does not look as this test expects")
+        for process in processes {
+            for (module, allowed) in Self.reserved where !allowed.contains(String(process.name)) {
+                #expect(!process.list.contains("\"\(module)\""), "\(process.name) depends on \(module)")
             }
         }
     }

@@ -1,6 +1,7 @@
 import Glibc
 import Names
 import RecordTable
+import RecordTableWriter
 
 /// The sizes that the table promises to hold.
 enum FullSize {

@@ -1,5 +1,6 @@
 import Names
 import RecordTable
+import RecordTableWriter
 
 /// What a list of the cluster gives: a function of its seed.
 struct ClusterList {

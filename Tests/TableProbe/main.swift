@@ -15,6 +15,7 @@
 import Glibc
 import Names
 import RecordTable
+import RecordTableWriter
 
 func fail(_ message: String) -> Never {
     print("FAULT \(message)")

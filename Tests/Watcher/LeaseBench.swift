@@ -1,11 +1,13 @@
+import MizzenSystem
 import ClusterSimulator
 import DeltaStream
 import Foundation
-import Kubernetes
+import KubernetesObjects
 import Logging
 import Synchronization
 import TestSupport
 
+@testable import KubernetesClient
 @testable import Watcher
 
 /// A simulated cluster and watchers of several hosts that share one Lease: each host has its own table, endpoints and port.

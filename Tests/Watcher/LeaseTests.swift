@@ -1,6 +1,7 @@
 import ClusterSimulator
 import Foundation
-import Kubernetes
+import KubernetesClient
+import KubernetesObjects
 import Logging
 import RecordTable
 import TestSupport

@@ -1,7 +1,7 @@
 import ClusterSimulator
 import DeltaStream
 import Foundation
-import Kubernetes
+import KubernetesObjects
 import Logging
 import Synchronization
 import TestSupport

@@ -1,5 +1,5 @@
 import ClusterSimulator
-import Kubernetes
+import KubernetesObjects
 import TestSupport
 import Testing
 

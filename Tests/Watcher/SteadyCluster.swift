@@ -1,6 +1,6 @@
 import ClusterSimulator
 import Foundation
-import Kubernetes
+import KubernetesObjects
 import Synchronization
 import TestSupport
 

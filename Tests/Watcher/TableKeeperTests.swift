@@ -1,7 +1,8 @@
 import DeltaStream
-import Kubernetes
+import KubernetesObjects
 import Names
 import RecordTable
+import RecordTableWriter
 import TestSupport
 import Testing
 

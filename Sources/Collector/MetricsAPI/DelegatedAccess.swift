@@ -1,5 +1,6 @@
 import FoundationEssentials
-import Kubernetes
+import KubernetesClient
+import KubernetesObjects
 
 /// Asks the API server who a caller is (TokenReview) and what it may do (SubjectAccessReview).
 struct DelegatedAccess: AccessControl {

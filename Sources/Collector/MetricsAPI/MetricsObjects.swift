@@ -1,4 +1,4 @@
-import Kubernetes
+import KubernetesObjects
 import ProcessRuntime
 
 /// What one container or node uses.

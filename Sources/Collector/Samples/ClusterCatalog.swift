@@ -1,5 +1,5 @@
 import DeltaStream
-import Kubernetes
+import KubernetesObjects
 import Synchronization
 
 /// What the collector knows of a node: how to reach its kubelet, and what its metrics carry.

@@ -1,6 +1,6 @@
 import AsyncHTTPClient
 import DeltaStream
-import Kubernetes
+import KubernetesObjects
 import NIOCore
 import NIOHTTP1
 import NIOSSL

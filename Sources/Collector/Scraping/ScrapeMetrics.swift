@@ -1,3 +1,4 @@
+import MizzenSystem
 import DeltaStream
 import ProcessRuntime
 import Synchronization

@@ -1,5 +1,6 @@
+import MizzenSystem
 import DeltaStream
-import Kubernetes
+import KubernetesObjects
 import ProcessRuntime
 import Synchronization
 

@@ -1,4 +1,4 @@
-import Kubernetes
+import KubernetesObjects
 
 /// Every metric family of Kubernetes objects that is built: the one place that names them all.
 ///

@@ -1,4 +1,4 @@
-import Kubernetes
+import KubernetesObjects
 
 /// Rows that every resource has, from the object's metadata.
 extension MetricFamily where Object: KubernetesObject {

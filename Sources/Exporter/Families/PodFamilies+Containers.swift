@@ -1,4 +1,4 @@
-import Kubernetes
+import KubernetesObjects
 
 /// Containers and init containers have the same families under two names.
 struct ContainerKind: Sendable {

@@ -1,4 +1,4 @@
-import Kubernetes
+import KubernetesObjects
 
 private typealias PodFamily = MetricFamily<Pod>
 

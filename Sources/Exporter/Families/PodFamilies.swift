@@ -1,4 +1,4 @@
-import Kubernetes
+import KubernetesObjects
 import Names
 
 private typealias PodFamily = MetricFamily<Pod>

@@ -1,4 +1,4 @@
-import Kubernetes
+import KubernetesObjects
 
 /// How amounts of compute resources are reported: `cpu` in cores, memory-like ones in bytes, everything else counted.
 enum ResourceAmounts {

@@ -1,5 +1,5 @@
 import DeltaStream
-import Kubernetes
+import KubernetesObjects
 import ProcessRuntime
 
 /// What a command line asks for, checked as a whole.

@@ -1,4 +1,4 @@
-import Kubernetes
+import KubernetesObjects
 
 /// Turns encoded objects of one resource into records, by the families that are served of it.
 struct ResourceRenderer: Sendable {

@@ -1,4 +1,4 @@
-import Kubernetes
+import KubernetesObjects
 
 /// Appends the samples of one object and one family, without the family's name and without the labels that every
 /// sample of the object has: `,container="web"} 1` and a line feed.

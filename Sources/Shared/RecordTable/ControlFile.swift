@@ -3,16 +3,16 @@ import Glibc
 
 /// The table's control file, mapped: the current generation, the writer's statements, and (as a file) the writer's lock.
 @safe
-final class ControlFile {
-    let path: String
-    let hashSeed: UInt64
-    let identity: FileIdentity
+package final class ControlFile {
+    package let path: String
+    package let hashSeed: UInt64
+    package let identity: FileIdentity
     private let file: FileDescriptor
     private let mapping: MappedFile
     private let base: UnsafeMutableRawPointer
 
     /// Opens the control file; for the writer after `lock`, which makes it where there is none.
-    convenience init(path: String, writable: Bool) throws(TableError) {
+    package convenience init(path: String, writable: Bool) throws(TableError) {
         let opened: FileDescriptor
         do {
             opened = try FileDescriptor(opening: path, flags: writable ? O_RDWR : O_RDONLY)
@@ -52,7 +52,7 @@ final class ControlFile {
     /// Takes the writer's lock, and makes the file where there is none.
     ///
     /// - Throws: `TableError.writerExists` where another process holds the lock.
-    static func lock(path: String) throws(TableError) -> ControlFile {
+    package static func lock(path: String) throws(TableError) -> ControlFile {
         let file = try FileDescriptor(opening: path, flags: O_RDWR | O_CREAT)
         do {
             _ = try systemCall("flock", path) { flock(file.number, LOCK_EX | LOCK_NB) }
@@ -90,19 +90,19 @@ final class ControlFile {
         unsafe mz_store_u64_release(base + Layout.Control.magic, Layout.controlMagic)
     }
 
-    var generation: UInt64 {
+    package var generation: UInt64 {
         @inline(__always)
         get { unsafe mz_load_u64_acquire(base + Layout.Control.generation) }
         set { unsafe mz_store_u64_release(base + Layout.Control.generation, newValue) }
     }
 
-    var heartbeat: UInt64 {
+    package var heartbeat: UInt64 {
         get { unsafe mz_load_u64_relaxed(base + Layout.Control.heartbeat) }
         set { unsafe mz_store_u64_relaxed(base + Layout.Control.heartbeat, newValue) }
     }
 
     /// The boot clock at the last heartbeat, in nanoseconds; 0 where it was not stated.
-    var heartbeatSinceBoot: UInt64 {
+    package var heartbeatSinceBoot: UInt64 {
         get { unsafe mz_load_u64_relaxed(base + Layout.Control.heartbeatSinceBoot) }
         set { unsafe mz_store_u64_relaxed(base + Layout.Control.heartbeatSinceBoot, newValue) }
     }
@@ -110,7 +110,7 @@ final class ControlFile {
     // MARK: Status, under a sequence lock
 
     /// Changes the status area so that no reader takes a half of it for the whole.
-    func changeStatus(_ change: (_ area: inout StatusArea) -> Void) {
+    package func changeStatus(_ change: (_ area: inout StatusArea) -> Void) {
         var area = StatusArea(bytes: [UInt8](repeating: 0, count: Layout.controlSize))
         let words = Layout.controlSize / 8
         let first = Layout.Control.writerProcess / 8
@@ -133,7 +133,7 @@ final class ControlFile {
     /// The change itself takes microseconds.
     private static let patience = 200
 
-    func status(generation: UInt64) -> TableStatus {
+    package func status(generation: UInt64) -> TableStatus {
         var area = StatusArea(bytes: [UInt8](repeating: 0, count: Layout.controlSize))
         for _ in 0..<ControlFile.patience {
             let before = unsafe mz_load_u64_acquire(base + Layout.Control.statusSequence)
@@ -149,17 +149,17 @@ final class ControlFile {
 }
 
 /// A copy of the control file's bytes, and how the status stands in them.
-struct StatusArea {
-    var bytes: [UInt8]
+package struct StatusArea {
+    package var bytes: [UInt8]
 
     private func word(_ offset: Int) -> UInt64 { bytes.span.integer(at: offset, as: UInt64.self) }
 
-    mutating func set(_ value: UInt64, at offset: Int) {
+    package mutating func set(_ value: UInt64, at offset: Int) {
         for index in 0..<8 { bytes[offset + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * index)) }
     }
 
     /// Length in one byte, then at most `limit` bytes of text.
-    mutating func set(_ text: String, at offset: Int, limit: Int) {
+    package mutating func set(_ text: String, at offset: Int, limit: Int) {
         let utf8 = Array(text.utf8.prefix(limit))
         bytes[offset] = UInt8(utf8.count)
         for index in 0..<limit { bytes[offset + 1 + index] = index < utf8.count ? utf8[index] : 0 }
@@ -170,7 +170,7 @@ struct StatusArea {
         return bytes.span.slice(offset + 1, length).text()
     }
 
-    var counts: TableStatus.Counts {
+    package var counts: TableStatus.Counts {
         get {
             let place = Layout.Control.counts
             var counts = TableStatus.Counts()
@@ -189,7 +189,7 @@ struct StatusArea {
         }
     }
 
-    var resources: [TableStatus.Resource] {
+    package var resources: [TableStatus.Resource] {
         get {
             let count = min(Int(clamping: word(Layout.Control.resourceCount)), Layout.Control.maximumResources)
             return (0..<count).map { index in
@@ -218,7 +218,7 @@ struct StatusArea {
         }
     }
 
-    mutating func setWriter(process: Int32, started: UInt64, identity: String, boot: BootIdentity) {
+    package mutating func setWriter(process: Int32, started: UInt64, identity: String, boot: BootIdentity) {
         set(boot.high, at: Layout.Control.bootIdentity)
         set(boot.low, at: Layout.Control.bootIdentity + 8)
         set(UInt64(process), at: Layout.Control.writerProcess)
@@ -226,7 +226,7 @@ struct StatusArea {
         set(identity, at: Layout.Control.writerIdentity, limit: 111)
     }
 
-    func status(generation: UInt64, heartbeat: UInt64, sinceBoot: UInt64) -> TableStatus {
+    package func status(generation: UInt64, heartbeat: UInt64, sinceBoot: UInt64) -> TableStatus {
         TableStatus(
             generation: generation, writerProcess: Int(clamping: word(Layout.Control.writerProcess)),
             writerStarted: word(Layout.Control.writerStarted),

@@ -7,12 +7,12 @@ extension DataFile {
     // Safe (in this file): addresses come from `bucket(at:)` and `block(_:)`, which keep them inside the mapping.
 
     /// What kind of record a block holds; nil where no writer wrote that byte.
-    func kind(of block: UnsafeMutableRawPointer) -> RecordKind? {
+    package func kind(of block: UnsafeMutableRawPointer) -> RecordKind? {
         RecordKind(rawValue: UInt8(truncatingIfNeeded: unsafe mz_load_u64_relaxed(block + Layout.Block.kind)))
     }
 
     /// The hash of a block's key, or nil where its lengths contradict one another.
-    func hash(of block: UnsafeMutableRawPointer) -> UInt64? {
+    package func hash(of block: UnsafeMutableRawPointer) -> UInt64? {
         let word = unsafe mz_load_u64_relaxed(block + Layout.Block.kind)
         let length = Int(unsafe mz_load_u32_relaxed(block + Layout.Block.length))
         guard DataFile.paddedKeyLength(word) <= length, unsafe kind(of: block) != nil else { return nil }
@@ -22,16 +22,16 @@ extension DataFile {
         return unsafe mz_keyed_hash(mz_keyed_hash(seed, key, first), key + first, Int(word >> 16 & 0xFF))
     }
 
-    static func paddedKeyLength(_ word: UInt64) -> Int {
+    package static func paddedKeyLength(_ word: UInt64) -> Int {
         (Int(word >> 8 & 0xFF) + Int(word >> 16 & 0xFF) + Int(word >> 32 & 0xFFFF) + 7) & ~7
     }
 
-    static func blockBytes(_ block: UnsafeMutableRawPointer) -> Int {
+    package static func blockBytes(_ block: UnsafeMutableRawPointer) -> Int {
         unsafe Layout.Block.headerSize + Int(mz_load_u32_relaxed(block + Layout.Block.length))
     }
 
     /// Whether a block's checksum is that of its bytes.
-    func isIntact(_ block: UnsafeMutableRawPointer) -> Bool {
+    package func isIntact(_ block: UnsafeMutableRawPointer) -> Bool {
         let word = unsafe mz_load_u64_relaxed(block + Layout.Block.kind)
         let length = Int(unsafe mz_load_u32_relaxed(block + Layout.Block.length))
         let padded = max(8, (length + 7) & ~7)
@@ -40,7 +40,7 @@ extension DataFile {
     }
 
     /// Whether a reference leads to a whole record that belongs to its bucket.
-    func isSound(_ block: UnsafeMutableRawPointer, _ reference: BlockReference, bucket index: Int) -> Bool {
+    package func isSound(_ block: UnsafeMutableRawPointer, _ reference: BlockReference, bucket index: Int) -> Bool {
         guard unsafe mz_load_u32_relaxed(block) == reference.sequence, reference.sequence & 1 == 0,
             unsafe reference.offset + ((DataFile.blockBytes(block) + 7) & ~7) <= size, unsafe isIntact(block),
             let hash = unsafe hash(of: block)
@@ -51,19 +51,19 @@ extension DataFile {
     }
 
     /// What a record adds to the header's sum: its checksum, and the upper half of its key's hash above that.
-    static func summand(of block: UnsafeMutableRawPointer) -> UInt64 {
+    package static func summand(of block: UnsafeMutableRawPointer) -> UInt64 {
         let hash = unsafe mz_load_u32_relaxed(block + Layout.Block.hash)
         return UInt64(unsafe mz_load_u32_relaxed(block + Layout.Block.checksum)) | UInt64(hash) << 32
     }
 
     /// Whether the header counts just these records.
-    func isCounted(records: Int, sum: UInt64) -> Bool {
+    package func isCounted(records: Int, sum: UInt64) -> Bool {
         header.recordCount == records && (header.recordSum == 0 || header.recordSum == sum)
     }
 
     /// Whether every record that the header counts is there, whole and in its place. Reads all of the file; where a writer works
     /// meanwhile the result means nothing.
-    func isWhole() -> Bool {
+    package func isWhole() -> Bool {
         let wanted = header.recordCount
         var (records, sum) = (0, UInt64(0))
         for index in 0..<bucketCount {

@@ -5,20 +5,20 @@ import Glibc
 ///
 /// Raw pointers into shared memory stay in this file, `TableReader`, `BlockStore` and the writer's files of this module.
 @safe
-final class DataFile {
-    let path: String
-    let generation: UInt64
-    let size: Int
-    let bucketCount: Int
-    let extentsStart: Int
-    let hashSeed: UInt64
-    let base: UnsafeMutableRawPointer
+package final class DataFile {
+    package let path: String
+    package let generation: UInt64
+    package let size: Int
+    package let bucketCount: Int
+    package let extentsStart: Int
+    package let hashSeed: UInt64
+    package let base: UnsafeMutableRawPointer
     private let mapping: MappedFile
 
-    static func path(of table: String, generation: UInt64) -> String { "\(table).\(generation)" }
+    package static func path(of table: String, generation: UInt64) -> String { "\(table).\(generation)" }
 
     /// Maps an existing generation after checking that it is one, and whole.
-    init(table: String, generation: UInt64, hashSeed: UInt64, writable: Bool) throws(TableError) {
+    package init(table: String, generation: UInt64, hashSeed: UInt64, writable: Bool) throws(TableError) {
         path = DataFile.path(of: table, generation: generation)
         let file = try FileDescriptor(opening: path, flags: writable ? O_RDWR : O_RDONLY)
         let found = try file.size(path)
@@ -45,7 +45,7 @@ final class DataFile {
     }
 
     /// Makes an empty data file. Only the writer calls this, for a generation that no reader has heard of yet.
-    static func create(
+    package static func create(
         table: String, generation: UInt64, hashSeed: UInt64, bucketCount: Int, capacity: Int
     ) throws(TableError) -> DataFile {
         let path = DataFile.path(of: table, generation: generation)
@@ -69,7 +69,7 @@ final class DataFile {
     }
 
     /// Has the file system set pages aside, so that a later store cannot find it full (that would be SIGBUS).
-    static func allocate(_ file: FileDescriptor, path: String, offset: Int, length: Int) throws(TableError) {
+    package static func allocate(_ file: FileDescriptor, path: String, offset: Int, length: Int) throws(TableError) {
         while true {
             let code = posix_fallocate(file.number, off_t(offset), off_t(length))
             if code == 0 { return }
@@ -81,35 +81,35 @@ final class DataFile {
 
     /// The bucket of a hash: its low bits.
     @inline(__always)
-    func bucket(of hash: UInt64) -> UnsafeMutableRawPointer {
+    package func bucket(of hash: UInt64) -> UnsafeMutableRawPointer {
         // Safe: bucketCount is a power of two and the bucket array lies inside the mapping (`isConsistent`).
         unsafe base + Layout.dataHeaderSize + Int(hash & UInt64(bucketCount - 1)) * 8
     }
 
     @inline(__always)
-    func bucket(at index: Int) -> UnsafeMutableRawPointer {
+    package func bucket(at index: Int) -> UnsafeMutableRawPointer {
         // Safe: callers count from 0 to bucketCount.
         unsafe base + Layout.dataHeaderSize + index * 8
     }
 
     /// The block that a reference names, or nil where the place lies outside the file (a damaged file).
     @inline(__always)
-    func block(_ reference: BlockReference) -> UnsafeMutableRawPointer? {
+    package func block(_ reference: BlockReference) -> UnsafeMutableRawPointer? {
         let offset = reference.offset
         guard offset >= extentsStart, offset <= size - Layout.Block.headerSize else { return nil }
         // Safe: the guard keeps header and place inside the mapping; places are multiples of 32, hence aligned.
         return unsafe base + offset
     }
 
-    var header: DataHeader { DataHeader(base: mapping) }
+    package var header: DataHeader { DataHeader(base: mapping) }
 }
 
 /// The fixed words at the start of a data file.
 @safe
-struct DataHeader {
+package struct DataHeader {
     private let base: UnsafeMutableRawPointer
 
-    init(base mapping: MappedFile) { unsafe base = mapping.base }
+    package init(base mapping: MappedFile) { unsafe base = mapping.base }
 
     private func word(_ offset: Int) -> UInt64 {
         // Safe: the header lies inside every mapping that gets this far (size checked by the opener).
@@ -121,16 +121,16 @@ struct DataHeader {
         unsafe mz_load_u32_acquire(base + offset)
     }
 
-    var magic: UInt64 { word(Layout.Data.magic) }
-    var version: UInt32 { half(Layout.Data.version) }
-    var byteOrder: UInt32 { half(Layout.Data.byteOrder) }
-    var size: Int { Int(clamping: word(Layout.Data.size)) }
-    var generation: UInt64 { word(Layout.Data.generation) }
-    var bucketCount: Int { Int(clamping: word(Layout.Data.bucketCount)) }
-    var extents: Int { Int(clamping: word(Layout.Data.extents)) }
-    var hashSeed: UInt64 { word(Layout.Data.hashSeed) }
+    package var magic: UInt64 { word(Layout.Data.magic) }
+    package var version: UInt32 { half(Layout.Data.version) }
+    package var byteOrder: UInt32 { half(Layout.Data.byteOrder) }
+    package var size: Int { Int(clamping: word(Layout.Data.size)) }
+    package var generation: UInt64 { word(Layout.Data.generation) }
+    package var bucketCount: Int { Int(clamping: word(Layout.Data.bucketCount)) }
+    package var extents: Int { Int(clamping: word(Layout.Data.extents)) }
+    package var hashSeed: UInt64 { word(Layout.Data.hashSeed) }
 
-    var extentsEnd: Int {
+    package var extentsEnd: Int {
         get { Int(clamping: word(Layout.Data.extentsEnd)) }
         nonmutating set {
             // Safe: as above; only the writer sets it.
@@ -138,7 +138,7 @@ struct DataHeader {
         }
     }
 
-    var recordCount: Int {
+    package var recordCount: Int {
         get { Int(clamping: word(Layout.Data.recordCount)) }
         nonmutating set {
             // Safe: as above.
@@ -146,7 +146,7 @@ struct DataHeader {
         }
     }
 
-    var recordSum: UInt64 {
+    package var recordSum: UInt64 {
         get { word(Layout.Data.recordSum) }
         nonmutating set {
             // Safe: as above.
@@ -155,13 +155,13 @@ struct DataHeader {
     }
 
     /// Whether the places that the header states fit one another.
-    var isConsistent: Bool {
+    package var isConsistent: Bool {
         bucketCount > 0 && bucketCount & (bucketCount - 1) == 0 && bucketCount <= 1 << 32
             && extents >= Layout.dataHeaderSize + bucketCount * 8 && extents <= size && extentsEnd >= extents
             && extentsEnd <= size && extents % 32 == 0
     }
 
-    func fill(generation: UInt64, hashSeed: UInt64, size: Int, bucketCount: Int, extents: Int) {
+    package func fill(generation: UInt64, hashSeed: UInt64, size: Int, bucketCount: Int, extents: Int) {
         let words: [(Int, UInt64)] = [
             (Layout.Data.size, UInt64(size)), (Layout.Data.generation, generation),
             (Layout.Data.bucketCount, UInt64(bucketCount)), (Layout.Data.buckets, UInt64(Layout.dataHeaderSize)),

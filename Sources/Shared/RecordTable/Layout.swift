@@ -42,99 +42,99 @@
 
 /// Facts of the layout that both sides share. Offsets and sizes are in bytes; integers are in the machine's byte order,
 /// which `byteOrderMark` states.
-enum Layout {
+package enum Layout {
     /// "MIZZENTB" and "MIZZENDT" as little-endian words.
-    static let controlMagic: UInt64 = 0x4254_4E45_5A5A_494D
-    static let dataMagic: UInt64 = 0x5444_4E45_5A5A_494D
-    static let version: UInt32 = 1
-    static let byteOrderMark: UInt32 = 0x0102_0304
+    package static let controlMagic: UInt64 = 0x4254_4E45_5A5A_494D
+    package static let dataMagic: UInt64 = 0x5444_4E45_5A5A_494D
+    package static let version: UInt32 = 1
+    package static let byteOrderMark: UInt32 = 0x0102_0304
 
-    static let controlSize = 32_768
-    static let dataHeaderSize = 4096
-    static let cacheLine = 64
+    package static let controlSize = 32_768
+    package static let dataHeaderSize = 4096
+    package static let cacheLine = 64
 
     /// Where things are in the control file.
-    enum Control {
-        static let magic = 0
-        static let version = 8
-        static let byteOrder = 12
-        static let size = 16
-        static let generation = 24
-        static let heartbeat = 32
+    package enum Control {
+        package static let magic = 0
+        package static let version = 8
+        package static let byteOrder = 12
+        package static let size = 16
+        package static let generation = 24
+        package static let heartbeat = 32
         /// Sequence lock over everything from `writerProcess` on: odd while the writer changes it.
-        static let statusSequence = 40
-        static let hashSeed = 48
+        package static let statusSequence = 40
+        package static let hashSeed = 48
         /// The boot clock at the last heartbeat, in nanoseconds; 0 where it was not stated.
-        static let heartbeatSinceBoot = 56
-        static let writerProcess = 64
-        static let writerStarted = 72
-        static let counts = 80  // namespaces, services, slices, endpoints, pods
-        static let resourceCount = 120
-        static let bootIdentity = 128  // 16 bytes, of the boot in which the heartbeat was written; 0: not stated
-        static let writerIdentity = 144  // length in one byte, then up to 111 bytes
-        static let resources = 256
-        static let resourceEntry = 256
-        static let maximumResources = 96
+        package static let heartbeatSinceBoot = 56
+        package static let writerProcess = 64
+        package static let writerStarted = 72
+        package static let counts = 80  // namespaces, services, slices, endpoints, pods
+        package static let resourceCount = 120
+        package static let bootIdentity = 128  // 16 bytes, of the boot in which the heartbeat was written; 0: not stated
+        package static let writerIdentity = 144  // length in one byte, then up to 111 bytes
+        package static let resources = 256
+        package static let resourceEntry = 256
+        package static let maximumResources = 96
     }
 
     /// Where things are in one resource's entry of the control file.
-    enum ResourceEntry {
-        static let isSynced = 0
-        static let wallTime = 8
-        static let name = 16  // length in one byte, then up to 79 bytes
-        static let resourceVersion = 96  // length in one byte, then up to 127 bytes
-        static let maximumName = 79
-        static let maximumResourceVersion = 127
+    package enum ResourceEntry {
+        package static let isSynced = 0
+        package static let wallTime = 8
+        package static let name = 16  // length in one byte, then up to 79 bytes
+        package static let resourceVersion = 96  // length in one byte, then up to 127 bytes
+        package static let maximumName = 79
+        package static let maximumResourceVersion = 127
     }
 
     /// Where things are in a data file's header.
-    enum Data {
-        static let magic = 0
-        static let version = 8
-        static let byteOrder = 12
-        static let size = 16
-        static let generation = 24
-        static let bucketCount = 32
-        static let buckets = 40
-        static let extents = 48
-        static let extentsEnd = 56
-        static let recordCount = 64
-        static let hashSeed = 72
+    package enum Data {
+        package static let magic = 0
+        package static let version = 8
+        package static let byteOrder = 12
+        package static let size = 16
+        package static let generation = 24
+        package static let bucketCount = 32
+        package static let buckets = 40
+        package static let extents = 48
+        package static let extentsEnd = 56
+        package static let recordCount = 64
+        package static let hashSeed = 72
         /// The sum, modulo 2^64, of what ``DataFile/summand(of:)`` says of each record; 0: not stated.
-        static let recordSum = 80
+        package static let recordSum = 80
     }
 
     /// An extent is a header and blocks of one size.
-    enum Extent {
-        static let headerSize = 64
-        static let magicValue: UInt32 = 0x4558_544E
-        static let magic = 0
-        static let blockSize = 4
-        static let size = 8
-        static let blockCount = 16
-        static let usualSize = 65_536
+    package enum Extent {
+        package static let headerSize = 64
+        package static let magicValue: UInt32 = 0x4558_544E
+        package static let magic = 0
+        package static let blockSize = 4
+        package static let size = 8
+        package static let blockCount = 16
+        package static let usualSize = 65_536
     }
 
     /// Where things are in a block.
-    enum Block {
-        static let headerSize = 32
-        static let sequence = 0
-        static let checksum = 4
-        static let next = 8
-        static let hash = 16
-        static let length = 20  // of key and payload together
-        static let kind = 24
-        static let firstLength = 25
-        static let secondLength = 26
-        static let suffixLength = 28
-        static let granularity = 32
-        static let smallest = 64
-        static let largest = 4 << 20
+    package enum Block {
+        package static let headerSize = 32
+        package static let sequence = 0
+        package static let checksum = 4
+        package static let next = 8
+        package static let hash = 16
+        package static let length = 20  // of key and payload together
+        package static let kind = 24
+        package static let firstLength = 25
+        package static let secondLength = 26
+        package static let suffixLength = 28
+        package static let granularity = 32
+        package static let smallest = 64
+        package static let largest = 4 << 20
     }
 }
 
 /// What a record is about. The raw values are part of the layout.
-enum RecordKind: UInt8, CaseIterable {
+package enum RecordKind: UInt8, CaseIterable {
     case namespace = 1
     case service = 2
     /// Cluster IP → service. Derived from `service`.
@@ -151,25 +151,25 @@ enum RecordKind: UInt8, CaseIterable {
 }
 
 /// A reference to a block as it stands in buckets and `next` words; 0 is none.
-struct BlockReference: Equatable {
-    var word: UInt64
+package struct BlockReference: Equatable {
+    package var word: UInt64
 
-    static let none = BlockReference(word: 0)
+    package static let none = BlockReference(word: 0)
 
-    init(word: UInt64) { self.word = word }
+    package init(word: UInt64) { self.word = word }
 
-    init(offset: Int, sequence: UInt32) {
+    package init(offset: Int, sequence: UInt32) {
         word = UInt64(offset / Layout.Block.granularity) << 32 | UInt64(sequence)
     }
 
-    var isNone: Bool { word == 0 }
-    var offset: Int { Int(word >> 32) * Layout.Block.granularity }
-    var sequence: UInt32 { UInt32(truncatingIfNeeded: word) }
+    package var isNone: Bool { word == 0 }
+    package var offset: Int { Int(word >> 32) * Layout.Block.granularity }
+    package var sequence: UInt32 { UInt32(truncatingIfNeeded: word) }
 }
 
 extension Layout {
     /// The block sizes: four steps to each doubling, so that at most a quarter of a block lies idle.
-    static let blockSizes: [Int] = {
+    package static let blockSizes: [Int] = {
         var sizes: [Int] = []
         var base = Block.smallest
         while base < Block.largest {
@@ -185,7 +185,7 @@ extension Layout {
     }()
 
     /// The index of the smallest block size that holds `bytes`, or nil beyond the largest.
-    static func sizeClass(for bytes: Int) -> Int? {
+    package static func sizeClass(for bytes: Int) -> Int? {
         var low = 0
         var high = blockSizes.count
         while low < high {

@@ -1,7 +1,7 @@
-import Glibc
+package import Glibc
 
 /// The table's one door to the kernel: repeats what a signal interrupted, and keeps the call's name, the path and errno.
-func systemCall<Result: SignedInteger>(
+package func systemCall<Result: SignedInteger>(
     _ call: String, _ path: String, _ body: () -> Result
 ) throws(TableError) -> Result {
     while true {
@@ -13,23 +13,23 @@ func systemCall<Result: SignedInteger>(
     }
 }
 
-func reason(of code: Int32) -> String {
+package func reason(of code: Int32) -> String {
     // Safe: strerror returns a terminated string for every number; String copies it before another call can change it.
     unsafe String(cString: strerror(code))
 }
 
 /// An open file descriptor that closes itself.
-final class FileDescriptor {
-    let number: Int32
+package final class FileDescriptor {
+    package let number: Int32
 
-    init(opening path: String, flags: Int32, mode: mode_t = 0o644) throws(TableError) {
+    package init(opening path: String, flags: Int32, mode: mode_t = 0o644) throws(TableError) {
         // Safe: open reads the terminated path, which Swift keeps alive for the call.
         number = try systemCall("open", path) { unsafe open(path, flags | O_CLOEXEC, mode) }
     }
 
     deinit { close(number) }
 
-    func size(_ path: String) throws(TableError) -> Int {
+    package func size(_ path: String) throws(TableError) -> Int {
         var status = stat()
         // Safe: fstat fills the structure it is given.
         _ = try systemCall("fstat", path) { unsafe fstat(number, &status) }
@@ -37,7 +37,7 @@ final class FileDescriptor {
     }
 
     /// Device and inode: what tells this file from another one at the same path.
-    func identity(_ path: String) throws(TableError) -> FileIdentity {
+    package func identity(_ path: String) throws(TableError) -> FileIdentity {
         var status = stat()
         // Safe: fstat fills the structure it is given.
         _ = try systemCall("fstat", path) { unsafe fstat(number, &status) }
@@ -45,12 +45,12 @@ final class FileDescriptor {
     }
 }
 
-struct FileIdentity: Hashable {
-    var device: UInt64
-    var inode: UInt64
+package struct FileIdentity: Hashable {
+    package var device: UInt64
+    package var inode: UInt64
 
     /// Of the file at `path`, or nil where there is none.
-    static func of(path: String) -> FileIdentity? {
+    package static func of(path: String) -> FileIdentity? {
         var status = stat()
         // Safe: stat reads the terminated path and fills the structure it is given.
         guard unsafe stat(path, &status) == 0 else { return nil }
@@ -60,11 +60,11 @@ struct FileIdentity: Hashable {
 
 /// A whole file mapped shared, until the value is gone.
 @safe
-final class MappedFile {
-    let base: UnsafeMutableRawPointer
-    let size: Int
+package final class MappedFile {
+    package let base: UnsafeMutableRawPointer
+    package let size: Int
 
-    init(_ file: FileDescriptor, path: String, size: Int, writable: Bool) throws(TableError) {
+    package init(_ file: FileDescriptor, path: String, size: Int, writable: Bool) throws(TableError) {
         let protection = writable ? PROT_READ | PROT_WRITE : PROT_READ
         // Safe: a fresh mapping of the kernel's choice; MAP_FAILED is refused below.
         let address = unsafe mmap(nil, size, protection, MAP_SHARED, file.number, 0)

@@ -1,4 +1,5 @@
 import Glibc
+import MizzenSystem
 
 /// Which boot of which machine: Linux draws 128 random bits at each.
 public struct BootIdentity: Sendable, Equatable {
@@ -44,16 +45,7 @@ public struct TableClock: Sendable, Equatable {
     private static let thisBoot = BootIdentity.current()
 
     public static func now() -> TableClock {
-        TableClock(wall: read(CLOCK_REALTIME), sinceBoot: read(CLOCK_BOOTTIME), boot: thisBoot)
-    }
-
-    /// The boot clock alone.
-    public static func nanosecondsSinceBoot() -> UInt64 { read(CLOCK_BOOTTIME) }
-
-    static func read(_ clock: clockid_t) -> UInt64 {
-        var time = timespec()
-        // Safe: clock_gettime fills the structure that it is given; both clocks exist on every Linux that Swift runs on.
-        unsafe clock_gettime(clock, &time)
-        return UInt64(max(0, time.tv_sec)) * 1_000_000_000 + UInt64(time.tv_nsec)
+        TableClock(
+            wall: UInt64(max(0, WallClock.nanoseconds())), sinceBoot: BootClock.nanoseconds(), boot: thisBoot)
     }
 }

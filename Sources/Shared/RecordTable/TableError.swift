@@ -48,7 +48,7 @@ public enum TableError: Error, Equatable, Sendable, CustomStringConvertible {
     }
 
     /// Whether a data file is not there, not whole or not one: then there is nothing in it that refusing it would save.
-    var isDataLost: Bool {
+    package var isDataLost: Bool {
         switch self {
         case .foreign, .truncated: true
         case .system(_, let call, let code, _): call == "open" && code == ENOENT

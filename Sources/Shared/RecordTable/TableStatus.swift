@@ -10,6 +10,13 @@ public struct TableStatus: Sendable, Equatable {
         public var wallTime: UInt64
         /// Whether a full list has been applied (by this writer or one before it).
         public var isSynced: Bool
+
+        package init(name: String, resourceVersion: String, wallTime: UInt64, isSynced: Bool) {
+            self.name = name
+            self.resourceVersion = resourceVersion
+            self.wallTime = wallTime
+            self.isSynced = isSynced
+        }
     }
 
     /// How much there is.

@@ -5,7 +5,7 @@ public import Names
 // bounds: damaged bytes give empty strings and zeros, never a trap.
 
 /// A record's key and payload.
-struct RecordCopy: ~Copyable, ~Escapable {
+package struct RecordCopy: ~Copyable, ~Escapable {
     let first: Span<UInt8>
     let second: Span<UInt8>
     let suffix: Span<UInt8>
@@ -13,7 +13,7 @@ struct RecordCopy: ~Copyable, ~Escapable {
 
     /// - Parameter block: the block's bytes without its header: key parts, padding to 8, payload.
     @_lifetime(copy block)
-    init(block: Span<UInt8>, firstLength: Int, secondLength: Int, suffixLength: Int) {
+    package init(block: Span<UInt8>, firstLength: Int, secondLength: Int, suffixLength: Int) {
         first = block.slice(0, firstLength)
         second = block.slice(firstLength, secondLength)
         suffix = block.slice(firstLength + secondLength, suffixLength)
@@ -146,7 +146,7 @@ public struct NamespaceView: ~Copyable, ~Escapable {
     public let name: Span<UInt8>
 
     @_lifetime(copy copy)
-    init(_ copy: borrowing RecordCopy) {
+    package init(_ copy: borrowing RecordCopy) {
         payload = copy.payload
         name = copy.first
     }
@@ -168,7 +168,7 @@ public struct ServiceView: ~Copyable, ~Escapable {
     public let name: Span<UInt8>
 
     @_lifetime(copy copy)
-    init(_ copy: borrowing RecordCopy) {
+    package init(_ copy: borrowing RecordCopy) {
         payload = copy.payload
         namespace = copy.first
         name = copy.second
@@ -226,7 +226,7 @@ public struct SliceView: ~Copyable, ~Escapable {
     public let endpointCount: Int
 
     @_lifetime(copy copy)
-    init(_ copy: borrowing RecordCopy) {
+    package init(_ copy: borrowing RecordCopy) {
         payload = copy.payload
         namespace = copy.first
         service = copy.second
@@ -334,7 +334,7 @@ public struct PodView: ~Copyable, ~Escapable {
     public let name: Span<UInt8>
 
     @_lifetime(copy copy)
-    init(_ copy: borrowing RecordCopy) {
+    package init(_ copy: borrowing RecordCopy) {
         payload = copy.payload
         namespace = copy.first
         name = copy.second
@@ -385,7 +385,7 @@ public struct PodAddressView: ~Copyable, ~Escapable {
 
     /// The key is the address; namespace and name are the suffix with a zero byte between, the UID is the payload.
     @_lifetime(copy copy)
-    init(_ copy: borrowing RecordCopy) {
+    package init(_ copy: borrowing RecordCopy) {
         let suffix = copy.suffix
         var split = 0
         while split < suffix.count, suffix[split] != 0 { split += 1 }

@@ -1,7 +1,7 @@
 import ArgumentParser
 import DeltaStream
 import Glibc
-import Kubernetes
+import KubernetesObjects
 import Logging
 import ProcessRuntime
 import Synchronization

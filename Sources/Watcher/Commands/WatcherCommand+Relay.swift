@@ -1,9 +1,10 @@
 import ArgumentParser
 import DeltaStream
-import Kubernetes
+import KubernetesObjects
 import Logging
 import ProcessRuntime
 import RecordTable
+import RecordTableWriter
 import ServiceLifecycle
 
 extension WatcherCommand {

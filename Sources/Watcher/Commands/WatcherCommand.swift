@@ -1,10 +1,13 @@
+import MizzenSystem
 public import ArgumentParser
 import DeltaStream
 import Glibc
-import Kubernetes
+import KubernetesClient
+import KubernetesObjects
 import Logging
 import ProcessRuntime
 import RecordTable
+import RecordTableWriter
 import ServiceLifecycle
 
 /// `mizzen-watcher`: the one process that reads objects from the API server.

@@ -1,7 +1,10 @@
+import MizzenSystem
 import DeltaStream
-import Kubernetes
+import KubernetesClient
+import KubernetesObjects
 import Logging
 import RecordTable
+import RecordTableWriter
 import ServiceLifecycle
 import Synchronization
 

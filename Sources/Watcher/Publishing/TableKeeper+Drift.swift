@@ -1,4 +1,5 @@
-import Kubernetes
+import RecordTableWriter
+import KubernetesObjects
 import RecordTable
 
 extension TableKeeper {

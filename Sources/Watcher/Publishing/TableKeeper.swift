@@ -1,5 +1,6 @@
-import Kubernetes
+import KubernetesObjects
 import RecordTable
+import RecordTableWriter
 
 /// Keeps the record table in step with what the reflectors report. Confined to its owner's lock.
 struct TableKeeper {

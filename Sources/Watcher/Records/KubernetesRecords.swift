@@ -1,4 +1,4 @@
-public import Kubernetes
+public import KubernetesObjects
 import Names
 public import RecordTable
 

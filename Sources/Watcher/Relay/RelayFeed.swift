@@ -1,8 +1,10 @@
+import MizzenSystem
 import DeltaStream
-import Kubernetes
+import KubernetesObjects
 import Logging
 import ProcessRuntime
 import RecordTable
+import RecordTableWriter
 import Synchronization
 
 /// What a relay does with what its upstream says: the table first, then its own stream (StreamStore+Relay.swift has the rules).

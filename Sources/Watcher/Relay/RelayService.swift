@@ -1,5 +1,5 @@
 import DeltaStream
-import Kubernetes
+import KubernetesObjects
 import Logging
 import ProcessRuntime
 import ServiceLifecycle

@@ -1,6 +1,7 @@
 import DeltaStream
-import Kubernetes
+import KubernetesObjects
 import RecordTable
+import RecordTableWriter
 
 /// The record table of a relay.
 ///

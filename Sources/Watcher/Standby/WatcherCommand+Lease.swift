@@ -1,8 +1,10 @@
 import DeltaStream
-import Kubernetes
+import KubernetesClient
+import KubernetesObjects
 import Logging
 import ProcessRuntime
 import RecordTable
+import RecordTableWriter
 import ServiceLifecycle
 
 extension WatcherCommand {

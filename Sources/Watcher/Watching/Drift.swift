@@ -1,4 +1,4 @@
-import Kubernetes
+import KubernetesObjects
 
 /// What one comparison of what is held with what the server has brought to light.
 ///

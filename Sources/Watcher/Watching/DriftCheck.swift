@@ -1,5 +1,7 @@
+import RecordTableWriter
 import DeltaStream
-import Kubernetes
+import KubernetesClient
+import KubernetesObjects
 import Logging
 import RecordTable
 import ServiceLifecycle

@@ -1,5 +1,6 @@
 import ArgumentParser
-import Kubernetes
+import KubernetesClient
+import KubernetesObjects
 import ProcessRuntime
 
 /// How the API server is watched.

@@ -1,3 +1,4 @@
+import MizzenSystem
 import CZeroMQ
 import DeltaStream
 import Glibc

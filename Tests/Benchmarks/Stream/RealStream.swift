@@ -1,6 +1,7 @@
+import MizzenSystem
 import DeltaStream
 import Foundation
-import Kubernetes
+import KubernetesObjects
 import Logging
 import Synchronization
 

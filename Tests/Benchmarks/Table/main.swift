@@ -9,6 +9,7 @@
 import Glibc
 import Names
 import RecordTable
+import RecordTableWriter
 
 let serviceCount = 10_000
 

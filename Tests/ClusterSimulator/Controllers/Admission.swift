@@ -1,4 +1,4 @@
-import Kubernetes
+import KubernetesObjects
 
 /// Defaults and checks that an API server applies before it stores an object, as far as watchers can see them.
 enum Admission {

@@ -1,4 +1,4 @@
-import Kubernetes
+import KubernetesObjects
 
 /// Runs after every change until nothing is left to do: the cluster is settled when a request is answered, so tests need
 /// not wait for controllers.

@@ -1,4 +1,4 @@
-import Kubernetes
+import KubernetesObjects
 
 /// Keeps endpoint slices in step with services that have a selector, as the controller of that name does: one set of slices a
 /// family and port list, at most 100 endpoints each, endpoints stay in their slice, an empty slice where nothing is selected.

@@ -1,4 +1,4 @@
-import Kubernetes
+import KubernetesObjects
 
 /// What a kubelet would report about its node.
 enum NodeStatus {

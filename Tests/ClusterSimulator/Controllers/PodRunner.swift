@@ -1,4 +1,4 @@
-import Kubernetes
+import KubernetesObjects
 
 /// Scheduler and container runtime in one: a new pod gets a node, addresses and a running, ready status. A pod that comes
 /// with a status keeps it.

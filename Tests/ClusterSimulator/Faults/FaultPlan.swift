@@ -1,4 +1,4 @@
-import Kubernetes
+import KubernetesObjects
 
 /// What a fault plan file says: actions that happen at once, and faults that are switched on.
 ///

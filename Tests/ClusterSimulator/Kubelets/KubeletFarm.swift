@@ -1,5 +1,5 @@
 import Foundation
-import Kubernetes
+import KubernetesObjects
 import NIOCore
 import NIOPosix
 import NIOSSL

@@ -1,5 +1,5 @@
 import Foundation
-import Kubernetes
+import KubernetesObjects
 
 /// Where a cluster's first objects come from. Sources combine: captures first, then generated objects, then manifests.
 struct ClusterSource {

@@ -1,4 +1,4 @@
-import Kubernetes
+import KubernetesObjects
 
 /// Creates or changes objects from manifests, like `kubectl apply` but with statuses and without asking for namespaces first.
 enum ManifestLoader {

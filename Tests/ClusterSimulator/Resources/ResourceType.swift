@@ -1,4 +1,4 @@
-import Kubernetes
+import KubernetesObjects
 
 /// One kind of object that the simulator stores, with what discovery says about it.
 struct ResourceType: Sendable {

@@ -1,6 +1,6 @@
 import HTTPTypes
 import Hummingbird
-import Kubernetes
+import KubernetesObjects
 import Logging
 import NIOCore
 import NIOSSL

@@ -1,5 +1,5 @@
 import Hummingbird
-import Kubernetes
+import KubernetesObjects
 import NIOCore
 import Synchronization
 

@@ -1,5 +1,5 @@
 import HTTPTypes
-import Kubernetes
+import KubernetesObjects
 
 /// Questions about callers: TokenReview and SubjectAccessReview, answered from the tokens that the simulator issued.
 extension APIServer {

@@ -1,5 +1,5 @@
 import HTTPTypes
-import Kubernetes
+import KubernetesObjects
 
 /// The `/scale` subresource: replicas of a workload, seen as `autoscaling/v1` Scale.
 extension APIServer {

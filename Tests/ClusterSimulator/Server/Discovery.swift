@@ -1,4 +1,4 @@
-import Kubernetes
+import KubernetesObjects
 import NIOCore
 
 /// Documents that tell clients what there is: from a capture as captured, else from the catalog.

@@ -1,4 +1,4 @@
-import Kubernetes
+import KubernetesObjects
 
 /// A request line, taken apart.
 struct RequestTarget: Sendable {

@@ -1,4 +1,4 @@
-import Kubernetes
+import KubernetesObjects
 public import NIOCore
 
 /// What a request is, as far as faults may depend on it.

@@ -1,4 +1,4 @@
-import Kubernetes
+import KubernetesObjects
 
 /// A failure as the API server tells it: the fields of `meta.v1.Status`.
 public struct StatusError: Error, Sendable, CustomStringConvertible {

@@ -1,4 +1,4 @@
-import Kubernetes
+import KubernetesObjects
 
 /// `meta.v1.Table`, which kubectl prints: the columns that people look at first.
 enum TableRows {

@@ -1,4 +1,4 @@
-import Kubernetes
+import KubernetesObjects
 
 /// A field selector: `metadata.name=a,status.phase!=Running`.
 struct FieldSelector: Sendable {

@@ -1,4 +1,4 @@
-import Kubernetes
+import KubernetesObjects
 
 /// All objects of one type in the order of their keys, and the recent changes. A plain value: copying `objects` keeps a
 /// consistent page of a list alive while the collection moves on.

@@ -1,4 +1,4 @@
-import Kubernetes
+import KubernetesObjects
 
 /// How an object is found in a request's path.
 struct ObjectReference: Sendable {

@@ -1,4 +1,4 @@
-import Kubernetes
+import KubernetesObjects
 
 /// What the cluster holds: objects, one counter of versions, bounded history. A value without locks and clocks' side effects;
 /// `ObjectStore` guards it.

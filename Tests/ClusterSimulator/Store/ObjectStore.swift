@@ -1,4 +1,4 @@
-import Kubernetes
+import KubernetesObjects
 import Synchronization
 
 /// Guards the database: one change at a time, with the controllers' answer to it, then the watchers are told.

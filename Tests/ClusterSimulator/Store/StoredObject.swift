@@ -1,4 +1,4 @@
-import Kubernetes
+import KubernetesObjects
 import Synchronization
 
 /// One version of one object, immutable. Holds its JSON text, and its protobuf message once somebody asked for it;

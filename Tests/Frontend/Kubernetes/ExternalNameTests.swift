@@ -1,3 +1,4 @@
+import RecordTableWriter
 import Names
 import RecordTable
 import Testing

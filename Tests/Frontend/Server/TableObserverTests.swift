@@ -6,6 +6,7 @@ import Testing
 
 @testable import Frontend
 @testable import RecordTable
+@testable import RecordTableWriter
 
 @Suite("The table's age as a frontend reports it")
 struct TableObserverTests {

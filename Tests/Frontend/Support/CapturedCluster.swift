@@ -1,6 +1,7 @@
 import Foundation
 import Names
 import RecordTable
+import RecordTableWriter
 import TestSupport
 
 /// `Tests/Fixtures/cluster-a` as a record table, read from its JSON lists.

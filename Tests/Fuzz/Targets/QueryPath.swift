@@ -1,6 +1,7 @@
 import Logging
 import Names
 import RecordTable
+import RecordTableWriter
 import TestSupport
 
 @testable import Frontend

@@ -1,6 +1,7 @@
 import Foundation
 import Names
 import RecordTable
+import RecordTableWriter
 import Synchronization
 import TestSupport
 

@@ -1,4 +1,4 @@
-@testable import Kubernetes
+@testable import KubernetesObjects
 
 extension FuzzTarget {
     /// ``watchProtobuf``'s property for JSON bodies.

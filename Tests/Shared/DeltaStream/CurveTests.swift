@@ -1,5 +1,5 @@
 import Foundation
-import Kubernetes
+import KubernetesObjects
 import Logging
 import Synchronization
 import TestSupport

@@ -1,7 +1,7 @@
 import CZeroMQ
 import Foundation
 import Glibc
-import Kubernetes
+import KubernetesObjects
 import Testing
 
 @testable import DeltaStream

@@ -1,5 +1,5 @@
 import Foundation
-import Kubernetes
+import KubernetesObjects
 import Synchronization
 import TestSupport
 import Testing

@@ -1,4 +1,4 @@
-import Kubernetes
+import KubernetesObjects
 import TestSupport
 import Testing
 

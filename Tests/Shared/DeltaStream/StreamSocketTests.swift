@@ -1,5 +1,5 @@
 import CZeroMQ
-import Kubernetes
+import KubernetesObjects
 import Synchronization
 import Testing
 

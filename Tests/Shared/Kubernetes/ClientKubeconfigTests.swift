@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-@testable import Kubernetes
+@testable import KubernetesClient
+@testable import KubernetesObjects
 
 @Suite("Kubeconfig")
 struct ClientKubeconfigTests {

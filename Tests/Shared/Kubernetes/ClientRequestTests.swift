@@ -2,7 +2,8 @@ import Foundation
 import NIOHTTP1
 import Testing
 
-@testable import Kubernetes
+@testable import KubernetesClient
+@testable import KubernetesObjects
 
 @Suite("API client", .timeLimit(.minutes(1)))
 struct ClientRequestTests {

@@ -6,7 +6,8 @@ import SwiftASN1
 import Testing
 import X509
 
-@testable import Kubernetes
+@testable import KubernetesClient
+@testable import KubernetesObjects
 
 /// An authority and what it signs, made for one test.
 struct TestAuthority {

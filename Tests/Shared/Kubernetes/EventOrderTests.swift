@@ -1,7 +1,8 @@
 import TestSupport
 import Testing
 
-@testable import Kubernetes
+@testable import KubernetesClient
+@testable import KubernetesObjects
 
 @Suite("The order of events")
 struct EventOrderTests {

@@ -1,5 +1,6 @@
 import Foundation
-import Kubernetes
+import KubernetesClient
+import KubernetesObjects
 import Synchronization
 import Testing
 

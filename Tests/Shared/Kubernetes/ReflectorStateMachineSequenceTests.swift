@@ -1,6 +1,7 @@
 import Testing
 
-@testable import Kubernetes
+@testable import KubernetesClient
+@testable import KubernetesObjects
 
 extension ReflectorStateMachineTests {
     @Test("signals tell the sink about lists and bookmarks, and move the version")

@@ -1,6 +1,7 @@
 import Testing
 
-@testable import Kubernetes
+@testable import KubernetesClient
+@testable import KubernetesObjects
 
 /// What happens in each state at each event, written out.
 @Suite("Reflector state machine")

@@ -1,4 +1,5 @@
-import Kubernetes
+import KubernetesClient
+import KubernetesObjects
 import Logging
 import Synchronization
 

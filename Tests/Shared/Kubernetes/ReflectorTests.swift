@@ -1,4 +1,5 @@
-import Kubernetes
+import KubernetesClient
+import KubernetesObjects
 import NIOCore
 import NIOHTTP1
 import Testing

@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 @testable import RecordTable
+@testable import RecordTableWriter
 
 @Suite("Record table: files that were damaged")
 struct DamagedFileTests {

@@ -2,6 +2,7 @@ import TestSupport
 import Testing
 
 @testable import RecordTable
+@testable import RecordTableWriter
 
 /// A page of buckets that did not reach the disk leads nowhere, which no look-up can tell from names that never were.
 @Suite("Record table: pages that were lost without a trace")

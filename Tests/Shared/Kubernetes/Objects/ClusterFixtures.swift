@@ -1,6 +1,6 @@
 import Foundation
 
-@testable import Kubernetes
+@testable import KubernetesObjects
 
 /// The captured cluster in Tests/Fixtures/cluster-a.
 enum ClusterFixtures {

@@ -1,4 +1,4 @@
-@testable import Kubernetes
+@testable import KubernetesObjects
 
 /// A JSON value, to compare texts by meaning.
 indirect enum JSONTree: Equatable {

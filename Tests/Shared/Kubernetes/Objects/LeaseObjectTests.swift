@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Kubernetes
+@testable import KubernetesObjects
 
 @Suite("Leases")
 struct LeaseObjectTests {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Kubernetes
+@testable import KubernetesObjects
 
 @Suite struct ObjectEncodingTests {
     static let expectedCounts: [String: Int] = [

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Kubernetes
+@testable import KubernetesObjects
 
 /// Every field set, each to a value of its own: a field that is read from the wrong place shows.
 @Suite struct ObjectValueTests {

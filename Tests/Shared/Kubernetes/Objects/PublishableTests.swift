@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Kubernetes
+@testable import KubernetesObjects
 
 @Suite struct PublishableTests {
     static let encodings: [ObjectEncoding] = [.json, .protobuf]

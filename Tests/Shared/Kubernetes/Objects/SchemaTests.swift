@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Kubernetes
+@testable import KubernetesObjects
 
 @Suite struct SchemaTests {
     @Test("the resources are those of the captured cluster, with its paths and names")

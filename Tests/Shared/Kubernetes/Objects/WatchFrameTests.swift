@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Kubernetes
+@testable import KubernetesObjects
 
 @Suite struct WatchFrameTests {
     @Test("each captured watch has the same events in either encoding", arguments: ClusterFixtures.watches)

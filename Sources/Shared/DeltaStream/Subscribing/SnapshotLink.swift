@@ -1,0 +1,98 @@
+import CZeroMQ
+import KubernetesObjects
+
+/// The asking end of the snapshot endpoint. Belongs to one thread.
+struct SnapshotLink: ~Copyable {
+    /// Far above any object; a longer frame ends the connection.
+    static let longestFrame: Int64 = 256 << 20
+
+    let endpoint: Endpoint
+    private(set) var socket: ZeroMQSocket
+    private var decoder: EnvelopeDecoder
+    private var frame = ZeroMQFrame()
+
+    init(_ endpoint: Endpoint, in context: ZeroMQContext, resources: [Resource]) throws(DeltaStreamError) {
+        self.endpoint = endpoint
+        decoder = EnvelopeDecoder(known: resources)
+        socket = try Self.connect(endpoint, in: context)
+    }
+
+    /// Forgets the old connection with all that is queued in it.
+    mutating func reconnect(in context: ZeroMQContext) throws(DeltaStreamError) {
+        socket = try Self.connect(endpoint, in: context)
+    }
+
+    private static func connect(
+        _ endpoint: Endpoint, in context: ZeroMQContext
+    ) throws(DeltaStreamError) -> ZeroMQSocket {
+        let socket = try ZeroMQSocket(.dealer, in: context)
+        socket.set(ZMQ_MAXMSGSIZE, longestFrame)
+        try socket.adapt(to: endpoint, as: .subscriber)
+        try socket.connect(endpoint.text)
+        return socket
+    }
+
+    /// Waits in libzmq's queue when nobody is connected.
+    mutating func send(_ request: SnapshotRequest) {
+        request.encode(into: &frame)
+        socket.send(&frame, more: false)
+    }
+
+    /// - Returns: nil when nothing has come.
+    mutating func receive() -> Result<SnapshotAnswer, EnvelopeError>? {
+        guard socket.receive(into: &frame) else { return nil }
+        do throws(EnvelopeError) {
+            return .success(try readAnswer())
+        } catch {
+            socket.skipRest(&frame)
+            return .failure(error)
+        }
+    }
+
+    private mutating func readAnswer() throws(EnvelopeError) -> SnapshotAnswer {
+        let head = try unsafe decoder.read(frame) { decoder, bytes throws(EnvelopeError) in
+            try unsafe decoder.answerHead(bytes)
+        }
+        var answer = head.answer
+        for index in answer.buckets.indices {
+            for _ in 0..<head.objectCounts[index] {
+                guard frame.hasMore, socket.receive(into: &frame) else { throw .wrongFrames }
+                let object = try unsafe decoder.read(frame) { decoder, bytes throws(EnvelopeError) in
+                    try unsafe decoder.delta(bytes)
+                }
+                guard object.bucket == answer.buckets[index].bucket, object.streamID == answer.streamID else {
+                    throw .badField("objects")
+                }
+                answer.buckets[index].objects.append(object)
+            }
+        }
+        guard !frame.hasMore else { throw .wrongFrames }
+        return answer
+    }
+}
+
+extension ZeroMQFrame {
+    /// Reads the frame's bytes.
+    func decode<Value>(
+        _ body: (UnsafeRawBufferPointer) throws(EnvelopeError) -> Value
+    ) throws(EnvelopeError) -> Value {
+        let result = unsafe withBytes { bytes -> Result<Value, EnvelopeError> in
+            do throws(EnvelopeError) {
+                return .success(try unsafe body(bytes))
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+}
+
+extension EnvelopeDecoder {
+    /// Reads a frame's bytes.
+    mutating func read<Value>(
+        _ frame: borrowing ZeroMQFrame,
+        _ decode: (inout EnvelopeDecoder, UnsafeRawBufferPointer) throws(EnvelopeError) -> Value
+    ) throws(EnvelopeError) -> Value {
+        try unsafe frame.decode { bytes throws(EnvelopeError) in try unsafe decode(&self, bytes) }
+    }
+}

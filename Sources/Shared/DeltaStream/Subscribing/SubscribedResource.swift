@@ -1,0 +1,131 @@
+import KubernetesObjects
+
+/// What a subscriber knows of its standing with one resource.
+struct SubscribedResource {
+    /// What the consumer was told last.
+    enum Report: Hashable {
+        case nothing
+        case current(synced: Bool)
+        case stale
+    }
+
+    /// Where a delta stands to what is held.
+    enum Place {
+        case known
+        case next
+        case afterGap
+    }
+
+    private struct NamespaceTopic: Hashable {
+        var bucket: UInt8
+        var namespace: String
+    }
+
+    let interest: ResourceInterest
+    /// The stream whose heartbeat has been heard on this subscription; nil while waiting for one.
+    var streamID: UInt64?
+    /// Wanted buckets that are not held up to date.
+    var missing: BucketSet
+    var synced = false
+    var report = Report.nothing
+    var isSilent = false
+    var failures = 0
+    var retryAt: Int64 = 0
+    /// Buckets a request names at most.
+    private(set) var width = Topic.bucketCount
+    /// The publisher's wall clock at the last heartbeat, nanoseconds since 1970-01-01 UTC.
+    private(set) var lastHeard: Int64 = 0
+    private var heardAt: Int64 = 0
+    private var interval: Int64 = 0
+    /// By bucket: the sequence of its snapshot; without a namespace filter, of the last delta.
+    private var sequences = [UInt64](repeating: 0, count: Topic.bucketCount)
+    /// With a namespace filter: what came after the snapshot.
+    private var namespaceSequences: [NamespaceTopic: UInt64] = [:]
+
+    init(_ interest: ResourceInterest) {
+        self.interest = interest
+        missing = interest.buckets
+    }
+
+    func wants(_ delta: Delta) -> Bool {
+        interest.buckets.contains(delta.bucket) && interest.namespaces?.contains(delta.namespace) != false
+    }
+
+    func place(_ delta: Delta) -> Place {
+        let bucket = delta.bucket
+        let held = sequences[Int(bucket)]
+        guard interest.namespaces != nil else {
+            if delta.sequence <= held { return .known }
+            return delta.sequence == held + 1 ? .next : .afterGap
+        }
+        let last = namespaceSequences[NamespaceTopic(bucket: bucket, namespace: delta.namespace)] ?? held
+        if delta.sequence <= last { return .known }
+        return delta.previous <= last ? .next : .afterGap
+    }
+
+    mutating func advance(_ delta: Delta) {
+        if interest.namespaces == nil {
+            sequences[Int(delta.bucket)] = delta.sequence
+        } else {
+            let topic = NamespaceTopic(bucket: delta.bucket, namespace: delta.namespace)
+            namespaceSequences[topic] = delta.sequence
+        }
+    }
+
+    /// A snapshot of the bucket is held.
+    mutating func hold(_ bucket: UInt8, sequence: UInt64) {
+        sequences[Int(bucket)] = sequence
+        for namespace in interest.namespaces ?? [] {
+            namespaceSequences[NamespaceTopic(bucket: bucket, namespace: namespace)] = nil
+        }
+        missing.remove(bucket)
+    }
+
+    mutating func forgetStream() {
+        streamID = nil
+        missing = interest.buckets
+        isSilent = false
+    }
+
+    mutating func hear(_ heartbeat: Heartbeat, now: Int64) {
+        heardAt = now
+        lastHeard = heartbeat.time
+        interval = Int64(heartbeat.intervalMilliseconds) * 1_000_000
+        synced = heartbeat.synced
+    }
+
+    /// Held buckets of which the publisher has sent more than has come. A heartbeat travels behind the deltas that it
+    /// counts, so what is not here by now is lost. A snapshot may be ahead of the heartbeat.
+    ///
+    /// With a namespace filter the sequences of a bucket move without us, and only after a silence are they a reason
+    /// for doubt; otherwise tails say what is missing.
+    mutating func behind(_ heartbeat: Heartbeat) -> [UInt8] {
+        let wasSilent = isSilent
+        isSilent = false
+        if interest.namespaces != nil && !wasSilent { return [] }
+        return interest.buckets.filter { bucket in
+            !missing.contains(bucket) && heartbeat.sequences[Int(bucket)] > sequences[Int(bucket)]
+        }
+    }
+
+    func behind(_ tail: NamespaceTail) -> [UInt8] {
+        guard interest.namespaces?.contains(tail.namespace) == true else { return [] }
+        return tail.entries.compactMap { entry in
+            guard interest.buckets.contains(entry.bucket), !missing.contains(entry.bucket) else { return nil }
+            let topic = NamespaceTopic(bucket: entry.bucket, namespace: tail.namespace)
+            return entry.sequence > namespaceSequences[topic] ?? sequences[Int(entry.bucket)] ? entry.bucket : nil
+        }
+    }
+
+    func silentAt(_ configuration: SubscriberStateMachine.Configuration) -> Int64 {
+        heardAt + interval * configuration.missedIntervals
+    }
+
+    /// While a publisher is silent nobody is there to answer.
+    func mayAsk(now: Int64) -> Bool {
+        streamID != nil && !isSilent && !missing.isEmpty && now >= retryAt
+    }
+
+    mutating func narrow() { width = max(1, width / 2) }
+    mutating func widen() { width = Topic.bucketCount }
+}

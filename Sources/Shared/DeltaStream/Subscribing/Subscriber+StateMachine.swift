@@ -1,0 +1,358 @@
+import KubernetesObjects
+
+/// Every decision of a subscriber, without sockets or clocks: events go in, actions come out.
+///
+/// Each wanted bucket is either *live* (held, with the sequence up to which it is held) or *missing*. Missing buckets of a
+/// resource are fetched by one request at a time, once a heartbeat has shown that the subscription is in force. Deltas for
+/// the buckets of that request are kept until its answer is there; deltas for missing buckets that are not being asked for
+/// are dropped, as a snapshot that is asked for later includes them.
+///
+/// Times are nanoseconds of any clock that only goes forward.
+struct SubscriberStateMachine {
+    struct Configuration: Sendable {
+        /// An answer that takes longer is given up.
+        var requestTimeout: Int64 = 5_000_000_000
+        /// The wait after a first failed join; it doubles with each further one, up to `longestBackOff`.
+        var firstBackOff: Int64 = 100_000_000
+        var longestBackOff: Int64 = 10_000_000_000
+        /// So many heartbeat intervals without a heartbeat make a resource stale.
+        var missedIntervals: Int64 = 3
+        /// Deltas, and bytes of their objects, that may wait for one snapshot.
+        var bufferedDeltas = 50_000
+        var bufferedBytes = 64 << 20
+    }
+
+    enum Event {
+        case delta(Delta)
+        case heartbeat(Heartbeat)
+        case tail(NamespaceTail)
+        case answer(SnapshotAnswer)
+        /// Time has passed; `isCaughtUp`: nothing that had arrived before is still unread.
+        case tick(isCaughtUp: Bool)
+    }
+
+    enum Action: Hashable {
+        case request(SnapshotRequest)
+        /// The answer never came: forget the connection, so that nothing queues up in it.
+        case resetSnapshots
+        case replaceBucket(Resource, UInt8, [Delta], StreamPosition)
+        case apply(Delta)
+        case joined(Resource, synced: Bool)
+        case stale(Resource, since: Int64, StaleReason)
+        case heartbeat(Heartbeat)
+    }
+
+    enum StaleReason: String, Hashable {
+        case gap = "a delta was lost"
+        case newStream = "the publisher began a new stream"
+        case silence = "heartbeats are missing"
+    }
+
+    /// One request that is under way.
+    struct Join {
+        var id: UInt64
+        var resource: Int
+        var buckets: BucketSet
+        var deadline: Int64
+        var deltas: [Delta] = []
+        var bytes = 0
+    }
+
+    let configuration: Configuration
+    var resources: [SubscribedResource]
+    private let indices: [Resource: Int]
+    var join: Join?
+    private(set) var statistics = SubscriberStatistics()
+    private var nextRequestID: UInt64
+    /// Whose turn it is to be asked for.
+    private var turn = 0
+    private var random: SplitMix
+
+    /// - Parameter seed: makes request ids and the jitter of back-off; two subscribers should not share one.
+    init(interests: [ResourceInterest], configuration: Configuration = Configuration(), seed: UInt64) {
+        self.configuration = configuration
+        resources = interests.map(SubscribedResource.init)
+        indices = Dictionary(uniqueKeysWithValues: interests.enumerated().map { ($1.resource, $0) })
+        random = SplitMix(state: seed)
+        nextRequestID = random.next()
+    }
+
+    /// Messages that the driver could not read, for the statistics.
+    mutating func count(_ error: EnvelopeError) {
+        if case .unknownVersion = error { statistics.unknownVersions += 1 } else { statistics.malformed += 1 }
+    }
+
+    mutating func handle(_ event: Event, now: Int64, actions: inout [Action]) {
+        switch event {
+        case .delta(let delta): receive(delta, now: now, actions: &actions)
+        case .heartbeat(let heartbeat): receive(heartbeat, now: now, actions: &actions)
+        case .tail(let tail): receive(tail, now: now, actions: &actions)
+        case .answer(let answer): receive(answer, now: now, actions: &actions)
+        case .tick(let isCaughtUp): tick(now: now, isCaughtUp: isCaughtUp, actions: &actions)
+        }
+    }
+
+    /// When the next `tick` has something to do; nil when only messages can change anything.
+    var nextDeadline: Int64? {
+        var deadline = join?.deadline
+        func sooner(_ time: Int64) { deadline = min(deadline ?? time, time) }
+        for resource in resources where resource.streamID != nil && !resource.isSilent {
+            sooner(resource.silentAt(configuration))
+            if join == nil && !resource.missing.isEmpty { sooner(resource.retryAt) }
+        }
+        return deadline
+    }
+
+    // MARK: Deltas
+
+    private mutating func receive(_ delta: Delta, now: Int64, actions: inout [Action]) {
+        guard let index = indices[delta.resource], resources[index].wants(delta) else {
+            statistics.unwanted += 1
+            return
+        }
+        statistics.deltas += 1
+        guard let streamID = resources[index].streamID else { return }
+        guard delta.streamID == streamID else {
+            beginStream(now: now, actions: &actions)
+            return
+        }
+        if join?.resource == index && join?.buckets.contains(delta.bucket) == true {
+            keep(delta, now: now)
+            return
+        }
+        guard !resources[index].missing.contains(delta.bucket) else { return }
+        apply(delta, to: index, now: now, actions: &actions)
+    }
+
+    private mutating func apply(_ delta: Delta, to index: Int, now: Int64, actions: inout [Action]) {
+        switch resources[index].place(delta) {
+        case .known:
+            statistics.duplicates += 1
+        case .next:
+            resources[index].advance(delta)
+            statistics.applied += 1
+            actions.append(.apply(delta))
+        case .afterGap:
+            lose([delta.bucket], of: index, now: now, actions: &actions)
+        }
+    }
+
+    private mutating func keep(_ delta: Delta, now: Int64) {
+        join?.deltas.append(delta)
+        join?.bytes += delta.object.bytes.count
+        guard let (index, count, bytes) = join.map({ ($0.resource, $0.deltas.count, $0.bytes) }),
+            count > configuration.bufferedDeltas || bytes > configuration.bufferedBytes
+        else { return }
+        // Too much changes while so many buckets are fetched: ask for fewer.
+        statistics.overflows += 1
+        resources[index].narrow()
+        fail(index, now: now)
+    }
+
+    /// Buckets whose deltas were lost have to be fetched.
+    private mutating func lose(_ buckets: [UInt8], of index: Int, now: Int64, actions: inout [Action]) {
+        guard !buckets.isEmpty else { return }
+        statistics.gaps += UInt64(buckets.count)
+        for bucket in buckets { resources[index].missing.insert(bucket) }
+        becomeStale(index, .gap, actions: &actions)
+        // The first loss is made good at once; who loses again and again waits.
+        resources[index].retryAt = now + backOff(resources[index].failures)
+        resources[index].failures += 1
+        plan(now: now, actions: &actions)
+    }
+
+    // MARK: Heartbeats
+
+    private mutating func receive(_ heartbeat: Heartbeat, now: Int64, actions: inout [Action]) {
+        guard let index = indices[heartbeat.resource] else {
+            statistics.unwanted += 1
+            return
+        }
+        statistics.heartbeats += 1
+        if let streamID = resources[index].streamID, streamID != heartbeat.streamID {
+            beginStream(now: now, actions: &actions)
+        }
+        resources[index].streamID = heartbeat.streamID
+        resources[index].hear(heartbeat, now: now)
+        lose(resources[index].behind(heartbeat), of: index, now: now, actions: &actions)
+        actions.append(.heartbeat(heartbeat))
+        if resources[index].missing.isEmpty {
+            resources[index].failures = 0
+            resources[index].widen()
+            becomeCurrent(index, actions: &actions)
+        }
+        plan(now: now, actions: &actions)
+    }
+
+    private mutating func receive(_ tail: NamespaceTail, now: Int64, actions: inout [Action]) {
+        guard let index = indices[tail.resource], resources[index].streamID == tail.streamID else { return }
+        lose(resources[index].behind(tail), of: index, now: now, actions: &actions)
+    }
+
+    /// The publisher has another history: nothing held has a place in it. Each resource waits for its heartbeat, which
+    /// shows that the subscription has reached the new publisher.
+    private mutating func beginStream(now: Int64, actions: inout [Action]) {
+        statistics.newStreams += 1
+        join = nil
+        for index in resources.indices {
+            resources[index].forgetStream()
+            becomeStale(index, .newStream, actions: &actions)
+            resources[index].retryAt = now
+        }
+    }
+
+    // MARK: Joining
+
+    private mutating func receive(_ answer: SnapshotAnswer, now: Int64, actions: inout [Action]) {
+        guard let held = join, held.id == answer.requestID else {
+            statistics.strayAnswers += 1
+            return
+        }
+        let index = held.resource
+        guard answer.status == .ok, answer.streamID == resources[index].streamID, !answer.buckets.isEmpty,
+            answer.buckets.allSatisfy({ held.buckets.contains($0.bucket) })
+        else {
+            statistics.refusals += 1
+            fail(index, now: now)
+            return
+        }
+        join = nil
+        var fetched = BucketSet()
+        for part in answer.buckets where !fetched.contains(part.bucket) {
+            fetched.insert(part.bucket)
+            resources[index].hold(part.bucket, sequence: part.sequence)
+            statistics.bucketsFetched += 1
+            let position = StreamPosition(streamID: answer.streamID, sequence: part.sequence)
+            actions.append(.replaceBucket(resources[index].interest.resource, part.bucket, part.objects, position))
+        }
+        // In the order in which they came; those of buckets that are still missing are in a later snapshot.
+        for delta in held.deltas where !resources[index].missing.contains(delta.bucket) {
+            apply(delta, to: index, now: now, actions: &actions)
+        }
+        if resources[index].missing.isEmpty {
+            statistics.joins += 1
+            becomeCurrent(index, actions: &actions)
+        }
+        plan(now: now, actions: &actions)
+    }
+
+    /// Asks for what is missing, one request at a time, the resources in turn.
+    private mutating func plan(now: Int64, actions: inout [Action]) {
+        guard join == nil else { return }
+        for step in resources.indices {
+            let index = (turn + step) % resources.count
+            guard resources[index].mayAsk(now: now) else { continue }
+            turn = index + 1
+            let buckets = Array(resources[index].missing.prefix(resources[index].width))
+            let interest = resources[index].interest
+            nextRequestID &+= 1
+            join = Join(
+                id: nextRequestID, resource: index, buckets: BucketSet(buckets),
+                deadline: now + configuration.requestTimeout)
+            statistics.requests += 1
+            actions.append(
+                .request(
+                    SnapshotRequest(
+                        id: nextRequestID,
+                        subject: .buckets(interest.resource, buckets, namespaces: interest.namespaces))))
+            return
+        }
+    }
+
+    private mutating func fail(_ index: Int, now: Int64) {
+        join = nil
+        resources[index].failures += 1
+        resources[index].retryAt = now + backOff(resources[index].failures)
+    }
+
+    /// 0 for none, then doubling; between half of it and the whole of it at random, so that subscribers that lost their
+    /// publisher together do not come back together.
+    private mutating func backOff(_ failures: Int) -> Int64 {
+        guard failures > 0 else { return 0 }
+        let doubled = configuration.firstBackOff << Int64(min(failures - 1, 20))
+        let wait = min(doubled, configuration.longestBackOff)
+        return wait / 2 + Int64(random.next() % UInt64(max(1, wait / 2)))
+    }
+
+    // MARK: Time
+
+    private mutating func tick(now: Int64, isCaughtUp: Bool, actions: inout [Action]) {
+        if let held = join, now >= held.deadline, isCaughtUp {
+            statistics.timeouts += 1
+            actions.append(.resetSnapshots)
+            fail(held.resource, now: now)
+        }
+        // Heartbeats may lie unread after this process was stopped: read first, then judge.
+        if isCaughtUp {
+            for index in resources.indices
+            where resources[index].streamID != nil && !resources[index].isSilent
+                && now >= resources[index].silentAt(configuration)
+            {
+                resources[index].isSilent = true
+                statistics.silences += 1
+                becomeStale(index, .silence, actions: &actions)
+            }
+        }
+        plan(now: now, actions: &actions)
+    }
+
+    private mutating func becomeStale(_ index: Int, _ reason: StaleReason, actions: inout [Action]) {
+        guard case .current = resources[index].report else { return }
+        resources[index].report = .stale
+        actions.append(.stale(resources[index].interest.resource, since: resources[index].lastHeard, reason))
+    }
+
+    private mutating func becomeCurrent(_ index: Int, actions: inout [Action]) {
+        guard !resources[index].isSilent else { return }
+        let synced = resources[index].synced
+        guard resources[index].report != .current(synced: synced) else { return }
+        resources[index].report = .current(synced: synced)
+        actions.append(.joined(resources[index].interest.resource, synced: synced))
+    }
+}
+
+/// Counts since the subscriber began.
+public struct SubscriberStatistics: Hashable, Sendable {
+    /// Wanted deltas that arrived.
+    public var deltas: UInt64 = 0
+    public var applied: UInt64 = 0
+    /// Deltas that a snapshot or an earlier delta had brought already.
+    public var duplicates: UInt64 = 0
+    /// Messages that a topic prefix let through and no filter names.
+    public var unwanted: UInt64 = 0
+    public var heartbeats: UInt64 = 0
+    /// Buckets that were found behind and were fetched again.
+    public var gaps: UInt64 = 0
+    public var newStreams: UInt64 = 0
+    /// Times that heartbeats stayed away.
+    public var silences: UInt64 = 0
+    public var requests: UInt64 = 0
+    public var timeouts: UInt64 = 0
+    /// Answers that were refusals, or from another stream than the deltas.
+    public var refusals: UInt64 = 0
+    public var strayAnswers: UInt64 = 0
+    /// Joins given up because too many deltas waited for the answer.
+    public var overflows: UInt64 = 0
+    public var bucketsFetched: UInt64 = 0
+    /// Times that a resource became complete.
+    public var joins: UInt64 = 0
+    /// Messages that could not be read and were skipped.
+    public var malformed: UInt64 = 0
+    /// Messages of an unknown envelope version, skipped too.
+    public var unknownVersions: UInt64 = 0
+
+    public init() {}
+}
+
+/// Sebastiano Vigna's SplitMix64: small, and good enough to spread retries.
+struct SplitMix {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+        return mixed ^ (mixed >> 31)
+    }
+}

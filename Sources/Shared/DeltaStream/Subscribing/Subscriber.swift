@@ -1,0 +1,118 @@
+import MizzenSystem
+import KubernetesObjects
+public import Logging
+import Synchronization
+
+import CZeroMQ
+
+/// Follows a publisher, and tells a consumer what it learns: see ``DeltaConsumer``.
+///
+/// Needs nobody at the other end to begin: it waits. What is lost on the way, for whatever reason, is noticed and fetched
+/// again, and only that.
+public final class Subscriber: Sendable {
+    public struct Options: Sendable {
+        /// Deltas that wait here before libzmq stops reading from the publisher.
+        public var receiveHighWaterMark: Int32 = 8192
+        /// Deltas that may wait for one snapshot.
+        public var bufferedDeltas = 50_000
+        public var requestTimeout: Duration = .seconds(5)
+        /// The wait after the first failed join; it doubles up to `longestBackOff`.
+        public var firstBackOff: Duration = .milliseconds(100)
+        public var longestBackOff: Duration = .seconds(10)
+        public var transport = Transport()
+
+        public init() {}
+    }
+
+    private let deltas: Endpoint
+    private let snapshots: Endpoint
+    private let interests: [ResourceInterest]
+    private let consumer: any DeltaConsumer
+    private let options: Options
+    private let logger: Logger
+    private let signal: WakeSignal
+    private let published = Mutex(SubscriberStatistics())
+
+    /// - Parameter filter: what is wanted; several filters of one resource are merged to the union of their buckets and of
+    ///   their namespaces.
+    public init(
+        deltas: String, snapshots: String, filter: [TopicFilter], consumer: any DeltaConsumer,
+        options: Options = Options(), logger: Logger
+    ) throws(DeltaStreamError) {
+        self.deltas = try Endpoint(deltas, transport: options.transport)
+        self.snapshots = try Endpoint(snapshots, transport: options.transport)
+        interests = ResourceInterest.merged(filter)
+        self.consumer = consumer
+        self.options = options
+        self.logger = logger
+        signal = try WakeSignal()
+    }
+
+    /// At most a second old.
+    public var statistics: SubscriberStatistics { published.withLock { $0 } }
+
+    /// Until the task is cancelled, on a thread of its own, from which all calls of the consumer come. Once per subscriber.
+    public func run() async throws {
+        try await OwnThread.run(signal: signal) { [self] in
+            var link = try SubscriberLink(
+                deltas: deltas, snapshots: snapshots, interests: interests, options: options, logger: logger)
+            follow(&link)
+        }
+    }
+
+    private func follow(_ link: inout SubscriberLink) {
+        var configuration = SubscriberStateMachine.Configuration()
+        configuration.requestTimeout = options.requestTimeout.nanoseconds
+        configuration.firstBackOff = options.firstBackOff.nanoseconds
+        configuration.longestBackOff = options.longestBackOff.nanoseconds
+        configuration.bufferedDeltas = options.bufferedDeltas
+        var machine = SubscriberStateMachine(
+            interests: interests, configuration: configuration, seed: UInt64.random(in: .min ... .max))
+        var actions: [SubscriberStateMachine.Action] = []
+        while true {
+            let isCaughtUp = link.drain { received in
+                switch received {
+                case .success(let event):
+                    machine.handle(event, now: MonotonicClock.nanoseconds(), actions: &actions)
+                case .failure(let error):
+                    machine.count(error)
+                }
+                return drain(&actions)
+            }
+            let now = MonotonicClock.nanoseconds()
+            machine.handle(.tick(isCaughtUp: isCaughtUp), now: now, actions: &actions)
+            link.perform(drain(&actions))
+            published.withLock { $0 = machine.statistics }
+            let wait = isCaughtUp ? min(1_000_000_000, (machine.nextDeadline ?? .max) - now) : 0
+            if link.wait(signal: signal, milliseconds: Int(max(0, wait) + 999_999) / 1_000_000) { return }
+        }
+    }
+
+    /// Tells the consumer what is for it.
+    /// - Returns: what is for the sockets.
+    private func drain(_ actions: inout [SubscriberStateMachine.Action]) -> [SubscriberStateMachine.Action] {
+        guard !actions.isEmpty else { return [] }
+        var rest: [SubscriberStateMachine.Action] = []
+        for action in actions {
+            switch action {
+            case .request, .resetSnapshots:
+                rest.append(action)
+            case .replaceBucket(let resource, let bucket, let objects, let position):
+                consumer.willReplaceBucket(resource, bucket: bucket, position: position)
+                consumer.replaceBucket(resource, bucket: bucket, objects: objects)
+            case .apply(let delta):
+                consumer.apply(delta)
+            case .joined(let resource, let synced):
+                logger.info("joined", metadata: ["resource": "\(resource)", "synced": "\(synced)"])
+                consumer.joined(resource, synced: synced)
+            case .stale(let resource, let since, let reason):
+                logger.warning("stale", metadata: ["resource": "\(resource)", "reason": "\(reason.rawValue)"])
+                consumer.stale(resource, since: since)
+            case .heartbeat(let heartbeat):
+                consumer.heartbeat(heartbeat)
+            }
+        }
+        actions.removeAll(keepingCapacity: true)
+        return rest
+    }
+}

@@ -1,0 +1,272 @@
+import KubernetesObjects
+import Logging
+
+/// The doing half of a reflector: requests, decoding, and what sink, observer and log are told.
+struct ReflectorSession: Sendable {
+    private let reflector: Reflector
+    private var machine: ReflectorStateMachine
+    private var listStarted: Duration = .zero
+    private var listedItems = 0
+    private var hasLoggedUndecodable = false
+    private var hasLoggedRepeated = false
+    private var order = EventOrder()
+
+    init(_ reflector: Reflector) {
+        self.reflector = reflector
+        machine = ReflectorStateMachine(usesWatchList: reflector.options.usesWatchList)
+    }
+
+    private var resource: Resource { reflector.resource }
+    private var sink: any ReflectorSink { reflector.sink }
+    private var observer: any ReflectorObserver { reflector.observer }
+
+    mutating func conclude(_ outcome: ReflectorStateMachine.Outcome) async -> ReflectorStateMachine.Step {
+        if case .failed(let fault) = outcome {
+            observer.failed(resource, cause: fault.cause)
+            reflector.logger.debug(
+                "a list or watch failed",
+                metadata: ["resource": "\(resource)", "error": "\(fault.explanation(resource))"])
+            if fault.cause == "expired" {
+                // Part of a cluster's life, and not reported as a failure; a new list is worth a line all the same.
+                reflector.logger.info(
+                    "the API server has forgotten where this watch or list stood; listing anew",
+                    metadata: ["resource": "\(resource)", "error": "\(fault.explanation(resource))"])
+            }
+        }
+        let decision = machine.conclude(outcome, now: reflector.clock.now(), draw: reflector.random())
+        await tell(decision.notices)
+        return decision.step
+    }
+
+    private mutating func observe(_ signal: ReflectorStateMachine.Signal) async {
+        await tell(machine.observe(signal, now: reflector.clock.now()))
+    }
+
+    private mutating func tell(_ notices: [ReflectorStateMachine.Notice]) async {
+        for notice in notices {
+            switch notice {
+            case .listBegan:
+                listedItems = 0
+                await sink.listBegan(resource)
+            case .listEnded(let version):
+                order.restart(at: version)
+                await sink.listEnded(resource, resourceVersion: version)
+                observer.listEnded(resource, items: listedItems, duration: reflector.clock.now() - listStarted)
+                reflector.logger.debug(
+                    "listed",
+                    metadata: ["resource": "\(resource)", "items": "\(listedItems)", "resourceVersion": "\(version)"])
+            case .bookmark(let version):
+                await sink.bookmark(resource, resourceVersion: version)
+            case .report(let fault, let wait):
+                reflector.logger.warning(
+                    "the API server's objects cannot be listed or watched, trying again",
+                    metadata: [
+                        "resource": "\(resource)", "error": "\(fault.explanation(resource))", "retry_in": "\(wait.tenths)",
+                    ])
+            }
+        }
+    }
+}
+
+// MARK: - Lists
+
+extension ReflectorSession {
+    mutating func list(
+        _ request: ListRequest, _ watchdog: SilenceWatchdog
+    ) async -> ReflectorStateMachine.Outcome {
+        switch request.page {
+        case .first, .whole: noteListStart()
+        case .next: break
+        }
+        do {
+            watchdog.waits()
+            let stream = try await reflector.client.open(
+                APIRequest(
+                    path: resource.listPath, query: request.query(pageSize: reflector.options.pageSize),
+                    accept: request.offer.accept(for: resource, list: true)))
+            watchdog.works()
+            guard let encoding = ObjectEncoding(contentType: stream.contentType) else {
+                return .failed(.unexpectedContentType(stream.contentType))
+            }
+            await observe(.accepted)
+            var decoder = ListDecoder(encoding: encoding, resource: resource)
+            var chunks = stream.body.makeAsyncIterator()
+            while true {
+                watchdog.waits()
+                guard let chunk = try await chunks.next() else { break }
+                watchdog.works()
+                decoder.append(chunk)
+                while let item = try await nextItem(&decoder) {
+                    listedItems += 1
+                    if let object = await publishable(item) { await sink.upsert(object) }
+                }
+            }
+            watchdog.works()
+            return .pageEnded(try decoder.finish())
+        } catch {
+            return .failed(ReflectorFault(error))
+        }
+    }
+
+    private mutating func noteListStart() {
+        listStarted = reflector.clock.now()
+        observer.listStarted(resource)
+    }
+
+    /// The object as the sink may have it, or nil for one that cannot be decoded, which the sink was told of.
+    private mutating func publishable(_ encoded: EncodedObject) async -> WatchedObject? {
+        do {
+            let object = try encoded.publishable(as: resource)
+            return WatchedObject(resource: resource, identity: try ObjectIdentity(object), object: object)
+        } catch {
+            await undecodable(error.description)
+            return nil
+        }
+    }
+
+    /// The next item; those that are too large are counted and passed over.
+    private mutating func nextItem(_ decoder: inout ListDecoder) async throws -> EncodedObject? {
+        while true {
+            do {
+                return try decoder.next()
+            } catch {
+                guard case .tooLarge = error.reason, decoder.canContinue else { throw error }
+                listedItems += 1
+                await undecodable(error.description)
+            }
+        }
+    }
+
+    /// As `nextItem`, for the events of a watch.
+    private mutating func nextFrame(_ decoder: inout WatchFrameDecoder) async throws -> WatchFrame? {
+        while true {
+            do {
+                return try decoder.next()
+            } catch {
+                guard case .tooLarge = error.reason, decoder.canContinue else { throw error }
+                await undecodable(error.description)
+            }
+        }
+    }
+
+    private mutating func undecodable(_ reason: String) async {
+        if !hasLoggedUndecodable {
+            hasLoggedUndecodable = true
+            reflector.logger.warning(
+                "an object cannot be decoded and is skipped; further ones are only counted",
+                metadata: ["resource": "\(resource)", "error": "\(reason)"])
+        }
+        await sink.undecodable(resource, reason: reason)
+    }
+}
+
+// MARK: - Watches
+
+extension ReflectorSession {
+    mutating func watch(
+        _ request: WatchRequest, _ watchdog: SilenceWatchdog
+    ) async -> ReflectorStateMachine.Outcome {
+        observer.watchStarted(resource)
+        if case .initialEvents = request.start { noteListStart() }
+        do {
+            watchdog.waits()
+            let stream = try await reflector.client.open(
+                APIRequest(
+                    path: resource.listPath, query: request.query,
+                    accept: request.offer.accept(for: resource, list: false)))
+            watchdog.works()
+            guard let encoding = ObjectEncoding(contentType: stream.contentType) else {
+                return .failed(.unexpectedContentType(stream.contentType))
+            }
+            await observe(.accepted)
+            var decoder = WatchFrameDecoder(
+                encoding: encoding, maximumFrameSize: reflector.options.maximumFrameSize)
+            var chunks = stream.body.makeAsyncIterator()
+            while true {
+                watchdog.waits()
+                guard let chunk = try await chunks.next() else { break }
+                watchdog.works()
+                decoder.append(chunk)
+                while let frame = try await nextFrame(&decoder) {
+                    if let fault = await take(frame) { return .failed(fault) }
+                }
+            }
+            watchdog.works()
+            return decoder.isInsideFrame ? .failed(.cut) : .ended
+        } catch {
+            return .failed(ReflectorFault(error))
+        }
+    }
+
+    private var isListing: Bool {
+        switch machine.state {
+        case .initialEvents, .listing: true
+        case .idle, .watching, .waiting: false
+        }
+    }
+
+    /// - Returns: the fault when the frame is the server's word that the watch has failed.
+    private mutating func take(_ frame: WatchFrame) async -> ReflectorFault? {
+        switch frame {
+        case .added(let object): return await take(object, .added)
+        case .modified(let object): return await take(object, .modified)
+        case .deleted(let object): return await take(object, .deleted)
+        case .bookmark(let version, let isEnd):
+            if !isListing { observer.event(resource, kind: .bookmark) }
+            // A bookmark without a version says nothing.
+            guard !version.isEmpty else { return nil }
+            if isListing {
+                if !isEnd { return .unmarkedInitialEvents }
+            } else {
+                switch order.judge(bookmark: version) {
+                case .news: break
+                case .old: return nil
+                case .unclear: return .disordered
+                }
+            }
+            await observe(isEnd ? .initialEventsEnded(resourceVersion: version) : .bookmark(resourceVersion: version))
+        case .error(let status):
+            observer.event(resource, kind: .error)
+            return .status(APIStatus(status))
+        }
+        return nil
+    }
+
+    private mutating func repeated() {
+        observer.repeated(resource)
+        guard !hasLoggedRepeated else { return }
+        hasLoggedRepeated = true
+        reflector.logger.warning(
+            "the API server sent an event twice or late; it changes nothing, and further ones are only counted",
+            metadata: ["resource": "\(resource)"])
+    }
+
+    private mutating func take(_ encoded: EncodedObject, _ kind: WatchEventKind) async -> ReflectorFault? {
+        if isListing { listedItems += 1 } else { observer.event(resource, kind: kind) }
+        if let object = await publishable(encoded) {
+            if !isListing {
+                let identity = object.identity
+                switch order.judge(key: "\(identity.namespace)/\(identity.name)", version: identity.resourceVersion) {
+                case .news: break
+                case .old:
+                    repeated()
+                    return nil
+                case .unclear: return .disordered
+                }
+            }
+            if kind == .deleted { await sink.delete(object) } else { await sink.upsert(object) }
+            if !object.identity.resourceVersion.isEmpty {
+                await observe(.changed(resourceVersion: object.identity.resourceVersion))
+            }
+        }
+        return nil
+    }
+}
+
+extension Duration {
+    /// Seconds with one decimal: what a person wants to know of a back-off.
+    fileprivate var tenths: String {
+        let (seconds, attoseconds) = components
+        return "\(seconds).\(attoseconds / 100_000_000_000_000_000)s"
+    }
+}

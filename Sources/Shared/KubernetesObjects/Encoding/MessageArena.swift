@@ -1,0 +1,97 @@
+internal import CProtobufC
+
+/// Memory for one decoded message: protobuf-c takes all its pieces from here, and they go away together.
+@safe
+final class MessageArena {
+    private static let alignment = 16
+
+    // Safe: see `deinit` and `allocate`.
+    private var chunks: [UnsafeMutableRawBufferPointer] = unsafe []
+    private var used = 0
+    private var total = 0
+    private let limit: Int
+
+    /// - Parameter messageSize: bytes of the message on the wire. Memory is limited to 256 times that and 1 MiB more,
+    ///   so that bytes made to waste memory (two bytes can announce a whole structure) end in an error.
+    init(messageSize: Int) {
+        limit = messageSize * 256 + (1 << 20)
+        addChunk(max(4096, messageSize * 5))
+    }
+
+    deinit {
+        // Safe: each chunk was allocated here and is freed once; no message outlives its arena (see `withMessage`).
+        unsafe chunks.forEach { unsafe $0.deallocate() }
+    }
+
+    private func addChunk(_ size: Int) {
+        // Safe: memory is handed out only within these bounds.
+        unsafe chunks.append(.allocate(byteCount: size, alignment: Self.alignment))
+        used = 0
+        total += size
+    }
+
+    /// NULL beyond the limit, which protobuf-c reports as a failed decode.
+    private func allocate(_ size: Int) -> UnsafeMutableRawPointer? {
+        guard size <= limit else { return nil }
+        let rounded = (max(size, 1) + Self.alignment - 1) & ~(Self.alignment - 1)
+        if unsafe used + rounded > chunks[chunks.count - 1].count {
+            let next = unsafe max(rounded, chunks[chunks.count - 1].count)
+            guard total + next <= limit else { return nil }
+            addChunk(next)
+        }
+        defer { used += rounded }
+        // Safe: used + rounded is within the last chunk.
+        return unsafe chunks[chunks.count - 1].baseAddress.map { unsafe $0 + used }
+    }
+
+    /// Runs `body` with an allocator that takes from this arena and frees nothing.
+    fileprivate func withAllocator<Result>(
+        _ body: (UnsafeMutablePointer<ProtobufCAllocator>) -> Result
+    ) -> Result {
+        // Safe: the arena lives until the end of this call, and protobuf-c keeps no allocator beyond its own call.
+        let arena = unsafe Unmanaged.passUnretained(self).toOpaque()
+        var allocator = unsafe ProtobufCAllocator(
+            alloc: { arena, size in
+                guard let arena = unsafe arena else { return nil }
+                return unsafe Unmanaged<MessageArena>.fromOpaque(arena).takeUnretainedValue().allocate(size)
+            },
+            free: { _, _ in },
+            allocator_data: arena)
+        return withExtendedLifetime(self) { unsafe body(&allocator) }
+    }
+}
+
+/// Decodes `bytes` and calls `body` with the message; the message is gone when the call returns, whatever happened.
+///
+/// - Throws: ``ObjectDecodingError`` with the offset and the field where the bytes stop being this message,
+///   or what `body` throws.
+func withMessage<Result>(
+    _ bytes: [UInt8], _ schema: MessageSchema,
+    _ body: (MessageReader) throws(ObjectDecodingError) -> Result
+) throws(ObjectDecodingError) -> Result {
+    let arena = MessageArena(messageSize: bytes.count)
+    // Safe: `unpack` reads exactly `count` bytes during the call and copies what it keeps into the arena.
+    let message = unsafe arena.withAllocator { allocator in
+        unsafe bytes.withUnsafeBufferPointer { buffer in
+            unsafe protobuf_c_message_unpack(schema.descriptor, allocator, buffer.count, buffer.baseAddress)
+        }
+    }
+    guard let message = unsafe message else { throw MessageFault.find(in: bytes, schema) }
+    // Safe: the message was made by `unpack` for this schema and lives in the arena until after `body`.
+    defer { withExtendedLifetime(arena) {} }
+    return try body(unsafe MessageReader(message, schema))
+}
+
+extension EncodedObject {
+    /// Calls `body` with the object as a message of `schema`; JSON becomes protobuf first, so that both give the same.
+    func withMessage<Result>(
+        _ schema: MessageSchema, _ body: (MessageReader) throws(ObjectDecodingError) -> Result
+    ) throws(ObjectDecodingError) -> Result {
+        let message: [UInt8]
+        switch encoding {
+        case .protobuf: message = bytes
+        case .json: message = try JSONToProtobuf.convert(bytes, schema)
+        }
+        return try KubernetesObjects.withMessage(message, schema, body)
+    }
+}
