@@ -110,12 +110,12 @@ let package = Package(
         shared(
             "ProcessRuntime", folder: "Process",
             [
-                "CMizzenSystem", "Names", argumentParser, logging, lifecycle, unixSignals, hummingbird, hummingbirdTLS,
-                nio, nioSSL,
+                "CMizzenSystem", "MizzenSystem", "Names", argumentParser, logging, lifecycle, unixSignals, hummingbird,
+                hummingbirdTLS, nio, nioSSL,
             ]),
         shared("RecordTable", ["CMizzenSystem", "MizzenSystem", "Names"]),
         shared("RecordTableWriter", ["CMizzenSystem", "MizzenSystem", "Names", "RecordTable"]),
-        shared("KubernetesObjects", ["CProtobufC", "CSchemas", "Names", yams]),
+        shared("KubernetesObjects", ["CProtobufC", "CSchemas", "MizzenSystem", "Names", yams]),
         shared(
             "KubernetesClient",
             [
@@ -187,6 +187,7 @@ let package = Package(
                 path: "Tests/Benchmarks/Stream", swiftSettings: strict),
             .target(name: "TestSupport", dependencies: ["Names"], path: "Tests/Support", swiftSettings: strict),
             tests("NamesTests", path: "Shared/Names", ["Names"]),
+            tests("MizzenSystemTests", path: "Shared/System", ["MizzenSystem"]),
             tests(
                 "ProcessRuntimeTests", path: "Shared/Process",
                 ["ProcessRuntime", argumentParser, logging, lifecycle, nio, nioPosix]),

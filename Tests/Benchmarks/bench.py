@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measure what Mizzen promises: ratios inside one run, counts and processor time; never a verdict on the machine.
 
-bench.py [dns|list|latency|table|stream|relist …]     without a word: all of them
+bench.py [dns|list|latency|table|stream|relay|relist …]     without a word: all of them
 
 The server runs on the first core, the load on the second. Exits 1 if a promise of the README does not hold.
 """
@@ -23,6 +23,7 @@ import tempfile
 import time
 import urllib.request
 
+from relay import bench_relay
 from relist import bench_relist
 from stream import bench_stream
 from table import bench_table
@@ -316,8 +317,8 @@ class Prober:
         self.question = question(f"_bench._tcp.{name}.{namespace}.svc.cluster.local", 33)
         self.ports = itertools.cycle(range(60_000, 65_000))
 
-    def probe(self, client):
-        """Seconds from the event's arrival to the changed answer's: at least one question and its answer."""
+    def change(self):
+        """Changes the service, and waits for the event of that: when it arrived, and the port that an answer then has."""
         port = next(self.ports)
         patch(self.connection, self.token, *self.service, port)
         text, wanted = b"", b'"port":%d' % port
@@ -327,6 +328,11 @@ class Prober:
             if not received:
                 raise SystemExit("bench: the simulated cluster ended a watch")
             text += received
+        return arrived, port
+
+    def probe(self, client):
+        """Seconds from the event's arrival to the changed answer's: at least one question and its answer."""
+        arrived, port = self.change()
         found = None
         while found != port:
             client.send(self.question)
@@ -408,6 +414,7 @@ def main():
     benches = {
         "dns": bench_dns, "list": bench_list, "latency": bench_latency,
         "table": lambda run: bench_table(run, BIN, verdict), "stream": lambda run: bench_stream(BIN, verdict),
+        "relay": lambda run: bench_relay(run, sys.modules[__name__]),
         "relist": lambda run: bench_relist(run, sys.modules[__name__]),
     }
     wanted = sys.argv[1:] or list(benches)

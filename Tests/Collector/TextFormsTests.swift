@@ -15,7 +15,7 @@ struct TextFormsTests {
         ] as [(String, Int64, String)])
     func durations(text: String, nanoseconds: Int64, printed: String) {
         #expect(GoDuration(argument: text)?.nanoseconds == nanoseconds)
-        #expect(GoDuration.text(nanoseconds: nanoseconds) == printed)
+        #expect(GoDuration(nanoseconds: nanoseconds).description == printed)
     }
 
     @Test("what is no duration is refused", arguments: ["", "15", "s", "15 s", "1x", "-", "1s2", "9999999999h"])

@@ -1,4 +1,5 @@
 import KubernetesObjects
+import MizzenSystem
 import ProcessRuntime
 
 /// What one container or node uses.
@@ -113,7 +114,7 @@ struct MetricsDocument: Sendable {
         return .members([
             "metadata": metadata(item),
             "timestamp": .string(Self.time(item.window.end / 1_000_000_000)),
-            "window": .string(GoDuration.text(nanoseconds: item.window.length)),
+            "window": .string(GoDurationText.format(item.window.length)),
             "usage": usage.node,
             "containers": usage.containers,
         ])
@@ -148,7 +149,7 @@ struct MetricsDocument: Sendable {
         let rows = items.map { item in
             let total = item.total
             let cells = [
-                item.name, total.cpuText, total.memoryText, GoDuration.text(nanoseconds: item.window.length),
+                item.name, total.cpuText, total.memoryText, GoDurationText.format(item.window.length),
             ]
             return JSONValue.members([
                 "cells": .array(cells.map(JSONValue.string)),

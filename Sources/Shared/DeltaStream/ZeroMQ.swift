@@ -1,3 +1,4 @@
+import MizzenSystem
 import CZeroMQ
 import Glibc
 
@@ -277,25 +278,25 @@ struct ZeroMQReadiness {
 }
 
 extension ZeroMQSocket {
-    /// Waits until this socket, the `other` or the signal can be read, at most `milliseconds`.
+    /// Waits until this socket, the `other` or the waker can be read, at most `milliseconds`.
     func wait(
-        or other: borrowing ZeroMQSocket, signal: WakeSignal, milliseconds: Int
+        or other: borrowing ZeroMQSocket, waker: Waker, milliseconds: Int
     ) -> ZeroMQReadiness {
-        unsafe wait(handle, other.handle, signal, milliseconds)
+        unsafe wait(handle, other.handle, waker, milliseconds)
     }
 
-    func wait(signal: WakeSignal, milliseconds: Int) -> ZeroMQReadiness {
-        unsafe wait(handle, nil, signal, milliseconds)
+    func wait(waker: Waker, milliseconds: Int) -> ZeroMQReadiness {
+        unsafe wait(handle, nil, waker, milliseconds)
     }
 
     private func wait(
-        _ first: UnsafeMutableRawPointer, _ second: UnsafeMutableRawPointer?, _ signal: WakeSignal, _ milliseconds: Int
+        _ first: UnsafeMutableRawPointer, _ second: UnsafeMutableRawPointer?, _ waker: Waker, _ milliseconds: Int
     ) -> ZeroMQReadiness {
         // Safe: the sockets are borrowed for the call and the items live on this stack.
         unsafe withUnsafeTemporaryAllocation(of: zmq_pollitem_t.self, capacity: 3) { items in
             let readable = Int16(ZMQ_POLLIN)
             unsafe items.initializeElement(
-                at: 0, to: zmq_pollitem_t(socket: nil, fd: signal.descriptor, events: readable, revents: 0))
+                at: 0, to: zmq_pollitem_t(socket: nil, fd: waker.descriptor.raw, events: readable, revents: 0))
             unsafe items.initializeElement(
                 at: 1, to: zmq_pollitem_t(socket: first, fd: 0, events: readable, revents: 0))
             let count: Int32 = unsafe second == nil ? 2 : 3

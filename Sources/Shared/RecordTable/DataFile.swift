@@ -1,4 +1,5 @@
 import CMizzenSystem
+import MizzenSystem
 import Glibc
 
 /// One generation of the table's data, mapped.
@@ -75,7 +76,7 @@ package final class DataFile {
             if code == 0 { return }
             if code == EINTR { continue }
             if code == ENOSPC || code == EFBIG { throw .full(path: path, needed: length) }
-            throw .system(path: path, call: "posix_fallocate", code: code, reason: reason(of: code))
+            throw .system(path: path, call: "posix_fallocate", code: code, reason: SystemError(call: "posix_fallocate", code: code).reason)
         }
     }
 

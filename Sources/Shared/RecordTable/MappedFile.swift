@@ -1,21 +1,15 @@
 package import Glibc
+import MizzenSystem
 
-/// The table's one door to the kernel: repeats what a signal interrupted, and keeps the call's name, the path and errno.
-package func systemCall<Result: SignedInteger>(
+/// As MizzenSystem's, with the path in the error.
+package func systemCall<Result: FixedWidthInteger & SignedInteger>(
     _ call: String, _ path: String, _ body: () -> Result
 ) throws(TableError) -> Result {
-    while true {
-        let result = body()
-        if result >= 0 { return result }
-        let code = errno
-        if code == EINTR { continue }
-        throw .system(path: path, call: call, code: code, reason: reason(of: code))
+    do {
+        return try MizzenSystem.systemCall(call, body)
+    } catch {
+        throw .system(path: path, call: call, code: error.code, reason: error.reason)
     }
-}
-
-package func reason(of code: Int32) -> String {
-    // Safe: strerror returns a terminated string for every number; String copies it before another call can change it.
-    unsafe String(cString: strerror(code))
 }
 
 /// An open file descriptor that closes itself.
@@ -69,8 +63,8 @@ package final class MappedFile {
         // Safe: a fresh mapping of the kernel's choice; MAP_FAILED is refused below.
         let address = unsafe mmap(nil, size, protection, MAP_SHARED, file.number, 0)
         guard let address = unsafe address, unsafe address != MAP_FAILED else {
-            let code = errno
-            throw .system(path: path, call: "mmap", code: code, reason: reason(of: code))
+            let error = SystemError(call: "mmap", code: errno)
+            throw .system(path: path, call: error.call, code: error.code, reason: error.reason)
         }
         unsafe base = address
         self.size = size

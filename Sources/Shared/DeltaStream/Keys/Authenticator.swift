@@ -1,3 +1,4 @@
+import MizzenSystem
 import Logging
 
 import CZeroMQ
@@ -11,22 +12,23 @@ import CZeroMQ
 /// It runs on a thread of its own and must exist before the context's sockets are bound: without a handler libzmq lets in
 /// every client that knows the publisher's public key.
 final class Authenticator: Sendable {
-    private let signal: WakeSignal
+    private let waker: Waker
 
     init(_ keys: StreamKeys, in context: ZeroMQContext, logger: Logger) throws(DeltaStreamError) {
-        let signal = try WakeSignal()
+        let waker = try Waker.forStream()
         let handler = try ZeroMQSocket(.reply, in: context)
         try handler.bind("inproc://zeromq.zap.01", as: "watcher")
-        self.signal = signal
+        self.waker = waker
         let desk = Desk(socket: handler, keys: keys, logger: logger)
-        Task.detached {
-            // Cannot fail: the body throws nothing.
-            try? await OwnThread.run(signal: signal) { desk.serve(until: signal) }
+        do throws(SystemError) {
+            try SystemThread.start(name: "mizzen-zap") { desk.serve(until: waker) }
+        } catch {
+            throw DeltaStreamError(error, while: "starting the thread that says which clients may connect")
         }
     }
 
     /// The thread then closes its socket, which is the last to hold the context.
-    deinit { signal.raise() }
+    deinit { waker.wake() }
 
     /// What the thread owns. Handed over once, before the thread runs, and not touched by anybody else.
     private final class Desk: @unchecked Sendable {
@@ -43,9 +45,9 @@ final class Authenticator: Sendable {
             self.logger = logger
         }
 
-        func serve(until signal: WakeSignal) {
+        func serve(until waker: Waker) {
             while true {
-                let ready = socket.wait(signal: signal, milliseconds: 60_000)
+                let ready = socket.wait(waker: waker, milliseconds: 60_000)
                 if ready.wake { return }
                 if ready.first { answerOne() }
             }

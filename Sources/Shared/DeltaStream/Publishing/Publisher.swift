@@ -31,7 +31,7 @@ public final class Publisher: Sendable {
     let outlet: Mutex<Outlet>
     private let snapshots: Mutex<SnapshotServer>
     private let authenticator: Authenticator?
-    private let signal: WakeSignal
+    private let waker: Waker
     private let options: Options
     private let logger: Logger
     /// Where the sockets are bound; a port given as `*` has become a number.
@@ -71,7 +71,7 @@ public final class Publisher: Sendable {
         try snapshotsAt.restrictToOwner()
         deltasEndpoint = publish.lastEndpoint
         snapshotsEndpoint = router.lastEndpoint
-        signal = try WakeSignal()
+        waker = try Waker.forStream()
         self.options = options
         self.logger = logger
         outlet = Mutex(Outlet(store: store, history: history, socket: publish, handshakes: handshakes, now: now))
@@ -158,7 +158,7 @@ public final class Publisher: Sendable {
 
     /// Sends heartbeats and answers snapshot requests until the task is cancelled. Once per publisher.
     public func run() async throws {
-        try await OwnThread.run(signal: signal) { [self] in
+        try await OwnThread.run(name: "mizzen-stream", waker: waker) { [self] in
             guard snapshots.withLockIfAvailable({ self.serve(&$0) }) != nil else {
                 throw DeltaStreamError("run() runs already", place: snapshotsEndpoint)
             }
@@ -178,7 +178,7 @@ public final class Publisher: Sendable {
             // One bucket between two looks at the sockets.
             let isRenewing = outlet.withLock { $0.history?.renewStep($0.store) == true }
             let milliseconds = isRenewing ? 0 : Int(clamping: max(0, nextHeartbeat - now) / 1_000_000 + 1)
-            let ready = server.socket.wait(signal: signal, milliseconds: milliseconds)
+            let ready = server.socket.wait(waker: waker, milliseconds: milliseconds)
             if ready.wake { return }
             // One request between two looks at the clock: an answer takes a few milliseconds.
             if ready.first { server.serveOne(from: outlet, logger: logger) }

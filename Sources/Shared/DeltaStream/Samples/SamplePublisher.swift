@@ -1,3 +1,4 @@
+import MizzenSystem
 import CZeroMQ
 public import Logging
 import Synchronization
@@ -53,7 +54,7 @@ public final class SamplePublisher: Sendable {
     }
 
     private let outlet: Mutex<Outlet>
-    private let signal: WakeSignal
+    private let waker: Waker
     private let descriptor: Int32
     private let authenticator: Authenticator?
     /// Where the socket is bound; a port given as `*` has become a number.
@@ -75,7 +76,7 @@ public final class SamplePublisher: Sendable {
         try parsed.restrictToOwner()
         self.endpoint = socket.lastEndpoint
         descriptor = socket.descriptor
-        signal = try WakeSignal()
+        waker = try Waker.forStream()
         outlet = Mutex(Outlet(socket: socket, handshakes: handshakes))
         logger.debug("publishing samples", metadata: ["endpoint": "\(self.endpoint)"])
     }
@@ -101,13 +102,13 @@ public final class SamplePublisher: Sendable {
 
     /// Serves late subscribers until the task is cancelled.
     public func run() async throws {
-        try await OwnThread.run(signal: signal) { [self] in
+        try await OwnThread.run(name: "mizzen-samples", waker: waker) { [self] in
             while true {
                 outlet.withLock { $0.replay() }
                 outlet.withLock { _ = $0.handshakes?.report() }
                 // The descriptor only hints that something happened in the socket; a hint that was consumed by a
                 // `publish` in between is made up for by looking again soon.
-                if signal.wait(or: descriptor, milliseconds: 100) { return }
+                if waker.wait(or: descriptor, milliseconds: 100) { return }
             }
         }
     }

@@ -1,3 +1,4 @@
+import MizzenSystem
 import CZeroMQ
 public import Logging
 import Synchronization
@@ -21,7 +22,7 @@ public final class SampleSubscriber: Sendable {
     private let nodes: Set<String>?
     private let handler: @Sendable (NodeSample) -> Void
     private let logger: Logger
-    private let signal: WakeSignal
+    private let waker: Waker
     private let published = Mutex(Statistics())
 
     /// - Parameters:
@@ -37,14 +38,14 @@ public final class SampleSubscriber: Sendable {
         self.nodes = nodes
         self.handler = handler
         self.logger = logger
-        signal = try WakeSignal()
+        waker = try Waker.forStream()
     }
 
     public var statistics: Statistics { published.withLock { $0 } }
 
     /// Until the task is cancelled; once per subscriber. Endpoints where nobody listens yet are waited for.
     public func run() async throws {
-        try await OwnThread.run(signal: signal) { [self] in
+        try await OwnThread.run(name: "mizzen-usage", waker: waker) { [self] in
             let context = try ZeroMQContext()
             let socket = try ZeroMQSocket(.subscribe, in: context)
             socket.set(ZMQ_MAXMSGSIZE, SnapshotLink.longestFrame)
@@ -82,7 +83,7 @@ public final class SampleSubscriber: Sendable {
                 }
             }
             if (handshakes?.report() ?? 0) > 0 { reconnect(socket) }
-            if socket.wait(signal: signal, milliseconds: 1000).wake { return }
+            if socket.wait(waker: waker, milliseconds: 1000).wake { return }
         }
     }
 

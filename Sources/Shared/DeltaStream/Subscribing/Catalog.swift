@@ -16,14 +16,14 @@ public enum Catalog {
         snapshots: String, transport: Transport = Transport(), timeout: Duration, logger: Logger
     ) async throws -> [CatalogEntry] {
         let endpoint = try Endpoint(snapshots, transport: transport)
-        let signal = try WakeSignal()
-        return try await OwnThread.run(signal: signal) {
-            try fetch(endpoint, signal: signal, timeout: timeout.nanoseconds, logger: logger)
+        let waker = try Waker.forStream()
+        return try await OwnThread.run(name: "mizzen-catalog", waker: waker) {
+            try fetch(endpoint, waker: waker, timeout: timeout.nanoseconds, logger: logger)
         }
     }
 
     private static func fetch(
-        _ endpoint: Endpoint, signal: WakeSignal, timeout: Int64, logger: Logger
+        _ endpoint: Endpoint, waker: Waker, timeout: Int64, logger: Logger
     ) throws(DeltaStreamError) -> [CatalogEntry] {
         var link = try SnapshotLink(endpoint, in: try ZeroMQContext(), resources: [])
         var handshakes = try HandshakeMonitor(link.socket, of: endpoint, as: .subscriber, logger: logger)
@@ -42,7 +42,7 @@ public enum Catalog {
             guard left > 0 else {
                 throw DeltaStreamError("no watcher answers; is one running?", place: endpoint.text)
             }
-            if link.socket.wait(signal: signal, milliseconds: min(1000, Int(left / 1_000_000) + 1)).wake {
+            if link.socket.wait(waker: waker, milliseconds: min(1000, Int(left / 1_000_000) + 1)).wake {
                 throw DeltaStreamError("stopped before a watcher answered", place: endpoint.text)
             }
         }

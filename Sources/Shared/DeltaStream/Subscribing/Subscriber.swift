@@ -30,7 +30,7 @@ public final class Subscriber: Sendable {
     private let consumer: any DeltaConsumer
     private let options: Options
     private let logger: Logger
-    private let signal: WakeSignal
+    private let waker: Waker
     private let published = Mutex(SubscriberStatistics())
 
     /// - Parameter filter: what is wanted; several filters of one resource are merged to the union of their buckets and of
@@ -45,7 +45,7 @@ public final class Subscriber: Sendable {
         self.consumer = consumer
         self.options = options
         self.logger = logger
-        signal = try WakeSignal()
+        waker = try Waker.forStream()
     }
 
     /// At most a second old.
@@ -53,7 +53,7 @@ public final class Subscriber: Sendable {
 
     /// Until the task is cancelled, on a thread of its own, from which all calls of the consumer come. Once per subscriber.
     public func run() async throws {
-        try await OwnThread.run(signal: signal) { [self] in
+        try await OwnThread.run(name: "mizzen-follow", waker: waker) { [self] in
             var link = try SubscriberLink(
                 deltas: deltas, snapshots: snapshots, interests: interests, options: options, logger: logger)
             follow(&link)
@@ -84,7 +84,7 @@ public final class Subscriber: Sendable {
             link.perform(drain(&actions))
             published.withLock { $0 = machine.statistics }
             let wait = isCaughtUp ? min(1_000_000_000, (machine.nextDeadline ?? .max) - now) : 0
-            if link.wait(signal: signal, milliseconds: Int(max(0, wait) + 999_999) / 1_000_000) { return }
+            if link.wait(waker: waker, milliseconds: Int(max(0, wait) + 999_999) / 1_000_000) { return }
         }
     }
 

@@ -50,8 +50,8 @@ struct SubscriberLink: ~Copyable {
 
     /// Waits until something arrives.
     /// - Returns: whether to stop.
-    func wait(signal: WakeSignal, milliseconds: Int) -> Bool {
-        subscription.wait(or: requests.socket, signal: signal, milliseconds: milliseconds).wake
+    func wait(waker: Waker, milliseconds: Int) -> Bool {
+        subscription.wait(or: requests.socket, waker: waker, milliseconds: milliseconds).wake
     }
 
     mutating func perform(_ actions: [SubscriberStateMachine.Action]) {

@@ -1,3 +1,5 @@
+import MizzenSystem
+
 /// Writes the protobuf of a JSON object in the order of field numbers, as Kubernetes does.
 /// Keys without a field are left out.
 ///
@@ -141,7 +143,7 @@ enum JSONToProtobuf {
         case .duration:
             let start = cursor
             let text = try cursor.readString()
-            guard let nanoseconds = DurationText.parse(text) else {
+            guard let nanoseconds = GoDurationText.parse(text) else {
                 throw start.unexpected("\"\(text)\" is not a duration")
             }
             bytes.appendField(1, varint: UInt64(bitPattern: nanoseconds))

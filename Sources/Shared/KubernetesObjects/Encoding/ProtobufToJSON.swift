@@ -1,3 +1,5 @@
+import MizzenSystem
+
 /// Writes the JSON of a decoded message as Kubernetes would, for the fields of the schema.
 ///
 /// Fields that Kubernetes holds by value are left out when they are empty.
@@ -128,7 +130,7 @@ struct ProtobufToJSON {
             } else {
                 text += "null".utf8
             }
-        case .duration: text.appendJSONString(DurationText.format(message.int64("duration")).utf8)
+        case .duration: text.appendJSONString(GoDurationText.format(message.int64("duration")).utf8)
         case .quantity: text.appendJSONString(message.string("string").utf8)
         case .intOrString:
             if message.int64("type") == 0 {

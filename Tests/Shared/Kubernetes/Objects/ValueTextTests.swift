@@ -79,18 +79,6 @@ import Testing
         #expect(Timestamp(text) == nil)
     }
 
-    @Test(
-        "durations are Go's",
-        arguments: [
-            ("0s", 0), ("30s", 30_000_000_000), ("1m0s", 60_000_000_000), ("1h1m1.5s", 3_661_500_000_000),
-            ("1.5ms", 1_500_000), ("250µs", 250_000), ("7ns", 7), ("-10.02s", -10_020_000_000),
-        ] as [(String, Int64)])
-    func durations(text: String, nanoseconds: Int64) {
-        #expect(DurationText.parse(text) == nanoseconds)
-        #expect(DurationText.format(nanoseconds) == text)
-        #expect(DurationText.parse("") == nil && DurationText.parse("5") == nil && DurationText.parse("5d") == nil)
-    }
-
     @Test("Base64 is read and written for every length")
     func base64() {
         var random = SeededGenerator(state: 1)
