@@ -18,15 +18,16 @@ private struct Bench {
         for filter in filters { store.announce(filter.resource) }
     }
 
-    mutating func give(_ event: Machine.Event) -> [Machine.Action] {
-        var actions: [Machine.Action] = []
-        machine.handle(event, now: now, actions: &actions)
-        return actions.filter { if case .heartbeat = $0 { false } else { true } }
+    mutating func give(_ event: Machine.Event) -> Machine.Decision {
+        var decision = Machine.Decision()
+        machine.handle(event, now: now, into: &decision)
+        decision.notices.removeAll { if case .heartbeat = $0 { true } else { false } }
+        return decision
     }
 
-    mutating func tick() -> [Machine.Action] { give(.tick(isCaughtUp: true)) }
+    mutating func tick() -> Machine.Decision { give(.tick(isCaughtUp: true)) }
 
-    mutating func beat(_ resource: Resource = .pods) -> [Machine.Action] {
+    mutating func beat(_ resource: Resource = .pods) -> Machine.Decision {
         give(.heartbeat(store.heartbeat(resource, time: now, intervalMilliseconds: 1000)!))
     }
 
@@ -57,24 +58,25 @@ private struct Bench {
     }
 }
 
-extension [SubscriberStateMachine.Action] {
+extension SubscriberStateMachine.Decision {
     fileprivate var request: SnapshotRequest? {
-        for case .request(let request) in self { return request }
+        for case .ask(let request) in requests { return request }
         return nil
     }
     fileprivate var requested: [UInt8] {
         if case .buckets(_, let buckets, _) = request?.subject { return buckets }
         return []
     }
-    fileprivate var applied: [String] { compactMap { if case .apply(let delta) = $0 { delta.name } else { nil } } }
+    fileprivate var applied: [String] { notices.compactMap { if case .apply(let delta) = $0 { delta.name } else { nil } } }
     fileprivate var replaced: [UInt8] {
-        compactMap { if case .replaceBucket(_, let bucket, _, _) = $0 { bucket } else { nil } }
+        notices.compactMap { if case .replaceBucket(_, let bucket, _, _) = $0 { bucket } else { nil } }
     }
-    fileprivate var isStale: Bool { contains { if case .stale = $0 { true } else { false } } }
+    fileprivate var isStale: Bool { notices.contains { if case .stale = $0 { true } else { false } } }
     fileprivate var joined: Bool? {
-        for case .joined(_, let synced) in self { return synced }
+        for case .joined(_, let synced) in notices { return synced }
         return nil
     }
+    fileprivate var isEmpty: Bool { requests.isEmpty && notices.isEmpty }
 }
 
 @Suite("SubscriberStateMachine")
@@ -97,10 +99,10 @@ struct SubscriberStateMachineTests {
         let newer = bench.put("c")
         #expect(bench.give(.delta(included)).isEmpty)
         #expect(bench.give(.delta(newer)).isEmpty)
-        let actions = bench.give(answer)
-        #expect(actions.replaced.count == 256)
-        #expect(actions.applied == ["c"])
-        #expect(actions.joined == false)
+        let decision = bench.give(answer)
+        #expect(decision.replaced.count == 256)
+        #expect(decision.applied == ["c"])
+        #expect(decision.joined == false)
         #expect(bench.give(.delta(bench.put("d"))).applied == ["d"])
     }
 
@@ -133,10 +135,10 @@ struct SubscriberStateMachineTests {
         var bench = Bench()
         bench.join()
         _ = bench.put("lost", in: 5)
-        let actions = bench.give(.delta(bench.put("seen", in: 5)))
-        #expect(actions.isStale && actions.applied.isEmpty && actions.requested == [5])
+        let decision = bench.give(.delta(bench.put("seen", in: 5)))
+        #expect(decision.isStale && decision.applied.isEmpty && decision.requested == [5])
         #expect(bench.give(.delta(bench.put("other", in: 6))).applied == ["other"])
-        let healed = bench.give(bench.answer(actions.request))
+        let healed = bench.give(bench.answer(decision.request))
         #expect(healed.replaced == [5] && healed.joined == false)
     }
 
@@ -171,8 +173,8 @@ struct SubscriberStateMachineTests {
         var bench = Bench()
         bench.join()
         _ = bench.put("lost", in: 77)
-        let actions = bench.beat()
-        #expect(actions.isStale && actions.requested == [77])
+        let decision = bench.beat()
+        #expect(decision.isStale && decision.requested == [77])
     }
 
     @Test("a heartbeat older than the snapshot is no gap")
@@ -195,7 +197,7 @@ struct SubscriberStateMachineTests {
         bench.store.announce(.pods)
         bench.store.announce(.nodes)
         let delta = bench.give(.delta(bench.put("a")))
-        #expect(delta.isStale && delta.request == nil && delta.count == 2)
+        #expect(delta.isStale && delta.request == nil && delta.notices.count == 2)
         let pods = bench.beat(.pods)
         #expect(pods.requested.count == 256)
         #expect(bench.give(bench.answer(pods.request)).joined == false)
@@ -220,8 +222,8 @@ struct SubscriberStateMachineTests {
         #expect(bench.tick().isEmpty)
         bench.now = 3 * Bench.interval
         #expect(bench.give(.tick(isCaughtUp: false)).isEmpty)
-        let actions = bench.tick()
-        #expect(actions == [.stale(.pods, since: 0, .silence)])
+        let decision = bench.tick()
+        #expect(decision.notices == [.stale(.pods, since: 0, .silence)] && decision.requests.isEmpty)
         #expect(bench.tick().isEmpty)
         _ = bench.put("lost", in: 30)
         bench.now += Bench.interval
@@ -301,7 +303,7 @@ struct SubscriberStateMachineTests {
         for _ in 0..<4 {
             bench.now = bench.machine.join!.deadline
             _ = bench.beat()
-            #expect(bench.tick() == [.resetSnapshots])
+            #expect(bench.tick() == Machine.Decision(requests: [.reconnect]))
             let given = bench.now
             while bench.machine.join == nil {
                 bench.now = bench.machine.nextDeadline!
@@ -322,8 +324,8 @@ struct SubscriberStateMachineTests {
         let answer = bench.answer(request)
         _ = bench.put("lost")
         _ = bench.give(.delta(bench.put("seen")))
-        let actions = bench.give(answer)
-        #expect(actions.applied.isEmpty && actions.requested == [1] && actions.joined == nil)
+        let decision = bench.give(answer)
+        #expect(decision.applied.isEmpty && decision.requested == [1] && decision.joined == nil)
     }
 
     @Test("random losses, duplicates and cut answers end with the publisher's state", arguments: 0..<20)
@@ -332,16 +334,20 @@ struct SubscriberStateMachineTests {
         var bench = Bench([TopicFilter(.pods, buckets: BucketSet([0, 1, 2, 3]), namespace: seed % 2 == 0 ? nil : "n1")])
         var held: [String: Delta] = [:]
         var pending: SnapshotRequest?
-        func perform(_ actions: [Machine.Action]) {
-            for action in actions {
-                switch action {
-                case .request(let request): pending = request
+        func perform(_ decision: Machine.Decision) {
+            for notice in decision.notices {
+                switch notice {
                 case .replaceBucket(_, let bucket, let objects, _):
                     held = held.filter { $0.value.bucket != bucket }
                     for object in objects { held[object.uid] = object }
                 case .apply(let delta): held[delta.uid] = delta.change == .deleted ? nil : delta
-                case .resetSnapshots: pending = nil
                 case .joined, .stale, .heartbeat: break
+                }
+            }
+            for request in decision.requests {
+                switch request {
+                case .ask(let question): pending = question
+                case .reconnect: pending = nil
                 }
             }
         }

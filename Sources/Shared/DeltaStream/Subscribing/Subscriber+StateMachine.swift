@@ -1,6 +1,6 @@
 import KubernetesObjects
 
-/// Every decision of a subscriber, without sockets or clocks: events go in, actions come out.
+/// Every decision of a subscriber, without sockets or clocks: events go in; requests for the sockets and notices for the consumer come out.
 ///
 /// Each wanted bucket is either *live* (held, with the sequence up to which it is held) or *missing*. Missing buckets of a
 /// resource are fetched by one request at a time, once a heartbeat has shown that the subscription is in force. Deltas for
@@ -31,15 +31,26 @@ struct SubscriberStateMachine {
         case tick(isCaughtUp: Bool)
     }
 
-    enum Action: Hashable {
-        case request(SnapshotRequest)
+    /// What the subscriber's sockets are to do.
+    enum Request: Hashable {
+        case ask(SnapshotRequest)
         /// The answer never came: forget the connection, so that nothing queues up in it.
-        case resetSnapshots
+        case reconnect
+    }
+
+    /// What the consumer is to be told.
+    enum Notice: Hashable {
         case replaceBucket(Resource, UInt8, [Delta], StreamPosition)
         case apply(Delta)
         case joined(Resource, synced: Bool)
         case stale(Resource, since: Int64, StaleReason)
         case heartbeat(Heartbeat)
+    }
+
+    /// What follows from events: each in its own order, and no order between the two.
+    struct Decision: Hashable {
+        var requests: [Request] = []
+        var notices: [Notice] = []
     }
 
     enum StaleReason: String, Hashable {
@@ -82,13 +93,13 @@ struct SubscriberStateMachine {
         if case .unknownVersion = error { statistics.unknownVersions += 1 } else { statistics.malformed += 1 }
     }
 
-    mutating func handle(_ event: Event, now: Int64, actions: inout [Action]) {
+    mutating func handle(_ event: Event, now: Int64, into decision: inout Decision) {
         switch event {
-        case .delta(let delta): receive(delta, now: now, actions: &actions)
-        case .heartbeat(let heartbeat): receive(heartbeat, now: now, actions: &actions)
-        case .tail(let tail): receive(tail, now: now, actions: &actions)
-        case .answer(let answer): receive(answer, now: now, actions: &actions)
-        case .tick(let isCaughtUp): tick(now: now, isCaughtUp: isCaughtUp, actions: &actions)
+        case .delta(let delta): receive(delta, now: now, into: &decision)
+        case .heartbeat(let heartbeat): receive(heartbeat, now: now, into: &decision)
+        case .tail(let tail): receive(tail, now: now, into: &decision)
+        case .answer(let answer): receive(answer, now: now, into: &decision)
+        case .tick(let isCaughtUp): tick(now: now, isCaughtUp: isCaughtUp, into: &decision)
         }
     }
 
@@ -105,7 +116,7 @@ struct SubscriberStateMachine {
 
     // MARK: Deltas
 
-    private mutating func receive(_ delta: Delta, now: Int64, actions: inout [Action]) {
+    private mutating func receive(_ delta: Delta, now: Int64, into decision: inout Decision) {
         guard let index = indices[delta.resource], resources[index].wants(delta) else {
             statistics.unwanted += 1
             return
@@ -113,7 +124,7 @@ struct SubscriberStateMachine {
         statistics.deltas += 1
         guard let streamID = resources[index].streamID else { return }
         guard delta.streamID == streamID else {
-            beginStream(now: now, actions: &actions)
+            beginStream(now: now, into: &decision)
             return
         }
         if join?.resource == index && join?.buckets.contains(delta.bucket) == true {
@@ -121,19 +132,19 @@ struct SubscriberStateMachine {
             return
         }
         guard !resources[index].missing.contains(delta.bucket) else { return }
-        apply(delta, to: index, now: now, actions: &actions)
+        apply(delta, to: index, now: now, into: &decision)
     }
 
-    private mutating func apply(_ delta: Delta, to index: Int, now: Int64, actions: inout [Action]) {
+    private mutating func apply(_ delta: Delta, to index: Int, now: Int64, into decision: inout Decision) {
         switch resources[index].place(delta) {
         case .known:
             statistics.duplicates += 1
         case .next:
             resources[index].advance(delta)
             statistics.applied += 1
-            actions.append(.apply(delta))
+            decision.notices.append(.apply(delta))
         case .afterGap:
-            lose([delta.bucket], of: index, now: now, actions: &actions)
+            lose([delta.bucket], of: index, now: now, into: &decision)
         }
     }
 
@@ -150,60 +161,60 @@ struct SubscriberStateMachine {
     }
 
     /// Buckets whose deltas were lost have to be fetched.
-    private mutating func lose(_ buckets: [UInt8], of index: Int, now: Int64, actions: inout [Action]) {
+    private mutating func lose(_ buckets: [UInt8], of index: Int, now: Int64, into decision: inout Decision) {
         guard !buckets.isEmpty else { return }
         statistics.gaps += UInt64(buckets.count)
         for bucket in buckets { resources[index].missing.insert(bucket) }
-        becomeStale(index, .gap, actions: &actions)
+        becomeStale(index, .gap, into: &decision)
         // The first loss is made good at once; who loses again and again waits.
         resources[index].retryAt = now + backOff(resources[index].failures)
         resources[index].failures += 1
-        plan(now: now, actions: &actions)
+        plan(now: now, into: &decision)
     }
 
     // MARK: Heartbeats
 
-    private mutating func receive(_ heartbeat: Heartbeat, now: Int64, actions: inout [Action]) {
+    private mutating func receive(_ heartbeat: Heartbeat, now: Int64, into decision: inout Decision) {
         guard let index = indices[heartbeat.resource] else {
             statistics.unwanted += 1
             return
         }
         statistics.heartbeats += 1
         if let streamID = resources[index].streamID, streamID != heartbeat.streamID {
-            beginStream(now: now, actions: &actions)
+            beginStream(now: now, into: &decision)
         }
         resources[index].streamID = heartbeat.streamID
         resources[index].hear(heartbeat, now: now)
-        lose(resources[index].behind(heartbeat), of: index, now: now, actions: &actions)
-        actions.append(.heartbeat(heartbeat))
+        lose(resources[index].behind(heartbeat), of: index, now: now, into: &decision)
+        decision.notices.append(.heartbeat(heartbeat))
         if resources[index].missing.isEmpty {
             resources[index].failures = 0
             resources[index].widen()
-            becomeCurrent(index, actions: &actions)
+            becomeCurrent(index, into: &decision)
         }
-        plan(now: now, actions: &actions)
+        plan(now: now, into: &decision)
     }
 
-    private mutating func receive(_ tail: NamespaceTail, now: Int64, actions: inout [Action]) {
+    private mutating func receive(_ tail: NamespaceTail, now: Int64, into decision: inout Decision) {
         guard let index = indices[tail.resource], resources[index].streamID == tail.streamID else { return }
-        lose(resources[index].behind(tail), of: index, now: now, actions: &actions)
+        lose(resources[index].behind(tail), of: index, now: now, into: &decision)
     }
 
     /// The publisher has another history: nothing held has a place in it. Each resource waits for its heartbeat, which
     /// shows that the subscription has reached the new publisher.
-    private mutating func beginStream(now: Int64, actions: inout [Action]) {
+    private mutating func beginStream(now: Int64, into decision: inout Decision) {
         statistics.newStreams += 1
         join = nil
         for index in resources.indices {
             resources[index].forgetStream()
-            becomeStale(index, .newStream, actions: &actions)
+            becomeStale(index, .newStream, into: &decision)
             resources[index].retryAt = now
         }
     }
 
     // MARK: Joining
 
-    private mutating func receive(_ answer: SnapshotAnswer, now: Int64, actions: inout [Action]) {
+    private mutating func receive(_ answer: SnapshotAnswer, now: Int64, into decision: inout Decision) {
         guard let held = join, held.id == answer.requestID else {
             statistics.strayAnswers += 1
             return
@@ -223,21 +234,21 @@ struct SubscriberStateMachine {
             resources[index].hold(part.bucket, sequence: part.sequence)
             statistics.bucketsFetched += 1
             let position = StreamPosition(streamID: answer.streamID, sequence: part.sequence)
-            actions.append(.replaceBucket(resources[index].interest.resource, part.bucket, part.objects, position))
+            decision.notices.append(.replaceBucket(resources[index].interest.resource, part.bucket, part.objects, position))
         }
         // In the order in which they came; those of buckets that are still missing are in a later snapshot.
         for delta in held.deltas where !resources[index].missing.contains(delta.bucket) {
-            apply(delta, to: index, now: now, actions: &actions)
+            apply(delta, to: index, now: now, into: &decision)
         }
         if resources[index].missing.isEmpty {
             statistics.joins += 1
-            becomeCurrent(index, actions: &actions)
+            becomeCurrent(index, into: &decision)
         }
-        plan(now: now, actions: &actions)
+        plan(now: now, into: &decision)
     }
 
     /// Asks for what is missing, one request at a time, the resources in turn.
-    private mutating func plan(now: Int64, actions: inout [Action]) {
+    private mutating func plan(now: Int64, into decision: inout Decision) {
         guard join == nil else { return }
         for step in resources.indices {
             let index = (turn + step) % resources.count
@@ -250,8 +261,8 @@ struct SubscriberStateMachine {
                 id: nextRequestID, resource: index, buckets: BucketSet(buckets),
                 deadline: now + configuration.requestTimeout)
             statistics.requests += 1
-            actions.append(
-                .request(
+            decision.requests.append(
+                .ask(
                     SnapshotRequest(
                         id: nextRequestID,
                         subject: .buckets(interest.resource, buckets, namespaces: interest.namespaces))))
@@ -276,10 +287,10 @@ struct SubscriberStateMachine {
 
     // MARK: Time
 
-    private mutating func tick(now: Int64, isCaughtUp: Bool, actions: inout [Action]) {
+    private mutating func tick(now: Int64, isCaughtUp: Bool, into decision: inout Decision) {
         if let held = join, now >= held.deadline, isCaughtUp {
             statistics.timeouts += 1
-            actions.append(.resetSnapshots)
+            decision.requests.append(.reconnect)
             fail(held.resource, now: now)
         }
         // Heartbeats may lie unread after this process was stopped: read first, then judge.
@@ -290,24 +301,24 @@ struct SubscriberStateMachine {
             {
                 resources[index].isSilent = true
                 statistics.silences += 1
-                becomeStale(index, .silence, actions: &actions)
+                becomeStale(index, .silence, into: &decision)
             }
         }
-        plan(now: now, actions: &actions)
+        plan(now: now, into: &decision)
     }
 
-    private mutating func becomeStale(_ index: Int, _ reason: StaleReason, actions: inout [Action]) {
+    private mutating func becomeStale(_ index: Int, _ reason: StaleReason, into decision: inout Decision) {
         guard case .current = resources[index].report else { return }
         resources[index].report = .stale
-        actions.append(.stale(resources[index].interest.resource, since: resources[index].lastHeard, reason))
+        decision.notices.append(.stale(resources[index].interest.resource, since: resources[index].lastHeard, reason))
     }
 
-    private mutating func becomeCurrent(_ index: Int, actions: inout [Action]) {
+    private mutating func becomeCurrent(_ index: Int, into decision: inout Decision) {
         guard !resources[index].isSilent else { return }
         let synced = resources[index].synced
         guard resources[index].report != .current(synced: synced) else { return }
         resources[index].report = .current(synced: synced)
-        actions.append(.joined(resources[index].interest.resource, synced: synced))
+        decision.notices.append(.joined(resources[index].interest.resource, synced: synced))
     }
 }
 

@@ -68,20 +68,20 @@ public final class Subscriber: Sendable {
         configuration.bufferedDeltas = options.bufferedDeltas
         var machine = SubscriberStateMachine(
             interests: interests, configuration: configuration, seed: UInt64.random(in: .min ... .max))
-        var actions: [SubscriberStateMachine.Action] = []
+        var decision = SubscriberStateMachine.Decision()
         while true {
             let isCaughtUp = link.drain { received in
                 switch received {
                 case .success(let event):
-                    machine.handle(event, now: MonotonicClock.nanoseconds(), actions: &actions)
+                    machine.handle(event, now: MonotonicClock.nanoseconds(), into: &decision)
                 case .failure(let error):
                     machine.count(error)
                 }
-                return drain(&actions)
+                return carryOut(&decision)
             }
             let now = MonotonicClock.nanoseconds()
-            machine.handle(.tick(isCaughtUp: isCaughtUp), now: now, actions: &actions)
-            link.perform(drain(&actions))
+            machine.handle(.tick(isCaughtUp: isCaughtUp), now: now, into: &decision)
+            link.perform(carryOut(&decision))
             published.withLock { $0 = machine.statistics }
             let wait = isCaughtUp ? min(1_000_000_000, (machine.nextDeadline ?? .max) - now) : 0
             if link.wait(waker: waker, milliseconds: Int(max(0, wait) + 999_999) / 1_000_000) { return }
@@ -90,29 +90,27 @@ public final class Subscriber: Sendable {
 
     /// Tells the consumer what is for it.
     /// - Returns: what is for the sockets.
-    private func drain(_ actions: inout [SubscriberStateMachine.Action]) -> [SubscriberStateMachine.Action] {
-        guard !actions.isEmpty else { return [] }
-        var rest: [SubscriberStateMachine.Action] = []
-        for action in actions {
-            switch action {
-            case .request, .resetSnapshots:
-                rest.append(action)
-            case .replaceBucket(let resource, let bucket, let objects, let position):
-                consumer.willReplaceBucket(resource, bucket: bucket, position: position)
-                consumer.replaceBucket(resource, bucket: bucket, objects: objects)
-            case .apply(let delta):
-                consumer.apply(delta)
-            case .joined(let resource, let synced):
-                logger.info("joined", metadata: ["resource": "\(resource)", "synced": "\(synced)"])
-                consumer.joined(resource, synced: synced)
-            case .stale(let resource, let since, let reason):
-                logger.warning("stale", metadata: ["resource": "\(resource)", "reason": "\(reason.rawValue)"])
-                consumer.stale(resource, since: since)
-            case .heartbeat(let heartbeat):
-                consumer.heartbeat(heartbeat)
-            }
+    private func carryOut(_ decision: inout SubscriberStateMachine.Decision) -> [SubscriberStateMachine.Request] {
+        for notice in decision.notices { tell(notice) }
+        decision.notices.removeAll(keepingCapacity: true)
+        if decision.requests.isEmpty { return [] }
+        defer { decision.requests = [] }
+        return decision.requests
+    }
+
+    private func tell(_ notice: SubscriberStateMachine.Notice) {
+        switch notice {
+        case .replaceBucket(let resource, let bucket, let objects, let position):
+            consumer.willReplaceBucket(resource, bucket: bucket, position: position)
+            consumer.replaceBucket(resource, bucket: bucket, objects: objects)
+        case .apply(let delta): consumer.apply(delta)
+        case .joined(let resource, let synced):
+            logger.info("joined", metadata: ["resource": "\(resource)", "synced": "\(synced)"])
+            consumer.joined(resource, synced: synced)
+        case .stale(let resource, let since, let reason):
+            logger.warning("stale", metadata: ["resource": "\(resource)", "reason": "\(reason.rawValue)"])
+            consumer.stale(resource, since: since)
+        case .heartbeat(let heartbeat): consumer.heartbeat(heartbeat)
         }
-        actions.removeAll(keepingCapacity: true)
-        return rest
     }
 }

@@ -54,28 +54,25 @@ struct SubscriberLink: ~Copyable {
         subscription.wait(or: requests.socket, waker: waker, milliseconds: milliseconds).wake
     }
 
-    mutating func perform(_ actions: [SubscriberStateMachine.Action]) {
-        for action in actions {
-            switch action {
-            case .request(let request):
-                requests.send(request)
-            case .resetSnapshots:
-                logger.warning("no answer to a snapshot request", metadata: ["endpoint": "\(requests.endpoint.text)"])
+    mutating func perform(_ requests: [SubscriberStateMachine.Request]) {
+        for request in requests {
+            switch request {
+            case .ask(let question): self.requests.send(question)
+            case .reconnect:
+                logger.warning("no answer to a snapshot request", metadata: ["endpoint": "\(self.requests.endpoint.text)"])
                 do throws(DeltaStreamError) {
-                    try requests.reconnect(in: context)
+                    try self.requests.reconnect(in: context)
                 } catch {
                     logger.error("cannot connect again", metadata: ["error": "\(error)"])
                 }
-            case .replaceBucket, .apply, .joined, .stale, .heartbeat:
-                break
             }
         }
     }
 
-    /// Reads answers, then deltas, and hands each to `body`, whose actions are performed before the next is read: a request
+    /// Reads answers, then deltas, and hands each to `handle`, whose requests are performed before the next is read: one
     /// must not be sent later than deltas are read which it is to include.
     /// - Returns: whether nothing is left unread.
-    mutating func drain(_ handle: (Received) -> [SubscriberStateMachine.Action]) -> Bool {
+    mutating func drain(_ handle: (Received) -> [SubscriberStateMachine.Request]) -> Bool {
         reconnectAfterRefusal()
         while let answer = requests.receive() {
             switch answer {
