@@ -59,9 +59,14 @@ public struct Reflector: Sendable {
                 do { try await clock.sleep(for: duration) } catch { return }
                 step = await session.conclude(.waited)
             case .list(let request):
+                switch request.page {
+                case .first, .whole: demand.forget()
+                case .next: break
+                }
                 let limit = options.listSilenceLimit
                 step = await perform(&session, silenceLimit: limit) { await $0.list(request, $1) }
             case .watch(let request):
+                if case .initialEvents = request.start { demand.forget() }
                 let limit = options.watchSilenceLimit
                 step = await perform(&session, silenceLimit: limit) { await $0.watch(request, $1) }
             }

@@ -25,6 +25,10 @@ public final class RelistDemand: Sendable {
         waiting?.resume(returning: reason)
     }
 
+    /// A list that begins now answers what was demanded before: otherwise demands that come faster than the back-off passes would
+    /// each cut the list short that the last one asked for.
+    func forget() { state.withLock { $0.reason = nil } }
+
     /// Waits for a demand, of which there may be one already. One task at a time.
     /// - Returns: the reason; nil when the task was cancelled.
     func next() async -> String? {
