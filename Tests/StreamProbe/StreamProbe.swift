@@ -34,7 +34,9 @@ enum Digest {
         var count = 0
         for delta in objects {
             var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-            for byte in "\(delta.namespace)/\(delta.name)/\(delta.uid)@\(delta.resourceVersion)".utf8 + delta.object.bytes {
+            // What an object says is at its beginning, before the padding.
+            let bytes = delta.object.bytes
+            for byte in "\(delta.namespace)/\(delta.name)/\(delta.uid)@\(delta.resourceVersion) \(bytes.count)".utf8 + bytes.prefix(64) {
                 hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3
             }
             sum &+= hash
@@ -51,7 +53,7 @@ func say(_ line: String) {
 
 struct Publish: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Publish, change for a while, then print 'final COUNT DIGEST' of all, of one namespace and of some buckets.")
+        abstract: "Publish, change for a while and say how far it is, then print 'final [SHARE] COUNT DIGEST' of all and of shares.")
 
     @Option var deltas: String
     @Option var snapshots: String
@@ -59,6 +61,7 @@ struct Publish: AsyncParsableCommand {
     @Option var objects = 5_000
     @Option(help: "How many changes.") var changes = 100_000
     @Option(help: "Changes between two pauses of a millisecond.") var burst = 100
+    @Option(help: "Bytes that each object has beside what it says.") var padding = 0
     @Option(help: "Deltas that may wait for one subscriber.") var queue: Int32 = 500
     @Option(help: "Keeps the stream's history here, and goes on with it.") var history: String?
     @Option(help: "Keeps the objects' versions here, as the API server of which this process is a watcher.") var server: String?
@@ -85,6 +88,8 @@ struct Publish: AsyncParsableCommand {
             let before = object(index, version: server[index])
             server.change(index, isDeletion: state >> 61 == 0)
             if server[index] == 0 { publisher.delete(before) } else { publisher.upsert(object(index, version: server[index])) }
+            if change % 1_000 == 0 { say("changed \(change)") }
+            // The pace at which it changes.
             if change % burst == 0 { try await Task.sleep(for: .milliseconds(1)) }
         }
         let all = (0..<objects).filter { server[$0] > 0 }.map { index in
@@ -115,11 +120,12 @@ struct Publish: AsyncParsableCommand {
     }
 
     private func object(_ index: Int, version: UInt32) -> WatchedObject {
-        WatchedObject(
+        let filling = String(repeating: "x", count: padding)
+        return WatchedObject(
             resource: .pods,
             identity: ObjectIdentity(
                 namespace: "team-\(index % 7)", name: "pod-\(index)", uid: "uid-\(seed % 2)-\(index)", resourceVersion: "\(version)"),
-            object: EncodedObject(encoding: .json, bytes: Array(#"{"seed":\#(seed),"version":\#(version)}"#.utf8)))
+            object: EncodedObject(encoding: .json, bytes: Array(#"{"seed":\#(seed),"version":\#(version),"padding":"\#(filling)"}"#.utf8)))
     }
 }
 

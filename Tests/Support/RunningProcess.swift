@@ -43,6 +43,34 @@ package final class RunningProcess: @unchecked Sendable {
     /// Everything that it has written to standard output and standard error.
     package var output: String { (try? String(contentsOfFile: outputPath, encoding: .utf8)) ?? "" }
 
+    /// Fields of /proc/PID/stat (proc_pid_stat(5)) from the third on, its state; empty once it has ended.
+    private var status: [Substring] {
+        let text = (try? String(contentsOfFile: "/proc/\(identifier)/stat", encoding: .utf8)) ?? ""
+        return text.split(separator: ")").last?.split(separator: " ") ?? []
+    }
+
+    /// How long it has used processors, in hundredths of a second.
+    package var processorTicks: Int { status.dropFirst(11).prefix(2).reduce(0) { $0 + (Int($1) ?? 0) } }
+
+    /// What it holds of memory that is in RAM; 0 once it has ended.
+    package var residentBytes: Int {
+        let fields = ((try? String(contentsOfFile: "/proc/\(identifier)/statm", encoding: .utf8)) ?? "").split(separator: " ")
+        return fields.count > 1 ? (Int(fields[1]) ?? 0) * Int(getpagesize()) : 0
+    }
+
+    /// Sends SIGSTOP and waits until it stands still.
+    package func suspend() async throws {
+        signal(SIGSTOP)
+        try await eventually("\(name) stands still") { self.status.first == "T" }
+    }
+
+    /// Sends SIGCONT and waits until it has run again, as far as it used the processor.
+    package func resume() async throws {
+        let before = processorTicks
+        signal(SIGCONT)
+        try await eventually("\(name) goes on") { self.processorTicks > before || !self.isRunning }
+    }
+
     package func signal(_ number: Int32) { Foundation.kill(process.processIdentifier, number) }
 
     /// Sends SIGKILL and waits for the end.
@@ -69,6 +97,17 @@ package struct DidNotHappen: Error, CustomStringConvertible {
     package let description: String
 
     package init(description: String) { self.description = description }
+}
+
+/// Looks again and again for `time` whether `condition` holds: for what must not happen though it has the time to.
+///
+/// - Throws: `DidNotHappen` with `what` as soon as it does not hold; what `condition` throws.
+package func throughout(_ time: Duration, _ what: String, _ condition: () async throws -> Bool) async throws {
+    let start = ContinuousClock.now
+    while ContinuousClock.now < start + time {
+        guard try await condition() else { throw DidNotHappen(description: "no more after \(ContinuousClock.now - start): \(what)") }
+        try await Task.sleep(for: .milliseconds(20))
+    }
 }
 
 /// Looks until `condition` holds: for what another process does in its own time.

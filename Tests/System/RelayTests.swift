@@ -32,7 +32,7 @@ private struct Relay {
 }
 
 @Suite("Relays and standbys, in separate processes", .serialized)
-struct RelayTests {
+struct RelayProcessTests {
     private static func output(_ name: String, _ arguments: [String], in folder: TemporaryFolder) async throws -> [String] {
         let process = try RunningProcess(name, arguments, in: folder)
         guard try await process.exitCode(within: .seconds(60)) == 0 else {
@@ -166,6 +166,7 @@ struct RelayTests {
                 "mizzen-watcher", system.watcherOptions + ["--standby", "--http", "127.0.0.1:0"], in: system.folder)
             try await eventually("it stands by") { standby.output.contains("standing by") }
             close(lock)
+            // Moments of its start, one after another: what is tried, not what is waited for.
             try await Task.sleep(for: .milliseconds(delay))
             #expect(try await standby.stop() == 0, "told to stop \(delay) ms after the table was free: \(standby.output)")
         }

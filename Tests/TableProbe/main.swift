@@ -1,7 +1,7 @@
 // table-probe COMMAND PATH …: one process of those that attack the record table (Tests/Shared/RecordTable, scripts/attack).
 //
 //   write PATH SEED           writes self-checking records as fast as it can until it is killed
-//   read PATH READS           reads as many, and fails at the first that is torn, mixed or missing
+//   read PATH READS           says "reading", reads as many, and fails at the first that is torn, mixed or missing
 //   check PATH                opens the table as the next writer would and checks every invariant
 //   churn PATH SEED [once]    opens the table, checks every invariant, relists by difference, compares every record with the list,
 //                             says "equal"; then changes, grows and shrinks the table until it is killed
@@ -108,6 +108,8 @@ func read(_ path: String, reads: Int) throws {
     let names = (0..<serviceCount).map { Array("s\($0)".utf8) }
     var generations: Set<UInt64> = []
     var random = Repeatable(state: UInt64(getpid()))
+    print("reading")
+    fflush(nil)
     for round in 0..<(reads / 2) {
         readOnce(reader, namespace.span, names[Int(random.next()) % serviceCount])
         if round % 4_096 == 0 { generations.insert(reader.status.generation) }

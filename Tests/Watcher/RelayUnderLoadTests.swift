@@ -6,7 +6,15 @@ import Testing
 @testable import Watcher
 
 @Suite("Relays under load, in separate processes, over tcp with keys", .serialized)
-struct RelayUnderLoadTests {
+struct RelayUnderLoadProcessTests {
+    /// Which levels are killed, one after another.
+    private static let below: [RelayBench.Level] =
+        isSoak ? [.middle, .lowest, .middle, .middle, .middle, .lowest, .middle, .middle] : [.middle, .lowest, .middle]
+    private static let everywhere: [RelayBench.Level] =
+        isSoak
+        ? [.top, .middle, .middle, .top, .lowest, .middle, .middle, .top, .middle, .lowest, .middle]
+        : [.top, .middle, .lowest, .top, .middle]
+
     @Test("three levels are killed at random moments while objects change: nobody below misses a name, and one watch serves them all")
     func kills() async throws {
         let bench = try await RelayBench()
@@ -19,10 +27,10 @@ struct RelayUnderLoadTests {
         let frontend = try bench.startFrontend()
         try await bench.withSubscriber {
             try await eventually("the subscriber has joined", within: .seconds(60)) { bench.consumer.isJoined }
-            try await killed(bench, seed: 1, [.middle, .lowest, .middle, .middle, .middle, .lowest, .middle, .middle])
+            try await killed(bench, seed: 1, Self.below)
             // Nothing that a relay has gone through cost the API server a request.
             #expect(bench.requests == ofOneStart)
-            try await killed(bench, seed: 2, [.top, .middle, .middle, .top, .lowest, .middle, .middle, .top, .middle, .lowest, .middle])
+            try await killed(bench, seed: 2, Self.everywhere)
             for (now, once) in zip(bench.requests, ofOneStart) { #expect(now <= 4 * once) }
             #expect(bench.consumer.missed == [])
             let (applied, replaced) = bench.consumer.counts
@@ -46,6 +54,7 @@ struct RelayUnderLoadTests {
         let before = bench.consumer.counts.applied
         let (answers, changes) = try await bench.meanwhile {
             for level in levels {
+                // A random moment of the load: chance, not synchronisation.
                 try await Task.sleep(for: .milliseconds(Int.random(in: 0...5_000, using: &random)))
                 try await bench.replace(level)
             }

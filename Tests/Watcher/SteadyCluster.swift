@@ -17,6 +17,7 @@ final class SteadyCluster: Sendable {
 
     let simulator: ClusterSimulator
     private let isChurning = Atomic<Bool>(false)
+    private let turns = Atomic<Int>(0)
 
     init() async throws {
         var settings = ClusterSimulator.Configuration(generated: .init(services: 10, pods: 30, nodes: 2))
@@ -66,6 +67,7 @@ final class SteadyCluster: Sendable {
             while isChurning.load(ordering: .relaxed) {
                 try churn(turn, names)
                 turn += 1
+                turns.add(1, ordering: .relaxed)
                 try await Task.sleep(for: pause)
             }
             return turn
@@ -77,6 +79,15 @@ final class SteadyCluster: Sendable {
         let changes = await changing.result
         try result.get()
         return (answers, try changes.get())
+    }
+
+    /// How many changes `meanwhile` has made so far.
+    var changes: Int { turns.load(ordering: .relaxed) }
+
+    /// Waits, in the body of `meanwhile`, until it has made so many changes more.
+    func change(_ count: Int) async throws {
+        let end = changes + count
+        try await eventually("\(count) changes are made", within: .seconds(300)) { self.changes >= end }
     }
 
     private func ask(_ port: UInt16, _ answers: inout Answers) {

@@ -181,9 +181,3 @@ final class Received: Sendable {
 
     func times(_ node: String) -> [Int64] { all.filter { $0.node == node }.map(\.scrapedAt) }
 }
-
-/// Memory of this process that is in RAM.
-func residentBytes() -> Int {
-    let fields = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8))?.split(separator: " ") ?? []
-    return fields.count > 1 ? (Int(fields[1]) ?? 0) * 4096 : 0
-}

@@ -197,42 +197,6 @@ struct StreamSocketTests {
         _ = try begin()
     }
 
-    @Test("a subscriber that never reads costs the publisher a bounded queue, and the others nothing")
-    func stuckSubscriber() async throws {
-        let publisher = try begin(options: quickPublisher(highWaterMark: 100))
-        let context = try ZeroMQContext()
-        let stuck = try ZeroMQSocket(.subscribe, in: context)
-        stuck.set(ZMQ_RCVHWM, 1 as Int32)
-        stuck.subscribe("")
-        try stuck.connect(folder.deltas)
-        let consumers = (0..<8).map { _ in HoldingConsumer() }
-        try await with(running: publisher.run) {
-            try await withThrowingTaskGroup { group in
-                for consumer in consumers {
-                    let subscriber = try follower(consumer, [TopicFilter(.pods)])
-                    group.addTask { try await subscriber.run() }
-                }
-                try await eventually("joined") { consumers.allSatisfy { $0.isJoined(.pods) } }
-                let before = residentBytes()
-                // 240 MB through the stream, 4 MB of it alive at any time.
-                for number in 0..<6_000 {
-                    publisher.upsert(object("p\(number % 100)", version: number, padding: 40_000))
-                }
-                try await eventually("equal") {
-                    consumers.allSatisfy { $0.isJoined(.pods) && $0.contents == contents(of: publisher, [.pods]) }
-                }
-                // A sanitizer's own memory is several times what it watches.
-                #if !MIZZEN_SANITIZE
-                    #expect(residentBytes() - before < 120 << 20)
-                #else
-                    _ = before
-                #endif
-                group.cancelAll()
-            }
-        }
-        _ = consume stuck
-    }
-
     @Test("a catalog names the resources of a stream")
     func catalog() async throws {
         let publisher = try begin()

@@ -97,6 +97,7 @@ def reads(attack, options):
 
 
 def pause(attack, most):
+    """Until a random moment of what is attacked: chance, not synchronisation. The seed draws it."""
     time.sleep(attack.random.random() * most)
 
 
@@ -156,8 +157,8 @@ def stop(attack, options):
     writer = attack.start("write", table, 3)
     attack.await_line(writer, "writing")
     readers = [attack.start("read", table, 2_000_000) for _ in range(4)]
-    time.sleep(0.2)
     for reader in readers:
+        attack.await_line(reader, "reading")
         pause(attack, 0.01)
         reader.send_signal(signal.SIGSTOP)
     for _ in range(3):
