@@ -88,6 +88,14 @@ struct CapturedAnswersTests {
         return String(decoding: data, as: UTF8.self)
     }
 
+    @Test("every line of the index is one of them")
+    func index() throws {
+        let lines = String(decoding: try CapturedCluster.bytes("metrics-api/INDEX.txt"), as: UTF8.self).split(separator: "\n")
+        // Those that nobody's credentials got are judged over HTTP.
+        #expect(CapturedAnswer.all.count == lines.count { !$0.contains("(no credentials)") })
+        #expect(CapturedAnswer.all.count > 20)
+    }
+
     @Test("do not depend on the encoding in which the stream brings the objects")
     func encodings() async throws {
         let store = try CapturedCluster.store()

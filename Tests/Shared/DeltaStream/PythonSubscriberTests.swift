@@ -20,8 +20,12 @@ enum PythonInterpreter {
 }
 
 /// The subscriber that somebody else would write.
-@Suite("A subscriber in Python", .enabled(if: PythonInterpreter.hasLibraries, "needs python3 with pyzmq and protobuf"))
-struct PythonSubscriberTests {
+@Suite("A subscriber in Python")
+struct PythonSubscriberProcessTests {
+    init() throws {
+        try #require(PythonInterpreter.hasLibraries, "python3 with pyzmq and protobuf is missing; `make test` installs it")
+    }
+
     static let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .appendingPathComponent("python/subscriber.py").path
 

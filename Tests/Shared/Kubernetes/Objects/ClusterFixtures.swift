@@ -1,4 +1,5 @@
 import Foundation
+import Testing
 
 @testable import KubernetesObjects
 
@@ -17,11 +18,13 @@ enum ClusterFixtures {
         return try bytes("lists/\(group)\(resource.version)_\(resource.plural).\(encoding.suffix)")
     }
 
-    /// The items of a captured list and its metadata, decoded from one piece.
+    /// The items of a captured list, of which there are some, and its metadata, decoded from one piece.
     static func items(
         _ resource: Resource, _ encoding: ObjectEncoding
     ) throws -> (items: [EncodedObject], metadata: ListMetadata) {
-        try split(list(resource, encoding), encoding, resource, pieces: [])
+        let list = try split(list(resource, encoding), encoding, resource, pieces: [])
+        try #require(!list.items.isEmpty, "nothing captured of \(resource): a test would look at nothing")
+        return list
     }
 
     /// Feeds `body` to a decoder, cut at the offsets in `pieces`.

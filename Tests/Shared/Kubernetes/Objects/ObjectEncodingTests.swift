@@ -25,6 +25,7 @@ import Testing
     func transcoding(resource: Resource) throws {
         let json = try ClusterFixtures.items(resource, .json).items
         let protobuf = try ClusterFixtures.items(resource, .protobuf).items
+        #expect(json.count == protobuf.count)
         for (json, protobuf) in zip(json, protobuf) {
             let transcoded = try ObjectTranscoder.protobuf(fromJSON: json.bytes, resource: resource)
             let ours = try JSONTree(ObjectTranscoder.json(fromProtobuf: transcoded, resource: resource))
