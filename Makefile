@@ -4,14 +4,15 @@ SHELL := /bin/bash
 KUBECONFIG ?=
 SECONDS ?= 60
 
-.PHONY: help up down build test attack bench format lint schemas clean fuzz sanitize
+.PHONY: help up down build test soak attack bench format lint schemas clean fuzz sanitize
 
 help:
 	@echo "make up                    build, start everything on a small demo cluster, and show a tour"
 	@echo "make up KUBECONFIG=FILE    the same on the cluster that FILE names (nothing in it is changed)"
 	@echo "make down                  stop everything that make up started"
 	@echo "make build                 build the release binaries into .build/release"
-	@echo "make test                  build and run all tests"
+	@echo "make test                  build and run all tests, and print the ten slowest suites"
+	@echo "make soak                  the same with the long form of every test that has one, and the attack: half an hour"
 	@echo "make attack                attack the record table from separate processes: reads, kills, stops, power losses, full size"
 	@echo "make fuzz SECONDS=60       attack every fuzz target that long; the first build takes as long as that of the tests"
 	@echo "make sanitize              table and stream tests under the thread and address sanitizers, 10 minutes each at first"
@@ -33,6 +34,10 @@ build:
 test:
 	@scripts/requirements test
 	@scripts/test
+
+soak:
+	@scripts/requirements test
+	@scripts/soak
 
 attack:
 	@scripts/requirements build

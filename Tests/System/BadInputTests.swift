@@ -4,7 +4,7 @@ import Testing
 
 /// Each fault ends a process with one line that says what, where and what to do, and a code that is not 0.
 @Suite("Bad input from the operator")
-struct BadInputTests {
+struct BadInputProcessTests {
     private func run(
         _ name: String, _ arguments: [String], in folder: TemporaryFolder
     ) async throws -> (code: Int32, output: String) {

@@ -4,7 +4,7 @@ import Testing
 
 /// The subscriber that was written from docs/delta-stream.md alone, in Python, beside a real watcher.
 @Suite("A subscriber in another language, on a live watcher", .serialized)
-struct LiveSubscriberTests {
+struct LiveSubscriberProcessTests {
     private static let script = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .appending(path: "Shared/DeltaStream/python/subscriber.py").path
 

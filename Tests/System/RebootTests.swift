@@ -5,7 +5,7 @@ import Testing
 /// A table on disk across a reboot: real processes, and files as the boot before left them. Code knows a boot by the 16 bytes at 128 of
 /// the control file (docs/record-table.md), which these tests change once every process is dead; nothing else is feigned.
 @Suite("A reboot with the table on disk", .serialized)
-struct RebootTests {
+struct RebootProcessTests {
     private static let known = "reboot-1.s1-prod.svc.cluster.local"
     private static let unknown = "never-was.s1-prod.svc.cluster.local"
     private let system: RunningSystem

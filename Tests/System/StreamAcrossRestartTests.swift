@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 @Suite("The stream across restarts of the watcher", .serialized)
-struct StreamAcrossRestartTests {
+struct StreamAcrossRestartProcessTests {
     private static func lines(_ tail: RunningProcess) -> [Substring] { tail.output.split(separator: "\n").filter { $0.hasPrefix("{") } }
 
     private static func service(_ name: String) -> String {

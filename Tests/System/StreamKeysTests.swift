@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 @Suite("The stream across hosts, with keys", .serialized)
-struct StreamKeysTests {
+struct StreamKeysProcessTests {
     private func run(_ arguments: [String], in folder: TemporaryFolder) async throws -> (code: Int32, output: String) {
         let process = try RunningProcess("mizzen-watcher", arguments, in: folder)
         let code = try await process.exitCode(within: .seconds(60))

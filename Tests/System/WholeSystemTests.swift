@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 @Suite("The whole system, in separate processes", .serialized)
-struct WholeSystemTests {
+struct WholeSystemProcessTests {
     private static let service = #"""
         {"apiVersion":"v1","kind":"Service","metadata":{"name":"fresh","namespace":"s1-prod"},
         "spec":{"clusterIP":"10.96.200.7","ports":[{"name":"http","port":80}]}}

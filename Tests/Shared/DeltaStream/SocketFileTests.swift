@@ -4,7 +4,7 @@ import Testing
 @testable import DeltaStream
 
 @Suite("Socket files")
-struct SocketFileTests {
+struct SocketFileProcessTests {
     private func mode(_ path: String) throws -> Int? {
         try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
     }
