@@ -1,4 +1,5 @@
-import Kubernetes
+import KubernetesClient
+import KubernetesObjects
 import Testing
 
 @Suite("A new list that is asked for from outside", .timeLimit(.minutes(1)))

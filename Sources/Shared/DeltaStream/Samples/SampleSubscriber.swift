@@ -51,14 +51,13 @@ public final class SampleSubscriber: Sendable {
             socket.set(ZMQ_MAXMSGSIZE, SnapshotLink.longestFrame)
             for node in nodes ?? [""] { socket.subscribe(NodeSample.topicPrefix + node) }
             // One socket has one identity: all endpoints over tcp share the keys.
-            for endpoint in endpoints {
-                try socket.adapt(to: endpoint, as: .subscriber)
-                try socket.connect(endpoint.text)
-            }
+            for endpoint in endpoints { try socket.adapt(to: endpoint, as: .subscriber) }
+            // Before connecting: a refusal comes once, and libzmq then gives the endpoint up.
             var handshakes: HandshakeMonitor?
             if let tcp = endpoints.first(where: { $0.isTCP }) {
                 handshakes = try HandshakeMonitor(socket, of: tcp, as: .subscriber, logger: logger)
             }
+            for endpoint in endpoints { try socket.connect(endpoint.text) }
             receive(socket, &handshakes)
         }
     }

@@ -25,8 +25,7 @@ public enum Catalog {
     private static func fetch(
         _ endpoint: Endpoint, waker: Waker, timeout: Int64, logger: Logger
     ) throws(DeltaStreamError) -> [CatalogEntry] {
-        var link = try SnapshotLink(endpoint, in: try ZeroMQContext(), resources: [])
-        var handshakes = try HandshakeMonitor(link.socket, of: endpoint, as: .subscriber, logger: logger)
+        var link = try SnapshotLink(endpoint, in: try ZeroMQContext(), resources: [], logger: logger)
         let request = SnapshotRequest(id: UInt64.random(in: .min ... .max), subject: .catalog)
         link.send(request)
         let deadline = MonotonicClock.nanoseconds() + timeout
@@ -36,7 +35,7 @@ public enum Catalog {
             }
             let left = deadline - MonotonicClock.nanoseconds()
             // Whoever is refused once is refused again: no use to wait.
-            if (handshakes?.report() ?? 0) > 0 {
+            if link.refusals() > 0 {
                 throw DeltaStreamError("the watcher's endpoint refuses this process; the log says why", place: endpoint.text)
             }
             guard left > 0 else {

@@ -1,5 +1,6 @@
 import CZeroMQ
 import KubernetesObjects
+import Logging
 
 /// The asking end of the snapshot endpoint. Belongs to one thread.
 struct SnapshotLink: ~Copyable {
@@ -10,27 +11,45 @@ struct SnapshotLink: ~Copyable {
     private(set) var socket: ZeroMQSocket
     private var decoder: EnvelopeDecoder
     private var frame = ZeroMQFrame()
+    private var handshakes: HandshakeMonitor?
 
-    init(_ endpoint: Endpoint, in context: ZeroMQContext, resources: [Resource]) throws(DeltaStreamError) {
+    /// - Parameter logger: where `refusals` says why; nil where nobody asks for them.
+    init(
+        _ endpoint: Endpoint, in context: ZeroMQContext, resources: [Resource], logger: Logger? = nil
+    ) throws(DeltaStreamError) {
+        let socket = try Self.socket(for: endpoint, in: context)
+        // Before connecting: a refusal comes once, and libzmq then gives the endpoint up.
+        let handshakes = try Self.handshakes(of: socket, with: endpoint, logger)
+        try socket.connect(endpoint.text)
         self.endpoint = endpoint
+        self.socket = socket
+        self.handshakes = handshakes
         decoder = EnvelopeDecoder(known: resources)
-        socket = try Self.connect(endpoint, in: context)
     }
 
-    /// Forgets the old connection with all that is queued in it.
+    private static func handshakes(
+        of socket: borrowing ZeroMQSocket, with endpoint: Endpoint, _ logger: Logger?
+    ) throws(DeltaStreamError) -> HandshakeMonitor? {
+        guard let logger else { return nil }
+        return try HandshakeMonitor(socket, of: endpoint, as: .subscriber, logger: logger)
+    }
+
+    /// Forgets the old connection with all that is queued in it; refusals of the new one are not noticed.
     mutating func reconnect(in context: ZeroMQContext) throws(DeltaStreamError) {
-        socket = try Self.connect(endpoint, in: context)
+        handshakes = nil
+        socket = try Self.socket(for: endpoint, in: context)
+        try socket.connect(endpoint.text)
     }
 
-    private static func connect(
-        _ endpoint: Endpoint, in context: ZeroMQContext
-    ) throws(DeltaStreamError) -> ZeroMQSocket {
+    private static func socket(for endpoint: Endpoint, in context: ZeroMQContext) throws(DeltaStreamError) -> ZeroMQSocket {
         let socket = try ZeroMQSocket(.dealer, in: context)
         socket.set(ZMQ_MAXMSGSIZE, longestFrame)
         try socket.adapt(to: endpoint, as: .subscriber)
-        try socket.connect(endpoint.text)
         return socket
     }
+
+    /// How often the other side has refused this one since the last call.
+    mutating func refusals() -> Int { handshakes?.report() ?? 0 }
 
     /// Waits in libzmq's queue when nobody is connected.
     mutating func send(_ request: SnapshotRequest) {
