@@ -27,6 +27,14 @@ struct KubernetesSettings: DirectiveSettings {
     var isZonal = false
     var fallsThrough = Fallthrough()
 
+    /// What the answers are made of under these options: until the table has all of it, nothing is denied and the block is not ready.
+    var needed: ClusterResources {
+        var needed: ClusterResources = [.namespaces, .services]
+        if servesEndpoints { needed.insert(.endpointSlices) }
+        if pods == .verified { needed.insert(.pods) }
+        return needed
+    }
+
     static let row = DirectiveRow<KubernetesSettings>(
         name: "kubernetes",
         summary: "Answers for the services and pods of the cluster, from the record table.",
