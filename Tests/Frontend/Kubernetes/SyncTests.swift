@@ -1,5 +1,6 @@
 import Names
 import RecordTable
+import RecordTableWriter
 import Testing
 
 @testable import Frontend
