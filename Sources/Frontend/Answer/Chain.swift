@@ -14,8 +14,6 @@ enum Step: Equatable, Sendable {
     case next
     /// `AnswerContext.lookup.wanted` has to be resolved first, through all blocks of this port; then run the chain again.
     case lookup
-    /// The query itself has gone to an upstream (only `forward` says so); its answer will be sent as it comes.
-    case suspended
 }
 
 /// A name that a handler cannot resolve from the record table: an ExternalName's target outside the cluster's zones.

@@ -135,7 +135,7 @@ final class FrontendControl: Sendable {
         logger.info("serving", metadata: ["addresses": "\(listening)", "threads": "\(options.threads)"])
         if let fault = await observer.fault() { logger.warning("no record table yet", metadata: ["error": "\(fault)"]) }
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.refreshHosts() }
+            group.addTask { await self.followFiles() }
             group.addTask {
                 try? await gracefulShutdown()
                 await self.drain()
@@ -181,7 +181,9 @@ final class FrontendControl: Sendable {
         }
     }
 
-    private func refreshHosts() async {
+    /// Looks, four times a second until cancelled, at what others write: reads hosts files again where that is due, and notices a record
+    /// table that has become stale.
+    private func followFiles() async {
         var next: [String: ContinuousClock.Instant] = [:]
         while !Task.isCancelled {
             try? await Task.sleep(for: .milliseconds(250))

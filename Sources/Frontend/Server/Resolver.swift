@@ -164,9 +164,6 @@ final class Resolver {
                 if depth == 0 { writer = block.handlers[index].writer }
                 return .ended(.answer(finish(frame, outcome)))
             case .lookup: return .lookup
-            case .suspended:
-                noteMistake("a directive other than forward suspended a query")
-                return .ended(.answer(unsafe frame.response.refuse(frame.query, .serverFailure, in: memory)))
             }
         }
         failure = "no directive took the query"
@@ -278,13 +275,5 @@ final class ScratchMemory {
     func bytes(_ count: Int) -> [UInt8] {
         // Safe: rebasing a prefix clamps to the buffer.
         unsafe [UInt8](buffer.prefix(count))
-    }
-
-    /// An octet; `index` must be inside.
-    subscript(index: Int) -> UInt8 {
-        // Safe: only the count is read.
-        precondition(unsafe index >= 0 && index < buffer.count)
-        // Safe: checked just above.
-        return unsafe buffer[index]
     }
 }

@@ -43,7 +43,8 @@ struct DirectiveMistakeTests {
         #expect(try MessageText(frame.memory.bytes(size)).code == "SERVFAIL")
         #expect(worker.resolver.failure == "a directive wrote records out of section order")
         _ = worker.count(
-            server, requestSize: packet.count, responseSize: size, code: UInt16(frame.memory[3] & 0xF), isV6: false, began: monotonicNow())
+            server, requestSize: packet.count, responseSize: size, code: UInt16(frame.memory.bytes(size)[3] & 0xF), isV6: false,
+            began: monotonicNow())
 
         let text = String(decoding: metrics.render(), as: UTF8.self)
         #expect(text.contains("mizzen_directive_mistakes_total 1\n"))
