@@ -1,4 +1,4 @@
-import Kubernetes
+import KubernetesObjects
 
 /// The resources that the record table holds; everything else goes to the stream alone.
 ///

@@ -1,6 +1,7 @@
 import Logging
 import ProcessRuntime
 import RecordTable
+import RecordTableWriter
 import TestSupport
 import Testing
 
