@@ -1,3 +1,4 @@
+import Names
 import MizzenSystem
 import AsyncHTTPClient
 import DeltaStream
@@ -137,8 +138,8 @@ struct CollectorParts {
         configuration.redirectConfiguration = .disallow
         configuration.timeout.connect = TimeAmount(options.kubeletRequestTimeout.duration)
         // Connections outlive the pause between two scrapes: a TLS handshake costs more than a scrape.
-        configuration.connectionPool.idleTimeout = .nanoseconds(
-            options.metricResolution.nanoseconds + 30_000_000_000)
+        let longest = Int64.max - 30_000_000_000
+        configuration.connectionPool.idleTimeout = .nanoseconds(min(options.metricResolution.nanoseconds, longest) + 30_000_000_000)
         configuration.connectionPool.retryConnectionEstablishment = false
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }

@@ -1,3 +1,4 @@
+import Names
 import ProcessRuntime
 import ArgumentParser
 
@@ -76,7 +77,7 @@ struct KubeletOptions: ParsableArguments {
 
     /// How long no scrape may end before something is wrong with this process: half an interval more than it takes.
     var lateAfter: Duration {
-        .nanoseconds(metricResolution.nanoseconds / 2 * 3 + kubeletRequestTimeout.nanoseconds)
+        metricResolution.duration * 3 / 2 + kubeletRequestTimeout.duration
     }
 
     var addressing: KubeletAddressing {

@@ -86,7 +86,7 @@ final class UsageBook: Sendable {
     /// - Parameter now: nanoseconds since 1970-01-01 UTC.
     func expire(now: Int64) {
         state.withLock { state in
-            for (name, node) in state.nodes where node.scrapedAt + Self.lifetime < now {
+            for (name, node) in state.nodes where node.scrapedAt < now - Self.lifetime {
                 nodeUsage.remove(named: ObjectStore.Key("", name))
                 for pod in node.pods { podUsage.remove(named: pod) }
                 state.nodes[name] = nil

@@ -35,10 +35,12 @@ final class WatcherMetrics: ReflectorObserver {
     init(wanted: [Resource]) {
         self.wanted = wanted
         let registry = registry
-        states = Mutex(Dictionary(uniqueKeysWithValues: wanted.map { ($0, State()) }))
+        states = Mutex(Dictionary(wanted.map { ($0, State()) }, uniquingKeysWith: { first, _ in first }))
         tableFailures = registry.counter(
             "mizzen_watcher_table_errors_total", help: "Changes that could not be written to the record table.")
-        perResource = Dictionary(uniqueKeysWithValues: wanted.map { ($0, WatcherMetrics.counters($0, registry)) })
+        // An upstream's catalog may name a resource twice.
+        perResource = Dictionary(
+            wanted.map { ($0, WatcherMetrics.counters($0, registry)) }, uniquingKeysWith: { first, _ in first })
     }
 
     private static func counters(_ resource: Resource, _ registry: MetricsRegistry) -> Counters {
@@ -52,6 +54,7 @@ final class WatcherMetrics: ReflectorObserver {
             watches: registry.counter(
                 "mizzen_watcher_watches_total", help: "Watches started at the API server.", labels: label),
             events: Dictionary(
+                // Each case of an enum is there once.
                 uniqueKeysWithValues: WatchEventKind.allCases.map { kind in
                     let counter = registry.counter(
                         "mizzen_watcher_events_total", help: "Watch events received.",

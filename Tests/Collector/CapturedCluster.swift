@@ -1,3 +1,4 @@
+import Names
 import DeltaStream
 import Foundation
 import KubernetesObjects

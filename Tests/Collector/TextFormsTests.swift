@@ -62,32 +62,6 @@ struct TextFormsTests {
 
 @Suite("Selectors")
 struct SelectorTests {
-    private let labels = ["app": "web", "tier": "", "n": "5", "example.com/a": "b"]
-
-    @Test(
-        "label selectors select",
-        arguments: [
-            ("", true), ("app", true), ("!app", false), ("!other", true), ("app=web", true), ("app==web", true),
-            ("app=x", false), ("app!=x", true), ("other!=x", true), ("app in (web,api)", true), ("app in (api)", false),
-            ("app notin (web)", false), ("other notin (web)", true), ("app=web,!other,tier=", true), ("tier", true),
-            ("n>4", true), ("n>5", false), ("n<6", true), ("app>1", false), ("example.com/a=b", true),
-            (" app = web , n ", true), ("tier in (,x)", true),
-        ])
-    func labelSelectors(text: String, matches: Bool) throws {
-        #expect(try LabelQuery(text).matches(labels) == matches)
-    }
-
-    @Test(
-        "broken label selectors are refused",
-        arguments: [
-            "!!x", "=", "a=b=c", "a in", "a in (", "a in (b", "a in b", "a,", ",a", "a b", "a>x", "(a)", "a=(b)", "-a",
-            "a=-b",
-            "a/b/c", "/a", "a in (b c)",
-        ])
-    func brokenSelectors(text: String) {
-        #expect(throws: LabelQuery.SyntaxError.self) { try LabelQuery(text) }
-    }
-
     @Test(
         "field selectors select by name and namespace",
         arguments: [

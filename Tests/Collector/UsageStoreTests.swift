@@ -51,6 +51,34 @@ struct UsageStoreTests {
         #expect(store.counts == .init(nodes: 1, containers: 1))
     }
 
+    @Test("figures that no kubelet means are left out and end nothing")
+    func extremes() {
+        let times = [Int64.min, -1, 0, 1, 1000, Int64.max / 1_000_000, .max]
+        let starts: [Double?] = [nil, -9.3e9, -1e300, 0, 1, 9.2e9, 1e300, .nan, -.infinity]
+        let counters = [1e-9, 1, 1.8e10, 1e300, .nan, .infinity]
+        for time in times {
+            for start in starts {
+                for counter in counters {
+                    let reading = Reading(
+                        cpuSecondsTotal: counter, cpuTime: time, memoryWorkingSetBytes: counter * 1e9, memoryTime: time, startTime: start)
+                    let containers = [ContainerReading(namespace: "ns", pod: "p", container: "a", reading: reading)]
+                    store.apply(NodeSample(node: "n", collector: "c", scrapedAt: .max, usage: reading, containers: containers))
+                    for item in [node(store), pod(store)].compactMap({ $0 }) { #expect(item.window.end > 0 && item.window.length > 0) }
+                }
+            }
+        }
+    }
+
+    @Test("a counter that grows by more than can be said in its window has no usage")
+    func impossibleRate() {
+        func reading(_ cpu: Double, at milliseconds: Int64) -> Reading {
+            Reading(cpuSecondsTotal: cpu, cpuTime: milliseconds, memoryWorkingSetBytes: 1, memoryTime: milliseconds, startTime: nil)
+        }
+        store.apply(NodeSample(node: "n", collector: "c", scrapedAt: 1, usage: reading(1, at: 1000)))
+        store.apply(NodeSample(node: "n", collector: "c", scrapedAt: 2, usage: reading(1.8e10, at: 1001)))
+        #expect(node(store) == nil)
+    }
+
     @Test("stays as it is while a kubelet repeats a measurement")
     func repeated() {
         for (round, at) in [Int64(1000), 1060, 1060, 1060].enumerated() {

@@ -41,6 +41,18 @@ import Testing
         #"mizzen_pod_memory_working_set_bytes{namespace="default",pod="a",uid="uid-a"} 4096"#,
     ]
 
+    @Test("a sample from the end of time stays, one from its beginning goes")
+    func extremeTimes() throws {
+        for (time, isShown) in [(Int64.max, true), (.min, false)] {
+            let exporter = try exporter()
+            var sample = sample(at: 10)
+            sample.scrapedAt = time
+            exporter.feed.take(sample)
+            exporter.feed.expireUsage(now: 1_800_000_000_000_000_000)
+            #expect(usage(exporter).isEmpty != isShown)
+        }
+    }
+
     @Test("a sample shows node, pods and containers under the labels of their objects")
     func shown() throws {
         let exporter = try exporter()

@@ -35,6 +35,15 @@ struct TableKeeperTests {
         TableKeeper(writer: try TableWriter(path: folder.path("table"), identity: "test", now: 1))
     }
 
+    @Test("the table holds four resources, and any other is none of them")
+    func resources() {
+        let held = Resource.all.filter { TabledResource($0) != nil }
+        #expect(Set(held) == [.namespaces, .services, .endpointSlices, .pods])
+        #expect(held.allSatisfy { TabledResource($0)?.resource == $0 })
+        let other = Resource(group: "example.com", version: "v1", plural: "pods", kind: "Pod", isNamespaced: true)
+        #expect(TabledResource(other) == nil && !TableKeeper.holds(other))
+    }
+
     private func names(_ reader: TableReader) -> [String] {
         var names: [String] = []
         reader.forEachService { names.append($0.record().name) }

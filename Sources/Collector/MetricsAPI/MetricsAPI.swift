@@ -1,3 +1,4 @@
+import Names
 import Logging
 import ProcessRuntime
 

@@ -11,16 +11,17 @@ struct MetricsPoint: Hashable, Sendable {
     var cpuNanos: UInt64
     var memoryBytes: UInt64
 
-    /// Nil if the reading lacks CPU, memory or time, or says 0 for one of them: kubelets do while a container starts.
+    /// Nil if the reading lacks CPU, memory or time, or says 0 for one of them: kubelets do while a container starts. Nil too for a
+    /// time before 1970 or beyond 2262: all times that are held can be subtracted from each other.
     init?(_ reading: Reading) {
         guard let cpu = reading.cpuSecondsTotal, let memory = reading.memoryWorkingSetBytes,
             // CPU and memory are measured together; where they are not, the later line of a scrape counts.
             let milliseconds = reading.memoryTime ?? reading.cpuTime,
             let cpuNanos = UInt64(truncating: cpu * 1e9), let memoryBytes = UInt64(truncating: memory),
-            cpuNanos > 0, memoryBytes > 0
+            cpuNanos > 0, memoryBytes > 0, milliseconds >= 0, milliseconds <= .max / 1_000_000
         else { return nil }
-        self.start = reading.startTime.flatMap { Int64(exactly: ($0 * 1e9).rounded(.towardZero)) } ?? 0
-        self.time = milliseconds &* 1_000_000
+        self.start = max(0, reading.startTime.flatMap { Int64(exactly: ($0 * 1e9).rounded(.towardZero)) } ?? 0)
+        self.time = milliseconds * 1_000_000
         self.cpuNanos = cpuNanos
         self.memoryBytes = memoryBytes
     }
@@ -38,15 +39,15 @@ private struct PointPair: Sendable {
     var last: MetricsPoint
     var previous: MetricsPoint?
 
-    /// Nil if there is no earlier point, or if the counter went backwards.
+    /// Nil if there is no earlier point, if the counter went backwards, or if it grew by more than can be said.
     var usage: (usage: ResourceUsage, window: MeasuredWindow)? {
         guard let previous, last.start >= previous.start, last.cpuNanos >= previous.cpuNanos else { return nil }
         let length = last.time - previous.time
         guard length > 0 else { return nil }
         let seconds = Double(length / 1_000_000_000) + Double(length % 1_000_000_000) / 1e9
-        let cores = Double(last.cpuNanos - previous.cpuNanos) / seconds
+        guard let cores = UInt64(truncating: Double(last.cpuNanos - previous.cpuNanos) / seconds) else { return nil }
         return (
-            ResourceUsage(cpuNanos: UInt64(cores), memoryBytes: last.memoryBytes),
+            ResourceUsage(cpuNanos: cores, memoryBytes: last.memoryBytes),
             MeasuredWindow(end: last.time, length: length)
         )
     }

@@ -28,36 +28,3 @@ struct AnswerScratch: ~Copyable {
         labels.removeAll(keepingCapacity: true)
     }
 }
-
-/// Tells whether something was seen before, by index into a list of the caller's.
-struct DuplicateFilter: ~Copyable {
-    /// Stamp in the upper half, index in the lower.
-    private var slots = [UInt64](repeating: 0, count: 512)
-    private var stamp: UInt64 = 0
-    private var used = 0
-
-    /// Forgets everything, and makes room for `count` things.
-    mutating func begin(expecting count: Int) {
-        stamp += 1
-        used = 0
-        if slots.count < count * 2 {
-            var size = slots.count
-            while size < count * 2 { size *= 2 }
-            slots = [UInt64](repeating: 0, count: size)
-        }
-    }
-
-    /// Remembers `index` unless something equal is there already. Call at most as often as `begin` made room for.
-    mutating func isNew(_ index: Int, hash: UInt64, equals: (Int) -> Bool) -> Bool {
-        precondition(used < slots.count, "begin makes room")
-        let mask = slots.count - 1
-        var slot = Int(truncatingIfNeeded: (hash &* 0x9E37_79B9_7F4A_7C15) >> 32) & mask
-        while slots[slot] >> 32 == stamp {
-            if equals(Int(slots[slot] & 0xFFFF_FFFF)) { return false }
-            slot = (slot + 1) & mask
-        }
-        slots[slot] = stamp << 32 | UInt64(index)
-        used += 1
-        return true
-    }
-}

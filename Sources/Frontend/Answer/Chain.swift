@@ -14,8 +14,6 @@ enum Step: Equatable, Sendable {
     case next
     /// `AnswerContext.lookup.wanted` has to be resolved first, through all blocks of this port; then run the chain again.
     case lookup
-    /// The query itself has gone to an upstream (only `forward` says so); its answer will be sent as it comes.
-    case suspended
 }
 
 /// A name that a handler cannot resolve from the record table: an ExternalName's target outside the cluster's zones.
@@ -40,8 +38,8 @@ struct Lookup: Sendable {
 struct AnswerContext: ~Copyable {
     /// The cluster, or nil while there is no table: then names in the cluster's zones get SERVFAIL.
     var table: TableReader?
-    /// Whether the table has every service, slice, namespace and pod. Until then a name that is not found may exist all the same.
-    private(set) var isSynced = false
+    /// What the table has whole. A name that is not found may exist all the same until that is all that its handler needs.
+    private(set) var synced: ClusterResources = []
     /// The serial of the cluster's zones: when the table last followed the cluster, in seconds since 1970.
     private(set) var serial: UInt32 = 0
     /// The look-up of the query at hand. The worker sets it to `Lookup()` before a query's first run.
@@ -58,10 +56,10 @@ struct AnswerContext: ~Copyable {
     /// - Parameter isTrusted: whether the table is known to be what its writer left.
     mutating func refresh(isTrusted: Bool) {
         guard let status = table?.status else {
-            isSynced = false
+            synced = []
             return
         }
-        isSynced = isTrusted && status.isSynced(["namespaces", "services", "endpointslices"])
+        synced = isTrusted ? ClusterResources(syncedIn: status) : []
         let latest = status.resources.map(\.wallTime).max() ?? 0
         serial = UInt32(truncatingIfNeeded: latest / 1_000_000_000)
     }

@@ -135,7 +135,7 @@ final class FrontendControl: Sendable {
         logger.info("serving", metadata: ["addresses": "\(listening)", "threads": "\(options.threads)"])
         if let fault = await observer.fault() { logger.warning("no record table yet", metadata: ["error": "\(fault)"]) }
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.refreshHosts() }
+            group.addTask { await self.followFiles() }
             group.addTask {
                 try? await gracefulShutdown()
                 await self.drain()
@@ -181,7 +181,9 @@ final class FrontendControl: Sendable {
         }
     }
 
-    private func refreshHosts() async {
+    /// Looks, four times a second until cancelled, at what others write: reads hosts files again where that is due, and notices a record
+    /// table that has become stale.
+    private func followFiles() async {
         var next: [String: ContinuousClock.Instant] = [:]
         while !Task.isCancelled {
             try? await Task.sleep(for: .milliseconds(250))
@@ -319,8 +321,8 @@ final class FrontendControl: Sendable {
         return routes
     }
 
-    private func publish() async {
-        await observer.publish()
+    func publish() async {
+        await observer.publish(needed: state.withLock { $0.configuration.blocks.neededOfCluster })
         for source in state.withLock({ $0.plan.blocks.flatMap(\.hosts) }) {
             let reading = source.reading
             metrics.registry.gauge(
@@ -338,7 +340,7 @@ final class FrontendControl: Sendable {
         }
     }
 
-    private func ready() async -> HTTPAnswer {
+    func ready() async -> HTTPAnswer {
         let (isDraining, configuration) = state.withLock { ($0.isDraining, $0.configuration) }
         if isDraining { return HTTPAnswer(status: 503, body: Array("Shutting down".utf8)) }
         // Only kubernetes can be waiting, and only in blocks that say `ready`.
@@ -349,7 +351,7 @@ final class FrontendControl: Sendable {
         if staysReady, state.withLock({ $0.readyOnce.contains("kubernetes") }) {
             return HTTPAnswer(body: Array("OK".utf8))
         }
-        guard await observer.isReady() else { return HTTPAnswer(status: 503, body: Array("kubernetes".utf8)) }
+        guard await observer.isReady(asked.neededOfCluster) else { return HTTPAnswer(status: 503, body: Array("kubernetes".utf8)) }
         state.withLock { _ = $0.readyOnce.insert("kubernetes") }
         return HTTPAnswer(body: Array("OK".utf8))
     }
@@ -365,6 +367,15 @@ extension FrontendConfiguration {
             for settings in block.prometheus { result[settings.address, default: []].insert("/metrics") }
         }
         return result
+    }
+}
+
+extension [BlockConfiguration] {
+    /// What the blocks' `kubernetes` directives need of the record table.
+    var neededOfCluster: ClusterResources {
+        reduce(into: []) { needed, block in
+            for settings in block.kubernetes { needed.formUnion(settings.needed) }
+        }
     }
 }
 

@@ -61,6 +61,10 @@ typealias Instant = UInt64
 
 func monotonicNow() -> Instant { mz_now() }
 
+/// How long it is until `deadline`; 0 behind it. An upstream may close its stream, or cut its answer short, at any moment, so a
+/// deadline may have passed before its timer is looked at.
+func nanoseconds(from now: Instant, until deadline: Instant) -> UInt64 { now < deadline ? deadline - now : 0 }
+
 extension Duration {
     /// Whole nanoseconds, 0 for anything negative.
     var nanoseconds: UInt64 {

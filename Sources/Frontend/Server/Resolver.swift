@@ -49,6 +49,8 @@ final class Resolver {
     private(set) var extendedCode: UInt16?
     /// Why the query that ran last failed, for the error log.
     private(set) var failure: String?
+    /// Whether that was a directive's own mistake, which no query and no network excuses.
+    private(set) var isMistake = false
 
     init(table: TableSlot) {
         self.table = table
@@ -81,6 +83,7 @@ final class Resolver {
         zone = nil
         writer = 0
         failure = nil
+        isMistake = false
         extendedCode = nil
         switch frame.query.read(packet, transport: transport) {
         case .silence: return .silence
@@ -117,9 +120,21 @@ final class Resolver {
                 if let resolution = lookUp(from: depth, on: server) { return resolution }
             }
         }
-        failure = "a directive asked for a second look-up"
+        noteMistake("a directive asked for a second look-up")
         // Safe: as above.
         return .answer(unsafe frame.response.refuse(frame.query, .serverFailure, in: memory))
+    }
+
+    /// Ends the message of a directive that answered. Returns its size.
+    func finish(_ frame: Frame, _ outcome: Outcome) -> Int {
+        if frame.response.isMisordered { noteMistake("a directive wrote records out of section order") }
+        return frame.response.finish(frame.query, outcome)
+    }
+
+    /// The query gets SERVFAIL, the server goes on.
+    private func noteMistake(_ reason: String) {
+        failure = reason
+        isMistake = true
     }
 
     private enum ChainResult {
@@ -147,11 +162,8 @@ final class Resolver {
             case .next: continue
             case .done(let outcome):
                 if depth == 0 { writer = block.handlers[index].writer }
-                return .ended(.answer(frame.response.finish(frame.query, outcome)))
+                return .ended(.answer(finish(frame, outcome)))
             case .lookup: return .lookup
-            case .suspended:
-                failure = "a directive other than forward suspended a query"
-                return .ended(.answer(unsafe frame.response.refuse(frame.query, .serverFailure, in: memory)))
             }
         }
         failure = "no directive took the query"
@@ -201,6 +213,8 @@ final class Resolver {
         } catch {
             return nil
         }
+        // The reader goes from section to section, so this cannot be; if it were, the flags below would hide it.
+        if frame.response.isMisordered { return nil }
         if frame.response.isFull { flags |= 0x0200 }
         let count = frame.response.finish(frame.query, .answered)
         // It is an answer even where the upstream's message does not say so.
@@ -261,13 +275,5 @@ final class ScratchMemory {
     func bytes(_ count: Int) -> [UInt8] {
         // Safe: rebasing a prefix clamps to the buffer.
         unsafe [UInt8](buffer.prefix(count))
-    }
-
-    /// An octet; `index` must be inside.
-    subscript(index: Int) -> UInt8 {
-        // Safe: only the count is read.
-        precondition(unsafe index >= 0 && index < buffer.count)
-        // Safe: checked just above.
-        return unsafe buffer[index]
     }
 }

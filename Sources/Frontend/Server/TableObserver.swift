@@ -16,7 +16,6 @@ actor TableObserver {
     private let logger: Logger
     private let clock: @Sendable () -> TableClock
     private var wasStale = false
-    private static let needed = ["namespaces", "services", "endpointslices"]
 
     /// - Parameter ageLimit: the age beyond which the table counts as stale; nil for never.
     init(
@@ -38,7 +37,7 @@ actor TableObserver {
         generation = registry.gauge("mizzen_table_generation", help: "Which file of the record table is in use.")
         synced = registry.gauge(
             "mizzen_table_synced",
-            help: "1 if the record table has all namespaces, services and endpoint slices, so that what it lacks does not exist.")
+            help: "1 if the record table has all that the Corefile's kubernetes directives need, so that what it lacks does not exist.")
         counts = ["namespaces", "services", "slices", "endpoints", "pods"].map {
             registry.gauge("mizzen_table_records", help: "Records in the table.", labels: [("kind", $0)])
         }
@@ -56,8 +55,11 @@ actor TableObserver {
         return slot.fault?.description
     }
 
-    /// Whether names of the cluster can be answered.
-    func isReady() -> Bool { (status()?.isSynced(Self.needed) ?? false) && slot.isTrusted }
+    /// Whether the table has all of `needed`, so that what it lacks does not exist.
+    func isReady(_ needed: ClusterResources) -> Bool {
+        guard let status = status() else { return false }
+        return slot.isTrusted && ClusterResources(syncedIn: status).isSuperset(of: needed)
+    }
 
     /// Whether nobody has written for longer than the limit admits; such a table goes on answering. Logs when that changes.
     @discardableResult
@@ -80,7 +82,9 @@ actor TableObserver {
     }
 
     /// Brings the metrics up to date.
-    func publish() {
+    ///
+    /// - Parameter needed: what the Corefile's blocks need of the cluster.
+    func publish(needed: ClusterResources) {
         stale.set(isStale() ? 1 : 0)
         guard let status = status() else {
             isThere.set(0)
@@ -90,7 +94,7 @@ actor TableObserver {
             return
         }
         isThere.set(1)
-        synced.set(status.isSynced(Self.needed) && slot.isTrusted ? 1 : 0)
+        synced.set(isReady(needed) ? 1 : 0)
         damaged.set(slot.reader.map(slot.soundness.isDamaged) == true ? 1 : 0)
         generation.set(Double(status.generation))
         age.set(status.age(at: clock()).map { Double($0) / 1e9 } ?? .nan)

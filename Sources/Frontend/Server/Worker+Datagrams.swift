@@ -1,3 +1,5 @@
+import ProcessRuntime
+
 /// A query that waits for an upstream.
 final class WaitingQuery {
     enum ReplyPath {
@@ -98,6 +100,7 @@ extension Worker {
 
     @inline(never)
     private func reportFailure(_ server: WorkerServer) {
+        if resolver.isMistake { metrics.mistakes.add() }
         guard let zone = resolver.zone, let log = server.zones[zone].block.errors, let reason = resolver.failure else {
             return
         }

@@ -97,7 +97,8 @@ extension Worker {
         run.message[1] = UInt8(truncatingIfNeeded: id)
         socket.use = .query(run)
         do throws(SystemError) {
-            try start(socket, message: run.message, timeout: min(Self.exchangeNanoseconds, run.deadline - now), now)
+            try start(
+                socket, message: run.message, timeout: min(Self.exchangeNanoseconds, nanoseconds(from: now, until: run.deadline)), now)
         } catch {
             close(socket)
             throw error

@@ -131,6 +131,7 @@ final class Worker {
     func unregister(_ token: UInt64) {
         let index = Int(token & 0xFFFF_FFFF)
         guard sources[index].generation == UInt32(token >> 32) else { return }
+        // May come round: a token is compared with events of the same wait only, in which a place is not used four billion times.
         sources[index] = (sources[index].generation &+ 1, .free)
         freeSources.append(index)
     }

@@ -46,8 +46,6 @@ struct MessageReader: Sendable {
         }
     }
 
-    /// RCODE without an OPT record's upper bits.
-    var responseCode: UInt16 { flags & 0x000F }
     var isTruncated: Bool { flags & 0x0200 != 0 }
 
     /// The next record, or nil behind the last.

@@ -9,10 +9,13 @@ struct NameCompressor: ~Copyable {
 
     /// Stamp in the upper half, offset in the lower. An array, since inline ones are copied too easily.
     private var table = [UInt32](repeating: 0, count: slots)
-    private var stamp: UInt32 = 0
+    private var stamp: UInt32
     private var entries = 0
     /// Hashes of the name at hand, one for each label: of that label and all behind it.
     private var hashes = [UInt32](repeating: 0, count: 128)
+
+    /// - Parameter stamp: the stamp of the message before the first; tests begin near the largest, 0xFFFF.
+    init(stamp: UInt32 = 0) { self.stamp = stamp }
 
     /// Forgets all names.
     mutating func begin() {

@@ -77,16 +77,19 @@
         position += octets.count
     }
 
-    /// Overwrites two octets that are already written.
+    /// Overwrites two octets that are already written; what is not yet counts as not fitting.
     mutating func set(word: UInt16, at offset: Int) {
-        precondition(offset >= 0 && offset + 2 <= position, "only what is written can be overwritten")
+        guard offset >= 0, offset + 2 <= position else {
+            overflowed = true
+            return
+        }
         // Safe: checked just above.
         unsafe memory.storeBytes(of: word.bigEndian, toByteOffset: offset, as: UInt16.self)
     }
 
-    /// An octet that is already written.
+    /// An octet that is already written; 0 behind that.
     subscript(offset: Int) -> UInt8 {
-        precondition(offset >= 0 && offset < position, "only what is written can be read")
+        guard offset >= 0, offset < position else { return 0 }
         // Safe: checked just above.
         return unsafe memory[offset]
     }

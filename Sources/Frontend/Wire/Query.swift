@@ -30,8 +30,6 @@ struct Query: ~Copyable {
     private(set) var original = DNSName()
     /// The name asked, in lower case: everything that matches, matches this.
     private(set) var name = DNSName()
-    /// Whether `original` and `name` are the same octets, so that pointers into the question have the right letters.
-    private(set) var isLowerCase = true
     private(set) var type = RecordType.a
     private(set) var recordClass: UInt16 = internetClass
     /// Whether the packet had an OPT record; then the answer gets one.
@@ -85,7 +83,7 @@ struct Query: ~Copyable {
         type = RecordType(rawValue: packet.word(at: end))
         recordClass = packet.word(at: end + 2)
         name = original
-        isLowerCase = !name.lowercase()
+        _ = name.lowercase()
         hasQuestion = true
         return end + 4
     }
@@ -134,7 +132,7 @@ struct Query: ~Copyable {
         flags = other.flags
         original = copy target
         name = copy target
-        isLowerCase = !name.lowercase()
+        _ = name.lowercase()
         self.type = type
         recordClass = internetClass
         hasEDNS = other.hasEDNS

@@ -1,6 +1,6 @@
 /// Writes one answer after another into memory of the caller's: header, question, records by section, OPT.
 ///
-/// Records go in in section order. Each is written whole or not at all: the first that does not fit closes the message (`isFull`),
+/// Records go in in section order; a directive that breaks it makes the answer SERVFAIL (`isMisordered`). Each is written whole or not at all: the first that does not fit closes the message (`isFull`),
 /// sets TC, and drops all that follow, in every section. That is what CoreDNS does; RFC 2181 9 would let additional records go without TC.
 /// Names are compressed, except SRV targets; nothing allocates. One writer serves one thread for its whole life.
 struct ResponseWriter: ~Copyable {
@@ -24,6 +24,8 @@ struct ResponseWriter: ~Copyable {
     private var recordsStart = 0
     /// Whether a record had to be left out.
     private(set) var isFull = false
+    /// Whether a record came after those of a later section: a mistake of the directive that wrote it.
+    private(set) var isMisordered = false
     /// Where the record at hand began, and where its data length is.
     private var recordStart = 0
     private var dataStart = 0
@@ -59,11 +61,16 @@ struct ResponseWriter: ~Copyable {
         counts = InlineArray(repeating: 0)
         section = .answer
         isFull = false
+        isMisordered = false
     }
 
     /// Ends the message. Returns its size in octets.
+    ///
+    /// A misordered message loses its records and becomes SERVFAIL, whatever `outcome` is: what is missing from it nobody knows.
     mutating func finish(_ query: borrowing Query, _ outcome: Outcome) -> Int {
-        let (code, isAuthoritative, isTruncated) = outcome.header
+        let isBroken = isMisordered
+        if isBroken { removeRecords() }
+        let (code, isAuthoritative, isTruncated) = (isBroken ? Outcome.serverFailure : outcome).header
         var flags: UInt16 = 0x8000
         // Opcode, RD and CD as asked (RFC 1035 4.1.1, RFC 4035 3.2.2).
         flags |= query.flags & 0x7910
@@ -141,8 +148,8 @@ struct ResponseWriter: ~Copyable {
     }
 
     private mutating func enter(_ section: MessageReader.Section) -> Bool {
-        precondition(section.rawValue >= self.section.rawValue, "records are written in section order")
-        guard !isFull else { return false }
+        if section.rawValue < self.section.rawValue { isMisordered = true }
+        guard !isFull, !isMisordered else { return false }
         self.section = section
         recordStart = buffer.position
         return true
@@ -191,7 +198,8 @@ extension ResponseWriter {
 
     /// Appends a constant's octets.
     mutating func append(text: StaticString) {
-        precondition(text.hasPointerRepresentation, "constants of one scalar have no octets to point to")
+        // A constant of one scalar has no octets to point to; the compiler makes none of a string literal.
+        guard text.hasPointerRepresentation else { return }
         // Safe: a StaticString with a pointer representation lives as long as the process and has utf8CodeUnitCount octets.
         append(octets: unsafe Span(_unsafeStart: text.utf8Start, count: text.utf8CodeUnitCount))
     }

@@ -37,6 +37,7 @@ public final class MetricsRegistry: Sendable {
     /// A counter; by convention its name ends in `_total`.
     public func counter(_ name: String, help: String, labels: Labels = []) -> Counter {
         let instrument = register(name, help, labels, as: "counter") { .counter(Counter()) }
+        // Names and their types are constants of the code that registers them; input only ever gives label values.
         guard case .counter(let counter) = instrument else { preconditionFailure("\(name) is read, not counted") }
         return counter
     }
@@ -51,6 +52,7 @@ public final class MetricsRegistry: Sendable {
     /// A gauge that the owner sets.
     public func gauge(_ name: String, help: String, labels: Labels = []) -> Gauge {
         let instrument = register(name, help, labels, as: "gauge") { .gauge(Gauge()) }
+        // Names and their types are constants of the code that registers them; input only ever gives label values.
         guard case .gauge(let gauge) = instrument else { preconditionFailure("\(name) is read, not set") }
         return gauge
     }
@@ -65,6 +67,7 @@ public final class MetricsRegistry: Sendable {
     /// A histogram; `buckets` are upper bounds, without +Inf.
     public func histogram(_ name: String, help: String, labels: Labels = [], buckets: [Double]) -> Histogram {
         let instrument = register(name, help, labels, as: "histogram") { .histogram(Histogram(bounds: buckets)) }
+        // Names and their types are constants of the code that registers them; input only ever gives label values.
         guard case .histogram(let histogram) = instrument else { preconditionFailure("\(name) is not a histogram") }
         return histogram
     }
@@ -85,6 +88,7 @@ public final class MetricsRegistry: Sendable {
         let key = Self.rendered(labels)
         return families.withLock { families in
             var family = families[name] ?? Family(help: help, type: type)
+            // As for the kinds of instruments above.
             precondition(family.type == type, "\(name) is registered as \(family.type) and as \(type)")
             if !replace, let known = family.instruments[key] { return known }
             let instrument = make()

@@ -110,7 +110,7 @@ public final class TableReader {
     public func forEachService(address: IPAddress, _ body: (borrowing ServiceView) -> Void) {
         withKey(of: address) { key in
             _ = forEach(.serviceAddress, key, Span()) { found in
-                let owner = PodAddressView(found)
+                let owner = AddressOwnerView(found)
                 _ = withService(namespace: owner.namespace, name: owner.name) { service in
                     // The address record may be newer or older than the service: the service decides.
                     for index in 0..<service.clusterIPCount where service.clusterIP(index) == address {
@@ -140,9 +140,9 @@ public final class TableReader {
     }
 
     /// Calls `body` with each pod that has the address (two for a moment, when an address passes from one pod to the next).
-    public func forEachPod(address: IPAddress, _ body: (borrowing PodAddressView) -> Void) {
+    public func forEachPod(address: IPAddress, _ body: (borrowing AddressOwnerView) -> Void) {
         withKey(of: address) { key in
-            _ = forEach(.podAddress, key, Span()) { body(PodAddressView($0)) }
+            _ = forEach(.podAddress, key, Span()) { body(AddressOwnerView($0)) }
         }
     }
 
@@ -294,6 +294,7 @@ public final class TableReader {
             let key = unsafe mz_load_u64_relaxed(block + Layout.Block.kind)
             let isCandidate =
                 UInt8(truncatingIfNeeded: key) == kind.rawValue
+                // The comparison before it has seen that there is a hash.
                 && (hash == nil || UInt32(truncatingIfNeeded: sizes) == UInt32(truncatingIfNeeded: hash! >> 32))
             let length = Int(sizes >> 32)
             if isCandidate {

@@ -377,10 +377,11 @@ public struct PodView: ~Copyable, ~Escapable {
     }
 }
 
-/// Which pod has an address.
-public struct PodAddressView: ~Copyable, ~Escapable {
+/// Which pod or service has an address.
+public struct AddressOwnerView: ~Copyable, ~Escapable {
     public let namespace: Span<UInt8>
     public let name: Span<UInt8>
+    /// A pod's; empty for a service.
     public let uid: Span<UInt8>
 
     /// The key is the address; namespace and name are the suffix with a zero byte between, the UID is the payload.

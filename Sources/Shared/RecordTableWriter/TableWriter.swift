@@ -50,6 +50,10 @@ public final class TableWriter {
     private var writesUntilGrowth = 0
     /// Objects of which a change failed half way: an equal record does not prove that the records derived from it are there.
     private var unfinished: Set<TableKey> = []
+    #if DEBUG
+        /// Changes since the table was opened.
+        private var changes = 0
+    #endif
 
     /// Opens the table at `path` for writing, makes it where there is none, and adopts what an earlier writer left.
     ///
@@ -137,9 +141,9 @@ public final class TableWriter {
         for address in addresses {
             _ = try write(.endpointAddress(address, slice: identity), TableKey.bytes(of: chain))
         }
-        let isNew = try write(key, payload) == .inserted && before == nil
+        // Counted at once: if the next write fails, trying again finds the slice there.
+        if try write(key, payload) == .inserted, before == nil { counts.slices += 1 }
         _ = try write(owner, Array(record.service.utf8))
-        if isNew { counts.slices += 1 }
         counts.endpoints += record.endpoints.count - (before?.endpoints.count ?? 0)
         if let before {
             if before.service != record.service {
@@ -289,6 +293,17 @@ public final class TableWriter {
         let isSparse =
             store.extentBytes > 4 * max(sizing.capacity / 4, store.liveBytes) && store.extentBytes > sizing.spared
         if isCrowded || isSparse { try switchGeneration(atLeast: 0) }
+        checkNowAndThen()
+    }
+
+    /// In debug builds: checks the whole table after the first change, the second, the fourth and so on, while it is small. That is
+    /// never more than twice the work of the changes. A change that failed half way leaves what the next of its object mends.
+    private func checkNowAndThen() {
+        #if DEBUG
+            changes += 1
+            guard changes.nonzeroBitCount == 1, unfinished.isEmpty, store.recordCount <= 4096 else { return }
+            checkInvariants()
+        #endif
     }
 
     /// Copies every record into a data file of fitting size, publishes it and removes the old one. Readers go on in the

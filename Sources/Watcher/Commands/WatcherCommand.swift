@@ -128,7 +128,7 @@ public struct WatcherCommand: AsyncParsableCommand {
                 "server": "\(client.server)", "table": "\(table)", "deltas": "\(publisher.deltasEndpoint)",
                 "snapshots": "\(publisher.snapshotsEndpoint)", "resources": "\(watched.count)",
             ])
-        let demands = Dictionary(uniqueKeysWithValues: watched.map { ($0, RelistDemand()) })
+        let demands = Dictionary(watched.map { ($0, RelistDemand()) }, uniquingKeysWith: { first, _ in first })
         var services: [any ServiceLifecycle.Service] = [
             CancellableService { try await publisher.run() }, Heartbeat(committer: committer),
             HTTPEndpoints(address: http, routes: WatcherHealth(metrics: metrics).routes, logger: logger),

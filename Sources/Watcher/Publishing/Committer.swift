@@ -119,7 +119,7 @@ final class Committer: ReflectorSink {
 
     /// What the record table has; empty for resources that it does not hold.
     func tableNames(of resource: Resource) -> Set<TableWriter.ObjectName> {
-        TableKeeper.holds(resource) ? table.withLock { $0.names(of: resource) } : []
+        TabledResource(resource).map { held in table.withLock { $0.names(of: held) } } ?? []
     }
 
     /// For tests, which injure the table to see that it is healed.

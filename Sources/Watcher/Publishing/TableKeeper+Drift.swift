@@ -4,15 +4,16 @@ import RecordTable
 
 extension TableKeeper {
     /// Whether the table's record of the object is what the object calls for. Objects that cannot be decoded agree: the table
-    /// keeps their last good record on purpose.
+    /// keeps their last good record on purpose; so do objects that it does not hold.
     func agrees(with object: WatchedObject) -> Bool {
+        guard let resource = TabledResource(object.resource) else { return true }
         let (namespace, name) = (object.identity.namespace, object.identity.name)
         do {
-            switch object.resource {
+            switch resource {
             case .namespaces: return writer.namespace(name) == NamespaceRecord(try Namespace(object.object))
             case .services: return writer.service(namespace, name) == ServiceRecord(try Service(object.object))
             case .endpointSlices: return writer.slice(namespace, name) == EndpointSliceRecord(try EndpointSlice(object.object))
-            default: return writer.pod(namespace, name) == PodRecord(try Pod(object.object))
+            case .pods: return writer.pod(namespace, name) == PodRecord(try Pod(object.object))
             }
         } catch {
             return true

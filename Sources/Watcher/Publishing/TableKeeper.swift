@@ -9,11 +9,11 @@ struct TableKeeper {
     private var listed: [Resource: Set<TableWriter.ObjectName>] = [:]
 
     /// What the table holds; everything else goes to the stream alone.
-    static let resources: [Resource] = [.namespaces, .services, .endpointSlices, .pods]
+    static let resources = TabledResource.allCases.map(\.resource)
 
     init(writer: TableWriter) { self.writer = writer }
 
-    static func holds(_ resource: Resource) -> Bool { resources.contains(resource) }
+    static func holds(_ resource: Resource) -> Bool { TabledResource(resource) != nil }
 
     mutating func listBegan(_ resource: Resource) {
         if Self.holds(resource) { listed[resource] = [] }
@@ -21,15 +21,15 @@ struct TableKeeper {
 
     /// - Throws: `ObjectDecodingError` or `TableError`; the table then still holds the object's last good record.
     mutating func upsert(_ object: WatchedObject) throws {
-        guard Self.holds(object.resource) else { return }
+        guard let resource = TabledResource(object.resource) else { return }
         let name = TableWriter.ObjectName(namespace: object.identity.namespace, name: object.identity.name)
         // Before decoding: an object that exists but cannot be read keeps its place.
         listed[object.resource]?.insert(name)
-        switch object.resource {
+        switch resource {
         case .namespaces: try writer.upsert(NamespaceRecord(Namespace(object.object)))
         case .services: try writer.upsert(ServiceRecord(Service(object.object)))
         case .endpointSlices: try writer.upsert(EndpointSliceRecord(EndpointSlice(object.object)))
-        default:
+        case .pods:
             if let record = PodRecord(try Pod(object.object)) {
                 try writer.upsert(record)
             } else {
@@ -39,16 +39,16 @@ struct TableKeeper {
     }
 
     mutating func delete(_ object: WatchedObject) throws(TableError) {
-        guard Self.holds(object.resource) else { return }
+        guard let resource = TabledResource(object.resource) else { return }
         let name = TableWriter.ObjectName(namespace: object.identity.namespace, name: object.identity.name)
         listed[object.resource]?.remove(name)
-        try remove(name, of: object.resource)
+        try remove(name, of: resource)
     }
 
     /// Removes what the finished list did not name, and states that the resource is whole.
     mutating func listEnded(_ resource: Resource, resourceVersion: String, now: UInt64) throws(TableError) {
-        guard let present = listed.removeValue(forKey: resource) else { return }
-        for name in names(of: resource).subtracting(present) { try remove(name, of: resource) }
+        guard let present = listed.removeValue(forKey: resource), let held = TabledResource(resource) else { return }
+        for name in names(of: held).subtracting(present) { try remove(name, of: held) }
         writer.setStatus(resource: resource.plural, resourceVersion: resourceVersion, isSynced: true, now: now)
         writer.beat(now: now)
     }
@@ -63,21 +63,21 @@ struct TableKeeper {
     var statistics: TableWriter.Statistics { writer.statistics }
     var counts: TableStatus.Counts { writer.counts }
 
-    func names(of resource: Resource) -> Set<TableWriter.ObjectName> {
+    func names(of resource: TabledResource) -> Set<TableWriter.ObjectName> {
         switch resource {
         case .namespaces: writer.namespaceNames()
         case .services: writer.serviceNames()
         case .endpointSlices: writer.sliceNames()
-        default: writer.podNames()
+        case .pods: writer.podNames()
         }
     }
 
-    private func remove(_ name: TableWriter.ObjectName, of resource: Resource) throws(TableError) {
+    private func remove(_ name: TableWriter.ObjectName, of resource: TabledResource) throws(TableError) {
         switch resource {
         case .namespaces: try writer.removeNamespace(name.name)
         case .services: try writer.removeService(namespace: name.namespace, name: name.name)
         case .endpointSlices: try writer.removeSlice(namespace: name.namespace, name: name.name)
-        default: try writer.removePod(namespace: name.namespace, name: name.name)
+        case .pods: try writer.removePod(namespace: name.namespace, name: name.name)
         }
     }
 }

@@ -1,3 +1,4 @@
+import Names
 import KubernetesObjects
 
 /// Defaults and checks that an API server applies before it stores an object, as far as watchers can see them.
@@ -114,7 +115,7 @@ enum Admission {
 
     private static func prepareWorkload(_ tree: inout JSONValue, _ type: ResourceType) throws(StatusError) {
         let name = tree.at("metadata", "name")?.string ?? ""
-        let selector = LabelSelector(object: tree.at("spec", "selector"))
+        let selector = LabelQuery(object: tree.at("spec", "selector"))
         let labels = tree.at("spec", "template", "metadata", "labels")
         guard !selector.requirements.isEmpty else {
             throw .invalid(type, name, field: "spec.selector", "Required value")

@@ -1,3 +1,4 @@
+import Names
 import HTTPTypes
 import Hummingbird
 import KubernetesObjects
@@ -251,12 +252,20 @@ struct APIServer: Sendable {
             try call.representation(type))
     }
 
+    private func labelQuery(_ text: String) throws(StatusError) -> LabelQuery {
+        do {
+            return try LabelQuery(text)
+        } catch {
+            throw .badRequest(error.message)
+        }
+    }
+
     func selection(
         _ call: Call, _ type: ResourceType, _ namespace: String?
     ) throws(StatusError) -> Selection {
         Selection(
             namespace: namespace,
-            labels: try call.target["labelSelector"].map { text throws(StatusError) in try LabelSelector(text) }
+            labels: try call.target["labelSelector"].map { text throws(StatusError) in try labelQuery(text) }
                 ?? .everything,
             fields: try call.target["fieldSelector"].map { text throws(StatusError) in
                 try FieldSelector(text, type: type)

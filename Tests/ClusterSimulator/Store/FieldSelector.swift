@@ -1,3 +1,4 @@
+import Names
 import KubernetesObjects
 
 /// A field selector: `metadata.name=a,status.phase!=Running`.
@@ -12,13 +13,26 @@ struct FieldSelector: Sendable {
 
     static let everything = FieldSelector()
 
+    /// Both sides of the first occurrence of a symbol, without spaces around them.
+    private static func cut(_ text: String, at symbol: String) -> (String, String)? {
+        guard let range = text.firstRange(of: symbol) else { return nil }
+        return (trimmed(text[..<range.lowerBound]), trimmed(text[range.upperBound...]))
+    }
+
+    private static func trimmed(_ text: Substring) -> String {
+        var rest = text
+        while rest.first?.isWhitespace == true { rest.removeFirst() }
+        while rest.last?.isWhitespace == true { rest.removeLast() }
+        return String(rest)
+    }
+
     private init() {}
 
     init(_ text: String, type: ResourceType) throws(StatusError) {
         for part in text.split(separator: ",").map(String.init) {
             var found: (field: String, value: String, isNegated: Bool)?
             for (symbol, negated) in [("!=", true), ("==", false), ("=", false)] where found == nil {
-                if let (field, value) = LabelSelector.cut(part, at: symbol) { found = (field, value, negated) }
+                if let (field, value) = Self.cut(part, at: symbol) { found = (field, value, negated) }
             }
             guard let found else {
                 throw .badRequest("invalid selector: '\(part)'; can't understand '\(part)'")
@@ -76,7 +90,7 @@ struct FieldSelector: Sendable {
 /// What of a list a request asks for.
 struct Selection: Sendable {
     var namespace: String?
-    var labels: LabelSelector
+    var labels: LabelQuery
     var fields: FieldSelector
 
     var isEverything: Bool { labels.requirements.isEmpty && fields.requirements.isEmpty }

@@ -1,3 +1,4 @@
+import Names
 import Testing
 
 @testable import Frontend
@@ -57,8 +58,8 @@ struct KubernetesSettingsTests {
             ("ttl", "1 word"), ("pods verify", "expected one of disabled, insecure, verified"),
             ("ignore empty", "expected 'empty_service'"),
             ("namespaces", "at least 1 word"), ("namespaces a\nnamespace_labels b", "exclude each other"),
-            ("zonal\nnoendpoints", "'zonal' needs the endpoints"), ("labels team in core", "expected '('"),
-            ("labels =x", "expected a label's key"), ("endpoint_pod_name", "did you mean 'endpoint_pod_names'?"),
+            ("zonal\nnoendpoints", "'zonal' needs the endpoints"), ("labels team in core", "expected: '('"),
+            ("labels =x", "found '=', expected: identifier"), ("endpoint_pod_name", "did you mean 'endpoint_pod_names'?"),
         ])
     func refused(options: String, words: String) {
         let error = #expect(throws: CorefileError.self) { try Self.settings(options) }
@@ -68,29 +69,5 @@ struct KubernetesSettingsTests {
     @Test("a directive of reverse zones only is refused")
     func onlyReverse() {
         #expect(throws: CorefileError.self) { try Self.settings("", zones: "in-addr.arpa 10.0.0.0/8") }
-    }
-
-    @Test(
-        "selectors are read as Kubernetes writes them",
-        arguments: [
-            ("a=b", [LabelSelector.Requirement(key: [0x61], condition: .isOne(of: [[0x62]]))]),
-            ("a==b", [.init(key: [0x61], condition: .isOne(of: [[0x62]]))]),
-            ("a = b", [.init(key: [0x61], condition: .isOne(of: [[0x62]]))]),
-            ("a!=b", [.init(key: [0x61], condition: .isNone(of: [[0x62]]))]),
-            ("a=", [.init(key: [0x61], condition: .isOne(of: [[]]))]),
-            ("a", [.init(key: [0x61], condition: .exists)]), ("!a", [.init(key: [0x61], condition: .absent)]),
-            ("a in (b,c)", [.init(key: [0x61], condition: .isOne(of: [[0x62], [0x63]]))]),
-            (
-                "a notin ( b , c ), d",
-                [.init(key: [0x61], condition: .isNone(of: [[0x62], [0x63]])), .init(key: [0x64], condition: .exists)]
-            ),
-        ])
-    func selectors(text: String, requirements: [LabelSelector.Requirement]) throws {
-        #expect(try LabelSelector(text).requirements == requirements)
-    }
-
-    @Test("broken selectors are refused", arguments: ["", "a b", "a in b", "a in (b", "a,,b", "a in (b) c", "=b", "!", "a,"])
-    func brokenSelectors(text: String) {
-        #expect(throws: LabelSelector.Fault.self) { try LabelSelector(text) }
     }
 }

@@ -42,8 +42,9 @@ struct TableObserverTests {
         clock.wall.withLock { $0 = 160_000_000_001 }
         #expect(await observer.isStale())
         #expect(await !unlimited.isStale())
-        #expect(await observer.isReady())
-        await observer.publish()
+        #expect(await observer.isReady([.namespaces, .services, .endpointSlices]))
+        #expect(await !observer.isReady([.namespaces, .services, .pods]))
+        await observer.publish(needed: [])
         let text = String(decoding: registry.render(), as: UTF8.self)
         #expect(text.contains("mizzen_table_stale 1"))
         #expect(text.contains("mizzen_table_age_seconds 60.000000001"))
@@ -58,7 +59,7 @@ struct TableObserverTests {
         let observer = TableObserver(
             path: path, registry: registry, ageLimit: .seconds(60), logger: Logger(label: "test"), clock: clock.now)
         #expect(await observer.isStale())
-        await observer.publish()
+        await observer.publish(needed: [])
         #expect(String(decoding: registry.render(), as: UTF8.self).contains("mizzen_table_age_seconds NaN"))
     }
 

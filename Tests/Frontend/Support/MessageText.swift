@@ -32,7 +32,7 @@ struct MessageText: Equatable {
         answer.sort()
         authority.sort()
         additional.sort()
-        code = Self.codes[extended << 4 | reader.responseCode] ?? "\(reader.responseCode)"
+        code = Self.codes[extended << 4 | reader.flags & 0x000F] ?? "\(reader.flags & 0x000F)"
         flags = Self.flagNames.filter { reader.flags & $0.bit != 0 }.map(\.name).joined(separator: " ")
     }
 

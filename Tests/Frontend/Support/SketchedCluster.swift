@@ -11,12 +11,16 @@ struct SketchedCluster {
     private let writer: TableWriter
     let table: TableReader
 
-    init(isSynced: Bool = true, _ fill: (TableWriter) throws(TableError) -> Void) throws {
+    /// The resources that a table may hold, as the watcher names them.
+    static let resources = ["namespaces", "services", "endpointslices", "pods"]
+
+    /// - Parameter unsynced: the resources whose list has not ended, whatever `fill` writes of them.
+    init(unsynced: Set<String> = [], _ fill: (TableWriter) throws(TableError) -> Void) throws {
         temporary = try TemporaryFolder()
         let path = temporary.path("table")
         writer = try TableWriter(path: path, identity: "test", now: 1, sizing: .init(bucketCount: 64, capacity: 1 << 20))
         try fill(writer)
-        for resource in ["namespaces", "services", "endpointslices", "pods"] where isSynced {
+        for resource in Self.resources where !unsynced.contains(resource) {
             writer.setStatus(resource: resource, resourceVersion: "1", isSynced: true, now: 1)
         }
         writer.beat(now: 1)

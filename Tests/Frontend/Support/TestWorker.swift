@@ -38,7 +38,6 @@ struct TestWorker: ~Copyable {
             switch step {
             case .next: return .passedOn
             case .done: return .message(octets)
-            case .suspended: return .silence
             case .lookup:
                 if let message = upstream(context.lookup.name.description, context.lookup.type) {
                     context.lookup.state = .answered(message)

@@ -23,7 +23,6 @@ struct QueryTests {
         var id: UInt16
         var original: String
         var name: String
-        var isLowerCase: Bool
         var type: RecordType
         var hasEDNS: Bool
         var wantsDNSSEC: Bool
@@ -33,7 +32,6 @@ struct QueryTests {
             id = query.id
             original = query.original.description
             name = query.name.description
-            isLowerCase = query.isLowerCase
             type = query.type
             hasEDNS = query.hasEDNS
             wantsDNSSEC = query.wantsDNSSEC
@@ -41,13 +39,12 @@ struct QueryTests {
         }
 
         init(
-            id: UInt16, original: String, name: String, isLowerCase: Bool, type: RecordType, hasEDNS: Bool, wantsDNSSEC: Bool,
+            id: UInt16, original: String, name: String, type: RecordType, hasEDNS: Bool, wantsDNSSEC: Bool,
             sizeLimit: Int
         ) {
             self.id = id
             self.original = original
             self.name = name
-            self.isLowerCase = isLowerCase
             self.type = type
             self.hasEDNS = hasEDNS
             self.wantsDNSSEC = wantsDNSSEC
@@ -60,7 +57,7 @@ struct QueryTests {
         var query = Query()
         #expect(query.read(Self.plain.span, transport: .udp) == .query)
         var wanted = Summary(
-            id: 0x1234, original: "WEb.", name: "web.", isLowerCase: false, type: .aaaa, hasEDNS: true, wantsDNSSEC: true,
+            id: 0x1234, original: "WEb.", name: "web.", type: .aaaa, hasEDNS: true, wantsDNSSEC: true,
             sizeLimit: 1232)
         #expect(Summary(query) == wanted)
         #expect(query.read(Self.plain.span, transport: .tcp) == .query)
@@ -75,7 +72,7 @@ struct QueryTests {
         let next = try TestPacket.query("a.b", .a)
         #expect(query.read(next.span, transport: .udp) == .query)
         let wanted = Summary(
-            id: 0x1234, original: "a.b.", name: "a.b.", isLowerCase: true, type: .a, hasEDNS: false, wantsDNSSEC: false,
+            id: 0x1234, original: "a.b.", name: "a.b.", type: .a, hasEDNS: false, wantsDNSSEC: false,
             sizeLimit: 512)
         #expect(Summary(query) == wanted)
     }

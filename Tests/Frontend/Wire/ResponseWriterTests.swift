@@ -42,6 +42,50 @@ struct ResponseWriterTests {
         #expect(message == wanted)
     }
 
+    @Test(
+        "records out of section order make the whole answer a failure, whatever else was written",
+        arguments: [
+            (MessageReader.Section.additional, MessageReader.Section.answer), (.authority, .answer), (.additional, .authority),
+        ])
+    func sectionOrder(first: MessageReader.Section, second: MessageReader.Section) throws {
+        let packet = try TestPacket.query("a", .a, advertisedSize: 1232)
+        let message = Self.message(packet) { query, response in
+            response.address(first, .question, .v4(1), ttl: 5, of: query)
+            let isEarly = response.isMisordered
+            response.address(second, .question, .v4(2), ttl: 5, of: query)
+            let isLate = response.isMisordered
+            #expect(!isEarly && isLate)
+            response.address(first, .question, .v4(3), ttl: 5, of: query)
+        }
+        let wanted = Self.message(packet, .udp, .serverFailure) { _, _ in }
+        #expect(message == wanted)
+        #expect(message[3] & 0x0F == 2)
+    }
+
+    @Test("a message after a misordered one is whole again")
+    func afterMisorder() throws {
+        let text = try MessageText(Self.second(after: try TestPacket.query("a", .a)))
+        #expect(text.code == "NOERROR")
+        #expect(text.answer == ["a. 5 IN A 0.0.0.2"])
+    }
+
+    /// The second of two answers to `packet` that one writer makes, the first of them misordered.
+    private static func second(after packet: [UInt8]) -> [UInt8] {
+        var query = Query()
+        _ = query.read(packet.span, transport: .udp)
+        var response = ResponseWriter()
+        let memory = ScratchMemory(count: 512)
+        // Safe (both): the memory lives as long as its owner.
+        unsafe response.begin(query, in: memory.buffer)
+        response.address(.additional, .question, .v4(1), ttl: 5, of: query)
+        response.address(.answer, .question, .v4(2), ttl: 5, of: query)
+        _ = response.finish(query, .answered)
+        unsafe response.begin(query, in: memory.buffer)
+        response.address(.answer, .question, .v4(2), ttl: 5, of: query)
+        let size = response.finish(query, .answered)
+        return memory.bytes(size)
+    }
+
     @Test("OPT comes last, with the client's size and DO, and no options")
     func opt() throws {
         let packet = try TestPacket.query("a", .a, advertisedSize: 1232)

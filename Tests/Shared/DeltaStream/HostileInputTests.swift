@@ -40,22 +40,71 @@ struct HostileInputTests {
         return seeds
     }
 
-    /// Every reader, on one input.
-    private func readAll(_ bytes: [UInt8], _ decoder: inout EnvelopeDecoder) {
+    /// One reader, on one input: what it reads is read the same when it is written again, and what it refuses has a name.
+    private func check<Value: Equatable>(
+        _ bytes: [UInt8], _ decoder: inout EnvelopeDecoder,
+        _ read: (inout EnvelopeDecoder, UnsafeRawBufferPointer) throws(EnvelopeError) -> Value,
+        _ write: (Value, inout ZeroMQFrame) -> Void
+    ) -> EnvelopeError? {
         var frame = ZeroMQFrame()
         frame.fill(bytes)
-        _ = try? unsafe decoder.read(frame) { decoder, bytes throws(EnvelopeError) in try unsafe decoder.delta(bytes) }
-        _ = try? unsafe decoder.read(frame) { decoder, bytes throws(EnvelopeError) in
-            try unsafe decoder.heartbeat(bytes)
+        var value: Value
+        do throws(EnvelopeError) {
+            value = try unsafe decoder.read(frame, read)
+        } catch {
+            #expect(!error.text.isEmpty)
+            return error
         }
-        _ = try? unsafe decoder.read(frame) { decoder, bytes throws(EnvelopeError) in try unsafe decoder.tail(bytes) }
-        _ = try? unsafe decoder.read(frame) { decoder, bytes throws(EnvelopeError) in
-            try unsafe decoder.answerHead(bytes)
+        write(value, &frame)
+        do throws(EnvelopeError) {
+            let again = try unsafe decoder.read(frame, read)
+            #expect(again == value)
+        } catch {
+            Issue.record("\(value) was read from \(bytes), and refused when it was written again: \(error.text)")
+        }
+        return nil
+    }
+
+    /// Every reader, on one input.
+    /// - Returns: what the readers of a subscriber's messages refused.
+    private func readAll(_ bytes: [UInt8], _ decoder: inout EnvelopeDecoder) -> [EnvelopeError] {
+        // Safe (all): readers check every field and follow no pointer of the input's.
+        var encoder = EnvelopeEncoder()
+        let delta = unsafe check(bytes, &decoder, { (decoder, bytes) throws(EnvelopeError) in try unsafe decoder.delta(bytes) }) {
+            encoder.encode($0, into: &$1)
+        }
+        let heartbeat = unsafe check(bytes, &decoder, { (decoder, bytes) throws(EnvelopeError) in try unsafe decoder.heartbeat(bytes) }) {
+            encoder.encode($0, into: &$1)
+        }
+        let tail = unsafe check(bytes, &decoder, { (decoder, bytes) throws(EnvelopeError) in try unsafe decoder.tail(bytes) }) {
+            encoder.encode($0, into: &$1)
+        }
+        // A sample's figures may be no numbers, which are equal to nothing: their bytes are compared.
+        _ = unsafe check(
+            bytes, &decoder,
+            { (_, bytes) throws(EnvelopeError) in
+                var frame = ZeroMQFrame()
+                try unsafe NodeSample(bytes).encode(into: &frame)
+                return frame.bytes
+            }
+        ) { $1.fill($0) }
+        var frame = ZeroMQFrame()
+        frame.fill(bytes)
+        do throws(EnvelopeError) {
+            let head = try unsafe decoder.read(frame) { decoder, bytes throws(EnvelopeError) in try unsafe decoder.answerHead(bytes) }
+            #expect(head.objectCounts.count == head.answer.buckets.count)
+        } catch {
+            #expect(!error.text.isEmpty)
         }
         unsafe frame.withBytes { bytes in
-            _ = try? unsafe EnvelopeDecoder.request(bytes) { _, _, _ in .pods }
-            _ = try? unsafe NodeSample(bytes)
+            do throws(RefusedRequest) {
+                let request = try unsafe EnvelopeDecoder.request(bytes) { _, _, _ in .pods }
+                if case .buckets(_, let buckets, _) = request.subject { #expect(Set(buckets).count == buckets.count && !buckets.isEmpty) }
+            } catch {
+                #expect(error.status != .ok && !error.message.isEmpty)
+            }
         }
+        return [delta, heartbeat, tail].compactMap { $0 }
     }
 
     @Test("a message decodes to what was encoded")
@@ -77,21 +126,33 @@ struct HostileInputTests {
         }
     }
 
-    @Test("cut, changed and random bytes are refused or read, never fatal")
+    @Test("cut, changed and random bytes are read as what they say, or refused by name and counted, and change nothing else")
     func fuzz() {
         var decoder = EnvelopeDecoder(known: [.pods])
         var random = SplitMix(state: 1)
-        readAll([], &decoder)
+        var machine = SubscriberStateMachine(interests: ResourceInterest.merged([TopicFilter(.pods)]), seed: 1)
+        let before = "\(machine.resources)"
+        var counted = SubscriberStatistics()
+        func feed(_ bytes: [UInt8]) {
+            for error in readAll(bytes, &decoder) {
+                machine.count(error)
+                if case .unknownVersion = error { counted.unknownVersions += 1 } else { counted.malformed += 1 }
+            }
+        }
+        feed([])
         for seed in seeds() {
-            for length in 0..<min(seed.count, 400) { readAll(Array(seed.prefix(length)), &decoder) }
+            for length in 0..<min(seed.count, 400) { feed(Array(seed.prefix(length))) }
             for _ in 0..<2000 {
                 var bytes = seed
                 for _ in 0...(random.next() % 4) {
                     bytes[Int(random.next() % UInt64(bytes.count))] = UInt8(truncatingIfNeeded: random.next())
                 }
-                readAll(bytes, &decoder)
+                feed(bytes)
             }
         }
+        #expect(counted.malformed > 10_000 && counted.unknownVersions > 100)
+        #expect(machine.statistics == counted)
+        #expect("\(machine.resources)" == before && machine.join == nil && machine.nextDeadline == nil)
     }
 
     @Test("a foreign publisher's messages are counted and skipped, and what is good still arrives")
@@ -130,6 +191,10 @@ struct HostileInputTests {
                 return statistics.malformed >= 7 && statistics.unknownVersions >= 1 && statistics.deltas >= 1
             }
         }
+        // No heartbeat has said what stream this is, so nothing of it reaches the consumer.
+        #expect(consumer.read { $0.objects.isEmpty && $0.applied == 0 && $0.replaced == 0 && $0.joined.isEmpty })
+        let statistics = subscriber.statistics
+        #expect(statistics.applied == 0 && statistics.joins == 0 && statistics.requests == 0 && statistics.heartbeats == 0)
     }
 
     @Test("requests that make no sense get an answer that says why")
@@ -158,6 +223,8 @@ struct HostileInputTests {
             }
         }
         #expect(publisher.statistics.refusedRequests == 3)
+        #expect(publisher.statistics.snapshotObjects == 0)
+        #expect(publisher.withStore { $0.snapshot(.pods, bucket: 1)?.objects.isEmpty } == true)
     }
 
     @Test(

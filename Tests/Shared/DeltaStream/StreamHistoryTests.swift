@@ -241,6 +241,56 @@ struct StreamHistoryTests {
         #expect((attributes[.posixPermissions] as? NSNumber)?.intValue == 0o600)
     }
 
+    @Test("a history that leaves no numbers to count on with is not taken")
+    func lastSequence() {
+        for (sequence, isTaken) in [(UInt64.max, false), (.max - 1, false), (.max / 2 + 1, false), (.max / 2, true)] {
+            var stored = StoredResource(resource: .pods)
+            let isRecalled = stored.recall(3, BucketImage(sequence: sequence, forgotten: 0, tails: [:], objects: []))
+            #expect(isRecalled == isTaken)
+        }
+    }
+
+    @Test("more resources than a history has numbers for end the history, and nothing else")
+    func tooManyResources() throws {
+        let invented = (0...StreamHistory.mostResources).map {
+            Resource(group: "g", version: "v1", plural: "r\($0)", kind: "R", isNamespaced: true)
+        }
+        var encoder = HistoryEncoder()
+        for resource in invented { encoder.resource(resource) }
+        #expect(open(path).history?.isKept == true)
+        try folder.write(try folder.read("table.history") + encoder.bytes, to: "table.history")
+        let opened = open(path)
+        guard case .new(let reason) = opened.beginning else {
+            Issue.record("\(opened.beginning)")
+            return
+        }
+        #expect(reason.contains("more resources"))
+        let history = try #require(opened.history)
+        for (number, resource) in invented.enumerated() {
+            history.append(
+                Delta(
+                    streamID: 1, sequence: 1, previous: 0, change: .added, resource: resource,
+                    identity: ObjectIdentity(namespace: "", name: "", uid: "u\(number)", resourceVersion: "1"), commitTime: 0,
+                    object: EncodedObject(encoding: .json, bytes: [])))
+        }
+        #expect(!history.isKept)
+    }
+
+    @Test("lists and rounds that come round keep what was listed, and drop what was not")
+    func countersAtTheEdge() throws {
+        var stored = StoredResource(resource: .pods, list: .max - 2, round: .max - 2)
+        for turn in 0..<6 {
+            stored.beginReplace()
+            _ = stored.upsert(object("kept"), streamID: 1, commitTime: 0)
+            _ = stored.upsert(object("only-\(turn)"), streamID: 1, commitTime: 0)
+            let gone = stored.endReplace(streamID: 1, commitTime: 0)
+            #expect(gone.map(\.name) == (turn == 0 ? [] : ["only-\(turn - 1)"]), "turn \(turn)")
+            let tails = stored.nextTails(streamID: 1)
+            #expect(tails.map(\.namespace) == ["default"], "turn \(turn)")
+        }
+        #expect(stored.count == 2)
+    }
+
     @Test("records are read as they were written")
     func records() throws {
         let remembered = RememberedObject(

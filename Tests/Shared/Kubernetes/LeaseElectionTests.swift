@@ -45,6 +45,20 @@ struct LeaseElectionTests {
                 record: mine, requested: .seconds(99), deadline: .seconds(deadline), hasJustAsked: hasJustAsked), activity)
     }
 
+    @Test(
+        "the count of transitions comes round, and a count that no server writes ends nothing",
+        arguments: [Int(Int32.max) - 1, Int(Int32.max), .max])
+    func lastTransition(count: Int) {
+        var election = Election(Self.terms)
+        _ = election.handle(.due, at: Self.moment(0))
+        let decision = election.handle(.found(Self.record("", transitions: count)), at: Self.moment(1))
+        guard case .update(let record) = decision.step else {
+            Issue.record("\(decision.step)")
+            return
+        }
+        #expect(record.leaseTransitions == (count < Int(Int32.max) ? count + 1 : 1))
+    }
+
     struct Row: Sendable, CustomTestStringConvertible {
         var name: String
         var state: Election.State

@@ -8,8 +8,10 @@ extension KubernetesHandler {
         case nameError
         /// There, without anything to make records of.
         case noData
-        /// There; addresses and ports are in `AnswerScratch.items`.
-        case items
+        /// There, without any endpoint so far.
+        case noDataYet
+        /// There; addresses and ports are in `AnswerScratch.items`. Of endpoints there may be more once all slices are listed.
+        case items(areEndpoints: Bool)
         /// An ExternalName; where it points to is in `AnswerScratch.target`.
         case external
     }
@@ -120,7 +122,7 @@ extension KubernetesHandler {
             scratch.labels.removeAll(keepingCapacity: true)
         }
         scratch.items.append(AnswerItem(address: address, port: 0, label: 0..<0))
-        return .items
+        return .items(areEndpoints: false)
     }
 
     /// Whether a pod of the namespace has this address as its first: CoreDNS knows `status.podIP` only.
@@ -158,7 +160,7 @@ extension KubernetesHandler {
                 guard !request.isZoned else { return }
                 if settings.ignoresEmptyServices, !hasReadyEndpoint(service.namespace, service.name, table) { return }
                 if wanted.endpoint.isEmpty {
-                    if collectClusterIPs(service, wanted, &scratch) { result = .items }
+                    if collectClusterIPs(service, wanted, &scratch) { result = .items(areEndpoints: false) }
                 } else {
                     needsEndpoints = true
                 }
@@ -174,13 +176,13 @@ extension KubernetesHandler {
     ) -> Collected {
         guard settings.servesEndpoints else { return .nameError }
         addEndpoints(wanted, inTopology: true, table, &scratch)
-        if !scratch.items.isEmpty { return .items }
+        if !scratch.items.isEmpty { return .items(areEndpoints: true) }
         switch request.topology {
         case .any: return .nameError
-        case .pinned: return .noData
+        case .pinned: return .noDataYet
         case .preferred:
             addEndpoints(wanted, inTopology: false, table, &scratch)
-            return scratch.items.isEmpty ? .noData : .items
+            return scratch.items.isEmpty ? .noDataYet : .items(areEndpoints: true)
         }
     }
 

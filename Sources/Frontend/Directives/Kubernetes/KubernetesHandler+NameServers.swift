@@ -14,7 +14,7 @@ extension KubernetesHandler {
         _ query: borrowing Query, _ zoneLabels: Int, _ table: TableReader, _ response: inout ResponseWriter
     ) -> Finding {
         let servers = nameServers(query, zoneLabels, table)
-        guard !servers.isEmpty else { return .noData }
+        guard !servers.isEmpty else { return .noDataYet }
         var written: [DNSName] = []
         for server in servers where !written.contains(server.name) {
             written.append(server.name)
@@ -36,7 +36,7 @@ extension KubernetesHandler {
             written.append(server.address)
             response.address(.answer, .question, server.address, ttl: timeToLive, of: query)
         }
-        return written.isEmpty ? .noData : .answered
+        return written.isEmpty ? .noDataYet : .answered
     }
 
     private func nameServers(_ query: borrowing Query, _ zoneLabels: Int, _ table: TableReader) -> [NameServer] {

@@ -14,12 +14,16 @@ extension KubernetesHandler {
         switch collect(query.name, zoneLabels, table, labels: query.type == .srv, &context.scratch) {
         case .nameError: return .nameError
         case .noData: return .noData
-        case .items:
-            if query.type == .srv { return writeServices(query, zoneLabels, &response, &context.scratch) }
-            let written = forEachAddress(query.type, &context.scratch) { address in
-                response.address(.answer, .question, address, ttl: timeToLive, of: query)
-            }
-            return written == 0 ? .noData : .answered
+        case .noDataYet: return .noDataYet
+        case .items(let areEndpoints):
+            let written =
+                query.type == .srv
+                ? writeServices(query, zoneLabels, &response, &context.scratch)
+                : forEachAddress(query.type, &context.scratch) { address in
+                    response.address(.answer, .question, address, ttl: timeToLive, of: query)
+                }
+            if written > 0 { return .answered }
+            return areEndpoints ? .noDataYet : .noData
         case .external:
             switch query.type {
             case .cname:
@@ -55,13 +59,15 @@ extension KubernetesHandler {
     // MARK: SRV
 
     /// One SRV record for each different target and port, then the targets' addresses. All share the weight 100, rounded down but at least 1.
+    /// Returns how many SRV records there were.
     private func writeServices(
         _ query: borrowing Query, _ zoneLabels: Int, _ response: inout ResponseWriter, _ scratch: inout AnswerScratch
-    ) -> Finding {
+    ) -> Int {
         let items = scratch.items
         let labels = scratch.labels
         // CoreDNS counts every pair of address and port, those of the other address family too.
-        let weight = UInt16(max(1, 100 / items.count))
+        // A service can have a port and no address at all: then there are no items.
+        let weight = UInt16(max(1, 100 / max(1, items.count)))
         var written = 0
         scratch.duplicates.begin(expecting: items.count)
         for index in items.indices {
@@ -74,9 +80,8 @@ extension KubernetesHandler {
             response.service(target: scratch.target, port: port, priority: 0, weight: weight, ttl: timeToLive, of: query)
             written += 1
         }
-        guard written > 0 else { return .noData }
-        writeTargetAddresses(query, zoneLabels, items, labels, &response, &scratch)
-        return .answered
+        if written > 0 { writeTargetAddresses(query, zoneLabels, items, labels, &response, &scratch) }
+        return written
     }
 
     private func writeTargetAddresses(
@@ -115,7 +120,7 @@ extension KubernetesHandler {
 
     /// The CNAME in `scratch.target` and what it leads to: names of this zone here, others through `AnswerContext.lookup`.
     ///
-    /// A chain that leads nowhere leaves the name without records.
+    /// A chain that leads nowhere, so far as is known yet, leaves the name without records.
     private func followExternal(
         _ query: borrowing Query, _ zoneLabels: Int, _ table: TableReader, _ response: inout ResponseWriter,
         _ context: inout AnswerContext
@@ -133,20 +138,21 @@ extension KubernetesHandler {
             guard lower.hasSuffix(zone) else { return appendLookup(target, query, &response, &context) }
             if isServersName(lower, zoneLabels) { break }
             switch collect(lower, zoneLabels, table, labels: false, &context.scratch) {
-            case .items:
+            case .items(let areEndpoints):
                 let written = forEachAddress(query.type, &context.scratch) { address in
                     response.address(.answer, name: target, address, ttl: timeToLive, of: query)
                 }
                 if written > 0 { return .answered }
                 response.removeRecords()
-                return .noData
+                return areEndpoints ? .noDataYet : .noData
             case .external:
                 owner = target
                 ownerLower = lower
                 continue
-            case .nameError, .noData: break
+            case .nameError, .noData, .noDataYet: break
             }
-            break
+            response.removeRecords()
+            return .noDataYet
         }
         response.removeRecords()
         return .noData

@@ -17,6 +17,7 @@ final class KubernetesHandler: Sendable {
     let localAddresses: [IPAddress]
 
     let timeToLive: UInt32
+    private let needed: ClusterResources
 
     /// - Parameters:
     ///   - settings: with at least one zone that is no reverse zone, as its row checks.
@@ -39,14 +40,7 @@ final class KubernetesHandler: Sendable {
         namespaces = NameSet(settings.namespaces)
         self.localAddresses = localAddresses
         timeToLive = settings.timeToLive
-    }
-
-    /// Whether the table holds what this block needs, for `ready`.
-    func isReady(_ table: TableReader?) -> Bool {
-        var needed = ["namespaces", "services"]
-        if settings.servesEndpoints { needed.append("endpointslices") }
-        if settings.pods == .verified { needed.append("pods") }
-        return table?.status.isSynced(needed) ?? false
+        needed = settings.needed
     }
 
     // MARK: Answering
@@ -63,22 +57,26 @@ final class KubernetesHandler: Sendable {
         let damaged = table.damaged
         let finding = find(query, zoneLabels, table, &response, &context)
         // What a power loss has left of the table until the next writer comes does not prove that a name does not exist.
-        if table.damaged != damaged, finding == .nameError || finding == .noData {
-            return finish(query, &response, zoneLabels: zoneLabels, context.serial, .notReady)
-        }
+        let isWhole = table.damaged == damaged
+        let isComplete = isWhole && context.synced.isSuperset(of: needed)
         switch finding {
         case .answered: return .done(.answered)
         case .truncated: return .done(.truncated)
         case .lookup: return .lookup
         case .noData:
-            return finish(query, &response, zoneLabels: zoneLabels, context.serial, .noData)
+            return finish(query, &response, zoneLabels: zoneLabels, context.serial, isWhole ? .noData : .notReady)
+        case .noDataYet:
+            return finish(query, &response, zoneLabels: zoneLabels, context.serial, isComplete ? .noData : .notReady)
         case .nameError:
+            // Nor is it passed on before: whoever comes next knows nothing of the cluster and would deny it.
+            guard isComplete else {
+                return finish(query, &response, zoneLabels: zoneLabels, context.serial, .notReady)
+            }
             if passesOn(query.name) {
                 response.removeRecords()
                 return .next
             }
-            return finish(
-                query, &response, zoneLabels: zoneLabels, context.serial, context.isSynced ? .nameError : .notReady)
+            return finish(query, &response, zoneLabels: zoneLabels, context.serial, .nameError)
         }
     }
 
@@ -86,8 +84,11 @@ final class KubernetesHandler: Sendable {
     enum Finding {
         /// Records are in the response.
         case answered, truncated
-        /// The name exists.
+        /// The name exists, and has no records of the type whatever else the table may get.
         case noData
+        /// The name exists. It has no records of the type unless they are among what is not listed yet: endpoints, or what an
+        /// ExternalName points to.
+        case noDataYet
         case nameError
         case lookup
     }
@@ -125,7 +126,7 @@ final class KubernetesHandler: Sendable {
         if query.type != .ptr, isServersName(query.name, zoneLabels) { return .noData }
         switch collect(query.name, zoneLabels, table, labels: false, &context.scratch) {
         case .nameError: return .nameError
-        case .noData, .items, .external: return .noData
+        case .noData, .noDataYet, .items, .external: return .noData
         }
     }
 
@@ -141,10 +142,10 @@ final class KubernetesHandler: Sendable {
         switch collect(query.name, zoneLabels, table, labels: false, &context.scratch) {
         case .external: return .noData
         case .items: return context.scratch.items.isEmpty ? .nameError : .noData
-        case .noData where settings.isZonal:
+        case .noData where settings.isZonal, .noDataYet where settings.isZonal:
             let request = KubernetesRequest(query.name, zoneLabels: zoneLabels, isZonal: true)
             return request.isZoned ? .noData : .nameError
-        case .noData, .nameError: return .nameError
+        case .noData, .noDataYet, .nameError: return .nameError
         }
     }
 

@@ -1,3 +1,5 @@
+import Names
+
 /// `kubernetes`: answers from the record table. Every option of CoreDNS's directive is known; those about reaching the API
 /// server are the watcher's business here.
 struct KubernetesSettings: DirectiveSettings {
@@ -14,8 +16,8 @@ struct KubernetesSettings: DirectiveSettings {
     var zones: [ZoneName] = []
     /// Empty: all of them.
     var namespaces: [String] = []
-    var namespaceLabels = LabelSelector()
-    var labels = LabelSelector()
+    var namespaceLabels = LabelQuery()
+    var labels = LabelQuery()
     var pods = PodMode.disabled
     /// Whether an endpoint without a hostname is named after its pod rather than its address.
     var namesEndpointsAfterPods = false
@@ -26,6 +28,14 @@ struct KubernetesSettings: DirectiveSettings {
     /// Whether `ZONE.pin._zone.SERVICE…` and `ZONE.prefer._zone.SERVICE…` are names.
     var isZonal = false
     var fallsThrough = Fallthrough()
+
+    /// What the answers are made of under these options: until the table has all of it, nothing is denied and the block is not ready.
+    var needed: ClusterResources {
+        var needed: ClusterResources = [.namespaces, .services]
+        if servesEndpoints { needed.insert(.endpointSlices) }
+        if pods == .verified { needed.insert(.pods) }
+        return needed
+    }
 
     static let row = DirectiveRow<KubernetesSettings>(
         name: "kubernetes",
@@ -85,12 +95,12 @@ struct KubernetesSettings: DirectiveSettings {
     private static let watcherReads = "only mizzen-watcher connects to the API server"
 
     private static func selector(
-        _ name: String, _ path: any WritableKeyPath<KubernetesSettings, LabelSelector> & Sendable, _ summary: String
+        _ name: String, _ path: any WritableKeyPath<KubernetesSettings, LabelQuery> & Sendable, _ summary: String
     ) -> OptionRow<KubernetesSettings> {
         .custom(name, usage: "SELECTOR", summary) { settings, line throws(CorefileError) in
             try line.expectWords(1...Int.max)
-            do throws(LabelSelector.Fault) {
-                settings[keyPath: path] = try LabelSelector(line.words.map(\.text).joined(separator: " "))
+            do throws(LabelQuery.SyntaxError) {
+                settings[keyPath: path] = try LabelQuery(line.words.map(\.text).joined(separator: " "))
             } catch {
                 throw line.error(error.message)
             }

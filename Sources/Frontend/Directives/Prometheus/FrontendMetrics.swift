@@ -9,6 +9,8 @@ final class FrontendMetrics: Sendable {
     let registry = MetricsRegistry()
     let forward: ForwardMetrics
     let panics: Counter
+    /// Answers that became SERVFAIL because a directive broke a rule of the chain.
+    let mistakes: Counter
     private let scopes = Mutex<[Scope: [Int: ServerCounters]]>([:])
     private let enabled = Mutex<[[(String, String)]]>([])
 
@@ -23,6 +25,9 @@ final class FrontendMetrics: Sendable {
         forward = ForwardMetrics(registry: registry)
         panics = registry.counter(
             "coredns_panics_total", help: "Faults met and survived; a fault ends this process, so it is always 0.")
+        mistakes = registry.counter(
+            "mizzen_directive_mistakes_total",
+            help: "Answers that became SERVFAIL because a directive broke a rule; any is a fault of this program to report.")
         registry.gauge(
             "coredns_build_info", help: "1, with the versions in its labels.",
             labels: [("version", MizzenVersion.current), ("revision", ""), ("goversion", "")]

@@ -51,6 +51,7 @@ import Synchronization
     }
 
     subscript(index: Int) -> UInt64 {
+        // Cells are chosen by constants and by the small ranges of `typeIndex` and its like, whatever a packet says.
         precondition(index >= 0 && index < Layout.count)
         // Safe: checked just above.
         return unsafe cells[index].load(ordering: .relaxed)
@@ -58,6 +59,7 @@ import Synchronization
 
     @inline(__always)
     private func add(_ amount: UInt64, at index: Int) {
+        // Cells are chosen by constants and by the small ranges of `typeIndex` and its like, whatever a packet says.
         precondition(index >= 0 && index < Layout.count)
         // Safe: checked just above; one thread stores.
         unsafe cells[index].store(cells[index].load(ordering: .relaxed) &+ amount, ordering: .relaxed)

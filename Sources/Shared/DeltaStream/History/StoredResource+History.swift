@@ -7,12 +7,15 @@ extension StoredResource {
 
     var rememberedCount: Int { buckets.reduce(0) { $0 + $1.remembered.count } }
 
+    /// Sequences count on from what a history says; half of the numbers are left for that, which no stream uses up.
+    private static let highestRecalled = UInt64.max / 2
+
     /// Takes one delta of the former publisher.
     /// - Returns: false unless it is the next of its bucket.
     mutating func recall(_ change: Change, _ object: RememberedObject) -> Bool {
         let bucket = Topic.bucket(ofUID: object.identity.uid)
         let at = Int(bucket)
-        guard buckets[at].sequence < .max, buckets[at].sequence + 1 == object.sequence else { return false }
+        guard buckets[at].sequence < Self.highestRecalled, buckets[at].sequence + 1 == object.sequence else { return false }
         let before = buckets[at].remembered[object.identity.uid]
         buckets[at].remembered[object.identity.uid] = change == .deleted ? nil : object
         _ = stamp(bucket, object.identity.namespace, objects: (change == .deleted ? 0 : 1) - (before == nil ? 0 : 1))
@@ -23,7 +26,8 @@ extension StoredResource {
     mutating func recall(_ bucket: UInt8, _ image: BucketImage) -> Bool {
         let at = Int(bucket)
         let highest = image.objects.lazy.map(\.sequence).max() ?? 0
-        guard buckets[at].sequence == 0, image.sequence > 0, image.forgotten <= image.sequence, highest <= image.sequence,
+        guard buckets[at].sequence == 0, image.sequence > 0, image.sequence <= Self.highestRecalled, image.forgotten <= image.sequence,
+            highest <= image.sequence,
             image.tails.values.allSatisfy({ $0 <= image.sequence }),
             image.objects.allSatisfy({ Topic.bucket(ofUID: $0.identity.uid) == bucket })
         else { return false }

@@ -160,6 +160,7 @@ struct RecalledStream {
         switch record {
         case .resource(let resource):
             guard !resources.contains(where: { $0.resource == resource }) else { throw .damaged(at: position, "a resource comes twice") }
+            guard resources.count < StreamHistory.mostResources else { throw .damaged(at: position, "more resources than numbers") }
             resources.append(StoredResource(resource: resource))
         case .change(let number, let change, let object):
             guard resources.indices.contains(Int(number)) else { throw .damaged(at: position, "no such resource") }

@@ -70,7 +70,7 @@ public final class StreamHistory {
         self.logger = logger
         self.resources = resources
         limit = 2 * size + slack
-        for (number, resource) in resources.enumerated() { numbers[resource] = UInt16(number) }
+        for (number, resource) in resources.enumerated() { numbers[resource] = UInt16(truncatingIfNeeded: number) }
     }
 
     /// Whether restarts are provided for; not after a write has failed.
@@ -80,7 +80,10 @@ public final class StreamHistory {
     func append(_ delta: borrowing Delta) {
         guard let file else { return }
         encoder.removeAll()
-        let number = number(delta.resource)
+        guard let number = number(delta.resource) else {
+            return giveUp(
+                DeltaStreamError("there are more resources than a history has numbers for; watch fewer with --resources", place: file.path))
+        }
         let change = encoder.bytes.count
         let identity = delta.identity
         encoder.change(
@@ -101,10 +104,13 @@ public final class StreamHistory {
         appendToRenewal(bytes)
     }
 
-    /// Its number, declared first if it has none.
-    private func number(_ resource: Resource) -> UInt16 {
+    /// Far more than a cluster with all its custom resources has. In the file a resource's number has 16 bits.
+    static let mostResources = 4096
+
+    /// Its number, declared first if it has none; nil where there are no numbers left, which an upstream's invented resources may use up.
+    private func number(_ resource: Resource) -> UInt16? {
         if let number = numbers[resource] { return number }
-        let number = UInt16(resources.count)
+        guard resources.count < Self.mostResources, let number = UInt16(exactly: resources.count) else { return nil }
         resources.append(resource)
         numbers[resource] = number
         encoder.resource(resource)

@@ -12,10 +12,12 @@ struct StoredResource: Sendable {
     private(set) var count = 0
     private(set) var byteCount = 0
     var buckets = [Bucket](repeating: Bucket(), count: Topic.bucketCount)
-    /// Counts lists; an object belongs to the list whose number it bears.
-    private var list: UInt32 = 0
+    /// Counts lists; an object belongs to the list whose number it bears. May come round: every list that ends leaves no object
+    /// with another number than its own.
+    private var list: UInt32
     private var isReplacing = false
-    var round: UInt32 = 1
+    /// Counts heartbeats, and may come round: a tail that is four billion old may be kept for five more, which harms nobody.
+    var round: UInt32
     /// What changed in the current round and in those before it, newest last.
     var changed: [[FullTopic]] = [[]]
 
@@ -49,8 +51,11 @@ struct StoredResource: Sendable {
         var namespace: String
     }
 
-    init(resource: Resource) {
+    /// - Parameters: `list` and `round` are where counting begins; tests begin near the end.
+    init(resource: Resource, list: UInt32 = 0, round: UInt32 = 1) {
         self.resource = resource
+        self.list = list
+        self.round = round
     }
 
     var sequences: [UInt64] { buckets.map(\.sequence) }
@@ -205,7 +210,8 @@ struct StoredResource: Sendable {
             count -= 1
         }
         let objects = (delta.change == .deleted ? 0 : 1) - (before == nil ? 0 : 1)
-        buckets[at].sequence = delta.sequence - 1
+        // At least 1: a subscriber applies only what is above the sequence that it holds.
+        buckets[at].sequence = max(1, delta.sequence) - 1
         _ = stamp(delta.bucket, delta.namespace, objects: objects)
     }
 

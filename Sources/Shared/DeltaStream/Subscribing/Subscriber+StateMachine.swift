@@ -83,7 +83,7 @@ struct SubscriberStateMachine {
     init(interests: [ResourceInterest], configuration: Configuration = Configuration(), seed: UInt64) {
         self.configuration = configuration
         resources = interests.map(SubscribedResource.init)
-        indices = Dictionary(uniqueKeysWithValues: interests.enumerated().map { ($1.resource, $0) })
+        indices = Dictionary(interests.enumerated().map { ($1.resource, $0) }, uniquingKeysWith: { first, _ in first })
         random = SplitMix(state: seed)
         nextRequestID = random.next()
     }

@@ -28,7 +28,9 @@ extension LeaseElection {
             }
             look(record, &candidate, now)
             if isFree(candidate, now) {
-                return send(newTerm(after: record.leaseTransitions + 1, now), candidate, .updating, now)
+                // The field has 32 bits; 0 is for a lease that was created.
+                let transitions = record.leaseTransitions < Int(Int32.max) ? record.leaseTransitions + 1 : 1
+                return send(newTerm(after: transitions, now), candidate, .updating, now)
             }
             return wait(candidate, now)
         case .absent:

@@ -31,12 +31,14 @@ struct ByteQueue: Sendable {
     subscript(offset: Int) -> UInt8 { bytes[start + offset] }
 
     mutating func drop(_ count: Int) {
+        // Callers compare a length of the input with what is here first, and wait for more where it is longer.
         precondition(count >= 0 && count <= self.count)
         start += count
         consumed += count
     }
 
     mutating func take(_ count: Int) -> [UInt8] {
+        // Callers compare a length of the input with what is here first, and wait for more where it is longer.
         precondition(count >= 0 && count <= self.count)
         let taken = Array(bytes[start..<start + count])
         drop(count)

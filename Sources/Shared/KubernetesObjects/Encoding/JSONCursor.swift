@@ -12,6 +12,7 @@ struct JSONCursor {
     init(_ bytes: [UInt8]) { self.init(bytes, 0..<bytes.count) }
 
     init(_ bytes: [UInt8], _ range: Range<Int>) {
+        // Callers pass ranges that a scan of these bytes gave; the input decides what is in them, not where they end.
         precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count)
         self.bytes = bytes
         position = range.lowerBound

@@ -161,6 +161,7 @@ extension MessageReader {
 
     /// How many elements a repeated field has.
     func count(_ field: FieldSchema) -> Int {
+        // The field is a constant of the code that asks; the schemas are compiled in.
         precondition(field.isRepeated, "field \(field.name) is not repeated")
         // Safe: a repeated field's `quantifier_offset` is that of its size_t count; no array means no elements.
         let count = unsafe base.load(fromByteOffset: Int(field.descriptor.pointee.quantifier_offset), as: Int.self)
@@ -169,6 +170,7 @@ extension MessageReader {
 
     func string(_ field: FieldSchema, at index: Int) -> String {
         expect(field, .string, isRepeated: true)
+        // The index comes from a loop over `count(field)`.
         precondition(index >= 0 && index < count(field))
         // Safe: the array has `count` elements, checked above.
         let elements = unsafe pointer(field, as: UnsafePointer<UnsafePointer<CChar>?>.self).pointee
@@ -177,6 +179,7 @@ extension MessageReader {
 
     func message(_ field: FieldSchema, at index: Int) -> MessageReader? {
         expect(field, .message, isRepeated: true)
+        // The index comes from a loop over `count(field)`.
         precondition(index >= 0 && index < count(field))
         // Safe: the array has `count` elements, checked above, each a message of the field's schema or NULL.
         let elements = unsafe pointer(field, as: UnsafePointer<UnsafePointer<ProtobufCMessage>?>.self).pointee

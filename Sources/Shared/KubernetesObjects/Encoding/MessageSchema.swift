@@ -57,6 +57,7 @@ struct MessageSchema: @unchecked Sendable {
         var endIndex: Int { unsafe Int(schema.descriptor.pointee.n_fields) }
 
         subscript(index: Int) -> FieldSchema {
+            // A collection is not asked for what lies outside its indices.
             precondition(index >= 0 && index < endIndex)
             // Safe: `fields` has `n_fields` elements, checked above.
             return unsafe FieldSchema(schema.descriptor.pointee.fields + index)
@@ -107,6 +108,7 @@ struct FieldSchema: @unchecked Sendable {
     var messageSchema: MessageSchema {
         // Safe: for message fields, and only for them, protoc-c puts a message descriptor here.
         guard kind == .message, let pointer = unsafe descriptor.pointee.descriptor else {
+            // As above: names are constants, and the tests decode every kind.
             preconditionFailure("field \(name) is not a message")
         }
         return unsafe MessageSchema(pointer.assumingMemoryBound(to: ProtobufCMessageDescriptor.self))

@@ -28,6 +28,7 @@ struct WireCursor {
 
     /// - Parameter range: the message's bytes, inside `bytes`.
     init(_ bytes: [UInt8], _ range: Range<Int>) {
+        // Callers pass ranges that were checked against these bytes; the input decides what is in them, not where they end.
         precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count)
         self.bytes = bytes
         position = range.lowerBound

@@ -119,8 +119,15 @@ extension Resource {
         mutatingAdmissionPolicies, mutatingAdmissionPolicyBindings,
     ]
 
-    private static let byPlural = Dictionary(uniqueKeysWithValues: all.map { ($0.plural, $0) })
+    private static let byName = index(all)
 
-    /// The resource of ``all`` with this plural name (`pods`), the spelling of `--resources`.
-    public static func named(_ plural: String) -> Resource? { byPlural[plural] }
+    /// The resource of ``all`` with this name, the spelling of `--resources`: its plural (`pods`), or where two groups share
+    /// that, plural and group (`events.events.k8s.io`). A shared plural alone is the first one's in ``all``.
+    public static func named(_ name: String) -> Resource? { byName[name] }
+
+    static func index(_ resources: [Resource]) -> [String: Resource] {
+        var index: [String: Resource] = [:]
+        for resource in resources { index[index[resource.plural] == nil ? resource.plural : resource.description] = resource }
+        return index
+    }
 }

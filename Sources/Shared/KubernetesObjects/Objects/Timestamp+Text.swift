@@ -35,8 +35,9 @@ extension Timestamp {
     }
 
     private static func floorDivide(_ dividend: Int, _ divisor: Int) -> (quotient: Int, rest: Int) {
-        let rest = ((dividend % divisor) + divisor) % divisor
-        return ((dividend - rest) / divisor, rest)
+        // Not from `dividend - rest`, which the earliest times that a message can hold have no room for.
+        let rest = dividend % divisor
+        return rest < 0 ? (dividend / divisor - 1, rest + divisor) : (dividend / divisor, rest)
     }
 
     private static func isLeap(_ year: Int) -> Bool {

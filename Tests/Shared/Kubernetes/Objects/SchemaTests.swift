@@ -22,6 +22,13 @@ import Testing
         #expect(Resource.nodes.path(namespace: "", name: "b") == "/api/v1/nodes/b")
     }
 
+    @Test("two groups may share a plural: the first has it, the other is called by its group too")
+    func sharedPlural() {
+        let other = Resource(group: "events.example", version: "v1", plural: "pods", kind: "Pod", isNamespaced: true)
+        let index = Resource.index([.pods, .nodes, other])
+        #expect(index == ["pods": .pods, "nodes": .nodes, "pods.events.example": other])
+    }
+
     @Test("no message contains itself, and each has its metadata where every object has it")
     func shapes() throws {
         for resource in Resource.all + Resource.reviewsAndMetrics {

@@ -68,6 +68,11 @@ import Testing
         #expect(Timestamp(seconds: .max).text() == nil)
     }
 
+    @Test("the last times that a message can hold have no text")
+    func extremes() {
+        for seconds in [Int64.min, .min + 1, .min + 86_399, .max - 1, .max] { #expect(Timestamp(seconds: seconds).text() == nil) }
+    }
+
     @Test(
         "what RFC 3339 forbids is no time",
         arguments: [

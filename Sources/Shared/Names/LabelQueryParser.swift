@@ -1,47 +1,6 @@
-/// A label selector in the text form of `kubectl -l` and `labelSelector=`.
-struct LabelQuery: Sendable, Equatable {
-    enum Requirement: Sendable, Equatable {
-        case exists(String)
-        case doesNotExist(String)
-        case isIn(String, Set<String>)
-        /// Also true of objects without the label.
-        case notIn(String, Set<String>)
-        /// Strictly; both sides are whole numbers.
-        case greaterThan(String, Int64)
-        case lessThan(String, Int64)
-    }
-
-    /// All of them must hold; none selects everything.
-    var requirements: [Requirement] = []
-
-    func matches(_ labels: [String: String]) -> Bool {
-        requirements.allSatisfy { requirement in
-            switch requirement {
-            case .exists(let key): labels[key] != nil
-            case .doesNotExist(let key): labels[key] == nil
-            case .isIn(let key, let values): labels[key].map(values.contains) ?? false
-            case .notIn(let key, let values): labels[key].map { !values.contains($0) } ?? true
-            case .greaterThan(let key, let bound): labels[key].flatMap { Int64($0) }.map { $0 > bound } ?? false
-            case .lessThan(let key, let bound): labels[key].flatMap { Int64($0) }.map { $0 < bound } ?? false
-            }
-        }
-    }
-
-    struct SyntaxError: Error, Equatable {
-        var message: String
-    }
-
-    init() {}
-
-    init(_ text: String) throws(SyntaxError) {
-        var parser = Parser(text)
-        requirements = try parser.requirements()
-    }
-}
-
 /// Reads the grammar of apimachinery's `labels.Parse`; errors are worded as clients know them.
-private struct Parser {
-    enum Token: Equatable {
+struct LabelQueryParser {
+    private enum Token: Equatable {
         case end, open, close, comma, not, equal, doubleEqual, notEqual, greater, less
         case word(String)
 
@@ -70,20 +29,23 @@ private struct Parser {
         advance()
     }
 
+    /// Signs, the longer of two that begin alike first.
+    private static let signs: [(String, Token)] = [
+        ("==", .doubleEqual), ("!=", .notEqual), ("=", .equal), ("!", .not), ("(", .open), (")", .close),
+        (",", .comma), (">", .greater), ("<", .less),
+    ]
+
     private mutating func advance() {
-        rest = rest.drop { $0 == " " || $0 == "\t" || $0 == "\r" || $0 == "\n" }
-        let symbols: [(String, Token)] = [
-            ("==", .doubleEqual), ("!=", .notEqual), ("=", .equal), ("!", .not), ("(", .open), (")", .close),
-            (",", .comma), (">", .greater), ("<", .less),
-        ]
-        for (text, token) in symbols where rest.hasPrefix(text) {
+        rest = rest.drop { $0 == " " || $0 == "\t" || $0 == "\r" || $0 == "\n" || $0 == "\r\n" }
+        for (text, token) in Self.signs where rest.hasPrefix(text) {
             rest = rest.dropFirst(text.count)
             current = token
             return
         }
         let word = rest.prefix { !"=!(),><".contains($0) && !$0.isWhitespace }
         rest = rest.dropFirst(word.count)
-        current = word.isEmpty ? .end : .word(String(word))
+        // A space that is none of the grammar's is no end: it stands for itself, and no name has one.
+        current = word.isEmpty ? (rest.popFirst().map { .word(String($0)) } ?? .end) : .word(String(word))
     }
 
     private func failure(expected: String) -> LabelQuery.SyntaxError {
@@ -101,92 +63,104 @@ private struct Parser {
                 advance()
                 switch current {
                 case .word, .not: continue
-                default:
+                case .end, .open, .close, .comma, .equal, .doubleEqual, .notEqual, .greater, .less:
                     throw .init(message: "found '\(current.text)', expected: identifier after ','")
                 }
-            default: throw .init(message: "found '\(current.text)', expected: ',' or 'end of string'")
+            case .open, .close, .not, .equal, .doubleEqual, .notEqual, .greater, .less, .word:
+                throw .init(message: "found '\(current.text)', expected: ',' or 'end of string'")
             }
         }
     }
 
     private mutating func requirement() throws(LabelQuery.SyntaxError) -> LabelQuery.Requirement {
-        let negated = current == .not
-        if negated { advance() }
+        let isNegated = current == .not
+        if isNegated { advance() }
         guard case .word(let key) = current else { throw failure(expected: "identifier") }
         try Self.checkKey(key)
         advance()
-        if negated { return .doesNotExist(key) }
+        return .init(key: key, isNegated ? .absent : try condition())
+    }
+
+    private mutating func condition() throws(LabelQuery.SyntaxError) -> LabelQuery.Condition {
         switch current {
-        case .end, .comma: return .exists(key)
+        case .end, .comma: return .exists
         case .equal, .doubleEqual:
             advance()
-            return .isIn(key, [try exactValue()])
+            return .isOne(of: [try exactValue()])
         case .notEqual:
             advance()
-            return .notIn(key, [try exactValue()])
+            return .isNone(of: [try exactValue()])
         case .greater:
             advance()
-            return .greaterThan(key, try number())
+            return .isGreater(than: try number())
         case .less:
             advance()
-            return .lessThan(key, try number())
+            return .isLess(than: try number())
         case .word("in"):
             advance()
-            return .isIn(key, try values())
+            return .isOne(of: try values())
         case .word("notin"):
             advance()
-            return .notIn(key, try values())
+            return .isNone(of: try values())
         case .not, .open, .close, .word:
             throw failure(expected: "in, notin, =, ==, !=, gt, lt")
         }
     }
 
-    private mutating func exactValue() throws(LabelQuery.SyntaxError) -> String {
+    private mutating func exactValue() throws(LabelQuery.SyntaxError) -> [UInt8] {
         switch current {
-        case .end, .comma: return ""
+        case .end, .comma: return []
         case .word(let value):
             try Self.checkValue(value)
             advance()
-            return value
-        default: throw failure(expected: "identifier")
+            return Array(value.utf8)
+        case .open, .close, .not, .equal, .doubleEqual, .notEqual, .greater, .less: throw failure(expected: "identifier")
         }
     }
 
     private mutating func number() throws(LabelQuery.SyntaxError) -> Int64 {
-        guard case .word(let text) = current, let value = Int64(text) else { throw failure(expected: "an integer") }
+        guard case .word(let text) = current, let value = LabelQuery.Requirement.integer(Array(text.utf8).span) else {
+            throw failure(expected: "an integer")
+        }
         advance()
         return value
     }
 
-    private mutating func values() throws(LabelQuery.SyntaxError) -> Set<String> {
+    private mutating func values() throws(LabelQuery.SyntaxError) -> [[UInt8]] {
         guard current == .open else { throw failure(expected: "'('") }
         advance()
-        var values: Set<String> = []
+        var values: [[UInt8]] = []
         while true {
+            var value: [UInt8] = []
             switch current {
-            case .word(let value):
-                try Self.checkValue(value)
-                values.insert(value)
+            case .word(let text):
+                try Self.checkValue(text)
+                value = Array(text.utf8)
                 advance()
-            case .comma, .close: values.insert("")
-            default: throw failure(expected: "',', ')' or identifier")
+            case .comma, .close: break
+            case .end, .open, .not, .equal, .doubleEqual, .notEqual, .greater, .less:
+                throw failure(expected: "',', ')' or identifier")
             }
+            if !values.contains(value) { values.append(value) }
             switch current {
             case .comma: advance()
             case .close:
                 advance()
                 return values
-            default: throw failure(expected: "',' or ')'")
+            case .end, .open, .not, .equal, .doubleEqual, .notEqual, .greater, .less, .word:
+                throw failure(expected: "',' or ')'")
             }
         }
     }
+
+    // MARK: Names
 
     private static func checkKey(_ key: String) throws(LabelQuery.SyntaxError) {
         let parts = key.split(separator: "/", omittingEmptySubsequences: false)
         let isValid =
             switch parts.count {
             case 1: isName(parts[0])
-            case 2: isName(parts[1]) && !parts[0].isEmpty && parts[0].utf8.count <= 253
+            case 2: isName(parts[1]) && isDomain(parts[0])
             default: false
             }
         if !isValid { throw .init(message: "unable to parse requirement: key: Invalid value: \"\(key)\"") }
@@ -201,7 +175,15 @@ private struct Parser {
     private static func isName(_ text: Substring) -> Bool {
         let isEdge = { (character: Character) in character.isASCII && (character.isLetter || character.isNumber) }
         guard let first = text.first, let last = text.last, text.utf8.count <= 63 else { return false }
-        return isEdge(first) && isEdge(last)
-            && text.allSatisfy { isEdge($0) || $0 == "-" || $0 == "_" || $0 == "." }
+        return isEdge(first) && isEdge(last) && text.allSatisfy { isEdge($0) || $0 == "-" || $0 == "_" || $0 == "." }
+    }
+
+    /// A DNS subdomain of RFC 1123, in lower case.
+    private static func isDomain(_ text: Substring) -> Bool {
+        guard text.utf8.count <= 253 else { return false }
+        return text.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
+            guard let first = label.first, let last = label.last, first != "-", last != "-" else { return false }
+            return label.allSatisfy { $0.isASCII && ($0.isLowercase || $0.isNumber || $0 == "-") }
+        }
     }
 }
