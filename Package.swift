@@ -26,6 +26,7 @@ let instrumented: [SwiftSetting] =
 
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP2: Target.Dependency = .product(name: "NIOHTTP2", package: "swift-nio-http2")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let asyncHTTPClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
@@ -88,6 +89,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-http2.git", from: "1.46.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.0"),
         .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.0"),
@@ -119,7 +121,7 @@ let package = Package(
         shared(
             "KubernetesClient",
             [
-                "KubernetesObjects", "MizzenSystem", "Names", asyncHTTPClient, nio, nioPosix, nioSSL, logging, yams,
+                "KubernetesObjects", "MizzenSystem", "Names", asyncHTTPClient, nio, nioPosix, nioHTTP2, nioSSL, logging, yams,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
         shared(
@@ -158,7 +160,7 @@ let package = Package(
                 dependencies: [
                     "KubernetesObjects", "KubernetesClient", "Names", "CSchemas", "CProtobufC", "ProcessRuntime", hummingbird,
                     hummingbirdTLS,
-                    nio, nioPosix, nioSSL, logging, lifecycle, yams, certificates, crypto, asyncHTTPClient,
+                    nio, nioPosix, nioHTTP2, nioSSL, logging, lifecycle, yams, certificates, crypto, asyncHTTPClient,
                     argumentParser, .product(name: "HummingbirdHTTP2", package: "hummingbird"),
                     .product(name: "NIOHTTP1", package: "swift-nio"),
                 ],
@@ -198,8 +200,10 @@ let package = Package(
             tests(
                 "KubernetesTests", path: "Shared/Kubernetes",
                 [
-                    "KubernetesObjects", "KubernetesClient", "ClusterSimulator", "CSchemas", "CProtobufC", nio, nioPosix, nioSSL, logging,
+                    "KubernetesObjects", "KubernetesClient", "ClusterSimulator", "CSchemas", "CProtobufC", nio, nioPosix, nioHTTP2, nioSSL,
+                    logging,
                     certificates, crypto,
+                    .product(name: "NIOEmbedded", package: "swift-nio"),
                     .product(name: "NIOHTTP1", package: "swift-nio"),
                     .product(name: "SwiftASN1", package: "swift-asn1"),
                 ]),

@@ -60,7 +60,7 @@ public final class ClusterSimulator: Sendable {
             store: store, discovery: Discovery(captured: discovery, hasMetricsAPI: proxy != nil),
             authenticator: authenticator,
             conduct: configuration.conduct is HonestConduct ? switchboard : configuration.conduct, metricsProxy: proxy,
-            bookmarkInterval: configuration.bookmarkInterval, logger: logger, switchboard: switchboard,
+            bookmarks: configuration.bookmarks, watchTime: configuration.watchTime, logger: logger, switchboard: switchboard,
             perform: { [self] in try perform($0) })
         let kubelets = try await startKubelets(store, authority, captures)
         var plain: Listener?

@@ -40,7 +40,9 @@ extension ClusterSimulator {
         public var kubelets: Kubelets
         /// Where to write the kubeconfig; `nil`: a temporary file that `stop` removes.
         public var kubeconfig: String?
-        public var bookmarkInterval: Duration
+        public var bookmarks: BookmarkTiming
+        /// Of watches: their bookmarks and their ends.
+        public var watchTime: WatchTime
         /// Changes that each type remembers for watches that resume.
         public var historyLimit: Int
         public var seed: UInt64
@@ -64,7 +66,8 @@ extension ClusterSimulator {
             self.https = https
             self.kubelets = kubelets
             kubeconfig = nil
-            bookmarkInterval = .seconds(60)
+            bookmarks = .likeAPIServer
+            watchTime = .real
             historyLimit = 10_000
             seed = 1
             token = "simulator-administrator"

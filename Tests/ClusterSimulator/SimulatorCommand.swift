@@ -36,7 +36,8 @@ public struct SimulatorCommand: AsyncParsableCommand {
     @Flag(help: "Let the kubelets answer with the recordings of the captured folder.")
     var replayKubelets = false
 
-    @Option(help: "Seconds between bookmarks of a watch.") var bookmarkInterval = 60.0
+    @Option(help: "Seconds between bookmarks of a watch; without it about a minute, and not for certain, as API servers do.")
+    var bookmarkInterval: Double?
     @Option(help: "Changes of each kind that watches can resume over.") var history = 10_000
     @Option(help: "Seed of names, UIDs and usage.") var seed: UInt64 = 1
     @Option(help: "Collector to pass metrics.k8s.io to, for example https://127.0.0.1:8443.")
@@ -57,7 +58,7 @@ public struct SimulatorCommand: AsyncParsableCommand {
         guard services >= 0, pods >= 0, nodes >= 0 else {
             throw ValidationError("--services, --pods and --nodes count things: give 0 or more.")
         }
-        guard bookmarkInterval > 0, history > 0 else {
+        guard bookmarkInterval ?? 1 > 0, history > 0 else {
             throw ValidationError("--bookmark-interval and --history must be more than 0.")
         }
     }
@@ -80,7 +81,7 @@ public struct SimulatorCommand: AsyncParsableCommand {
         settings.https = .init(host: https.host, port: https.port)
         settings.kubelets = replayKubelets ? .replayed : kubelets ? .simulated : .none
         settings.kubeconfig = kubeconfig == "-" ? nil : kubeconfig
-        settings.bookmarkInterval = .milliseconds(Int(bookmarkInterval * 1000))
+        if let bookmarkInterval { settings.bookmarks = .every(.milliseconds(Int(bookmarkInterval * 1000))) }
         settings.historyLimit = history
         settings.seed = seed
         settings.metricsAPI = metricsAPI

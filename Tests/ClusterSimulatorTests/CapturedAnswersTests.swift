@@ -149,7 +149,7 @@ struct CapturedAnswersTests {
     @Test("bookmarks are objects with nothing but a version, as captured")
     func bookmarks() async throws {
         var configuration = Fixture.configuration
-        configuration.bookmarkInterval = .milliseconds(20)
+        configuration.bookmarks = .every(.milliseconds(20))
         try await SimulatorClient.with(configuration) { api in
             for resource in [Resource.services, .namespaces, .endpointSlices] {
                 let path =

@@ -87,9 +87,10 @@ struct SimulatedClusterTests {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await publisher.run() }
             group.addTask { try await samples.run() }
+            let server = WatchedServer(client, logger: CapturedCluster.silent)
             for resource in [Resource.nodes, .pods] {
                 let reflector = Reflector(
-                    client: client, resource: resource, sink: PublishingSink(publisher: publisher),
+                    server: server, resource: resource, sink: PublishingSink(publisher: publisher),
                     logger: CapturedCluster.silent)
                 group.addTask { await reflector.run() }
             }

@@ -30,7 +30,8 @@ struct FaultCase: Sendable, CustomTestStringConvertible {
 
     static let all: [FaultCase] = [
         answer(
-            "requests hang", Fault(.hang, resource: "services", count: 1), causes: ["silent"], log: "nothing arrived for 4 s"),
+            "requests hang", Fault(.hang, resource: "services", count: 1), causes: ["silent"],
+            log: "nothing arrived for 4 s, though an answer was due"),
         answer(
             "connections close in place of an answer", Fault(.disconnect, resource: "services", count: 2),
             causes: ["connection"], log: "no answer from the API server"),
@@ -48,7 +49,8 @@ struct FaultCase: Sendable, CustomTestStringConvertible {
             causes: ["cut", "connection", "undecodable"], log: "trying again"),
         FaultCase(
             name: "a watch is silent while its connection lives", faults: [Fault(.silence, resource: "services", count: 1)],
-            causes: ["silent"], log: "nothing arrived for 4 s"),
+            causes: ["silent"], log: "nothing arrived for 2 s after the server was to end the watch",
+            options: ["--watch-timeout", "2s", "--watch-silence-limit", "2s"]),
         FaultCase(
             name: "410 in the middle of a watch", faults: [Fault(.expired, resource: "services", count: 2)], causes: ["expired"],
             log: "has forgotten where this watch or list stood"),

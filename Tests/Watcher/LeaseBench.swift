@@ -47,8 +47,8 @@ final class LeaseBench: Sendable {
             "mizzen-watcher",
             [
                 "--kubeconfig", folder.path("kubeconfig"), "--table", table(host), "--http", "127.0.0.1:\(ports[host.rawValue])",
-                "--resources", SteadyCluster.resources.map(\.plural).joined(separator: ","), "--watch-silence-limit", "4s",
-                "--list-silence-limit", "4s", "--lease-identity", identity ?? "\(host)",
+                "--resources", SteadyCluster.resources.map(\.plural).joined(separator: ","), "--watch-timeout", "3s",
+                "--watch-silence-limit", "1s", "--list-silence-limit", "4s", "--lease-identity", identity ?? "\(host)",
             ] + Self.times + stream(host) + more, in: folder)
     }
 

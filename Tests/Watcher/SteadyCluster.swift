@@ -21,7 +21,7 @@ final class SteadyCluster: Sendable {
 
     init() async throws {
         var settings = ClusterSimulator.Configuration(generated: .init(services: 10, pods: 30, nodes: 2))
-        settings.bookmarkInterval = .seconds(1)
+        settings.bookmarks = .every(.seconds(1))
         simulator = ClusterSimulator(settings)
         try await simulator.start()
         for index in Self.names.indices { try applySteady(index, port: 80) }

@@ -133,7 +133,8 @@ public struct WatcherCommand: AsyncParsableCommand {
             CancellableService { try await publisher.run() }, Heartbeat(committer: committer),
             HTTPEndpoints(address: http, routes: WatcherHealth(metrics: metrics).routes, logger: logger),
             Watch(
-                client: client, resources: watched, committer: committer, metrics: metrics, options: watching.reflector,
+                server: WatchedServer(client, limits: watching.server, logger: logger), resources: watched, committer: committer,
+                metrics: metrics, options: watching.reflector,
                 demands: demands, logger: logger),
         ]
         if watching.driftCheckInterval.nanoseconds > 0 {
@@ -160,7 +161,7 @@ public struct WatcherCommand: AsyncParsableCommand {
 
     func makeClient(_ configuration: ClientConfiguration, _ logger: Logger) throws(ProcessError) -> APIClient {
         do {
-            return try APIClient(configuration, logger: logger)
+            return try APIClient(configuration, silenceLimits: watching.connection, logger: logger)
         } catch {
             throw ProcessError(code: ExitStatus.configuration, message: "\(error)")
         }
@@ -228,9 +229,9 @@ public struct WatcherCommand: AsyncParsableCommand {
     }
 }
 
-/// Runs one reflector for each resource, all over one client.
+/// Runs one reflector for each resource, all of one server.
 struct Watch: ServiceLifecycle.Service {
-    let client: APIClient
+    let server: WatchedServer
     let resources: [Resource]
     let committer: Committer
     let metrics: WatcherMetrics
@@ -243,7 +244,7 @@ struct Watch: ServiceLifecycle.Service {
             await withTaskGroup { group in
                 for resource in resources {
                     let reflector = Reflector(
-                        client: client, resource: resource, sink: committer, observer: metrics, options: options,
+                        server: server, resource: resource, sink: committer, observer: metrics, options: options,
                         demand: demands[resource] ?? RelistDemand(), logger: logger)
                     group.addTask { await reflector.run() }
                 }

@@ -7,12 +7,36 @@ import ProcessRuntime
 struct WatchOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "A watch that brings nothing for this long, no bookmark either, is dead and started again; servers send a bookmark about once a minute.",
+            "The server is asked to end each watch after this long, up to twice that at random, and the next one begins.",
             valueName: "duration"))
-    var watchSilenceLimit = GoDuration(seconds: 90)
+    var watchTimeout = GoDuration(seconds: 300)
 
-    @Option(help: ArgumentHelp("A list that brings nothing for this long is dead and asked for again.", valueName: "duration"))
+    @Option(
+        help: ArgumentHelp(
+            "A watch that brings nothing for this long after the server was to end it is given up and started again.",
+            valueName: "duration"))
+    var watchSilenceLimit = GoDuration(seconds: 75)
+
+    @Option(
+        help: ArgumentHelp(
+            "An answer that does not begin, or a list that brings nothing, for this long is given up and asked for again.",
+            valueName: "duration"))
     var listSilenceLimit = GoDuration(seconds: 75)
+
+    @Option(
+        help: ArgumentHelp(
+            "When nothing was read from an HTTP/2 connection to the API server for this long, a PING asks whether it lives.",
+            valueName: "duration"))
+    var connectionQuietLimit = GoDuration(seconds: 30)
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            A connection whose PING brings nothing for this long is closed; so long may GET /livez take before the watches of a silent \
+            server are given up.
+            """,
+            valueName: "duration"))
+    var connectionAnswerLimit = GoDuration(seconds: 15)
 
     @Option(
         help: ArgumentHelp(
@@ -26,8 +50,11 @@ struct WatchOptions: ParsableArguments {
     var driftSettleTime = GoDuration(seconds: 15)
 
     func validate() throws {
-        for (name, value) in [("watch", watchSilenceLimit), ("list", listSilenceLimit)] where value.nanoseconds < 1_000_000_000 {
-            throw ValidationError("--\(name)-silence-limit is \(value), but must be 1s or more")
+        for (name, value) in [
+            ("watch-timeout", watchTimeout), ("watch-silence-limit", watchSilenceLimit), ("list-silence-limit", listSilenceLimit),
+            ("connection-quiet-limit", connectionQuietLimit), ("connection-answer-limit", connectionAnswerLimit),
+        ] where value.nanoseconds < 1_000_000_000 {
+            throw ValidationError("--\(name) is \(value), but must be 1s or more")
         }
         guard driftCheckInterval.nanoseconds == 0 || driftCheckInterval.nanoseconds >= 1_000_000_000 else {
             throw ValidationError("--drift-check-interval is \(driftCheckInterval), but must be 0 or at least 1s")
@@ -39,8 +66,20 @@ struct WatchOptions: ParsableArguments {
 
     var reflector: Reflector.Options {
         var options = Reflector.Options()
+        options.watchTimeout = watchTimeout.duration
         options.watchSilenceLimit = watchSilenceLimit.duration
         options.listSilenceLimit = listSilenceLimit.duration
         return options
+    }
+
+    /// Of HTTP/2 connections.
+    var connection: SilenceLimits {
+        SilenceLimits(quiet: connectionQuietLimit.duration, answer: connectionAnswerLimit.duration)
+    }
+
+    /// Of the server behind them: a connection's own check comes first.
+    var server: SilenceLimits {
+        SilenceLimits(
+            quiet: connectionQuietLimit.duration + connectionAnswerLimit.duration, answer: connectionAnswerLimit.duration)
     }
 }

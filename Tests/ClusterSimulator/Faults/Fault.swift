@@ -31,12 +31,14 @@ public struct Fault: Sendable, Hashable {
         case withoutProtobuf = "without-protobuf"
         /// 406 to whoever as much as mentions protobuf.
         case refuseProtobuf = "refuse-protobuf"
+        /// `/livez` is answered with ``Fault/code``.
+        case unwell
 
         /// Whether it changes events of a running watch rather than requests.
         var isOfEvents: Bool {
             switch self {
             case .silence, .expired, .skipBookmarks, .endlessInitialEvents, .reorder, .duplicate, .garbage, .lose: true
-            case .hang, .disconnect, .status, .cut, .withoutWatchList, .withoutProtobuf, .refuseProtobuf: false
+            case .hang, .disconnect, .status, .cut, .withoutWatchList, .withoutProtobuf, .refuseProtobuf, .unwell: false
             }
         }
     }
@@ -60,7 +62,7 @@ public struct Fault: Sendable, Hashable {
     public var seconds: Double?
     /// So many requests or events pass before the first hit.
     public var skip = 0
-    /// Of `status`.
+    /// Of `status` and `unwell`.
     public var code = 500
     /// Seconds, of `status`.
     public var retryAfter: Int?
@@ -81,6 +83,7 @@ public struct Fault: Sendable, Hashable {
 
     /// Whether it is about this kind of request at all.
     func concerns(_ request: RequestDescription) -> Bool {
+        if kind == .unwell { return request.path == "/livez" }
         guard let plural = request.resource, let asked = request.verb else { return false }
         if let resource, resource != plural { return false }
         if let verb, verb != asked { return false }

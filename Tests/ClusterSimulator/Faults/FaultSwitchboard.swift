@@ -119,7 +119,7 @@ public final class FaultSwitchboard: ServerConduct {
             }
             return hit(&state, request) { fault in
                 switch fault.kind {
-                case .hang, .disconnect, .status: true
+                case .hang, .disconnect, .status, .unwell: true
                 case .cut: request.verb == .list
                 case .withoutWatchList: request["sendInitialEvents"] != nil
                 case .withoutProtobuf, .refuseProtobuf: request.accept.contains(Representation.protobufType)
@@ -130,7 +130,7 @@ public final class FaultSwitchboard: ServerConduct {
         switch fault?.kind {
         case .hang: return .hang
         case .disconnect: return .disconnect
-        case .status: return .fail(.scripted(code: fault?.code ?? 500, retryAfter: fault?.retryAfter))
+        case .status, .unwell: return .fail(.scripted(code: fault?.code ?? 500, retryAfter: fault?.retryAfter))
         case .cut: return .cutAnswer(afterBytes: 200)
         case .withoutWatchList: return .fail(.watchListDisabled)
         case .withoutProtobuf: return .proceedWithoutProtobuf

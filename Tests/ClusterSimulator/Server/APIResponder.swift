@@ -41,6 +41,7 @@ struct APIResponder: HTTPResponder {
     func respond(to request: Request, context: ConnectionContext) async throws -> Response {
         let target = RequestTarget(request.head.path ?? "/")
         var accept = request.headers[.accept]
+        PingTolerance.add(toConnectionOf: context.channel)
         let description = RequestDescription(
             method: request.method.rawValue, target: target, accept: accept, id: Self.nextID.add(1, ordering: .relaxed).newValue)
         var cut: Int?

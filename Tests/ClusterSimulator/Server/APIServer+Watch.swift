@@ -87,17 +87,10 @@ extension APIServer {
             try await writer.write(WatchFrame.error(failure, session.representation))
             return
         }
-        let clock = ContinuousClock()
-        let end = clock.now + session.timeout
+        let alarm = WatchAlarm(watchTime, lasting: session.timeout, session.sendsBookmarks ? bookmarks : nil)
         // Rings when a bookmark or the end is due; everything else rings from the store.
-        let interval = session.sendsBookmarks ? min(bookmarkInterval, session.timeout) : session.timeout
-        let timer = Task {
-            while !Task.isCancelled, clock.now < end {
-                try await Task.sleep(until: min(clock.now + interval, end), clock: clock)
-                session.bell.ring.yield()
-            }
-        }
-        defer { timer.cancel() }
+        alarm.arm { session.bell.ring.yield() }
+        defer { alarm.disarm() }
         var batch = FrameBatch(session: session, conduct: conduct)
         for object in session.initial {
             let event = StoreEvent(kind: .added, object: object, previous: nil)
@@ -113,7 +106,6 @@ extension APIServer {
         // Even a watch without events answers at once: clients wait for the head.
         try await batch.flush(to: &writer)
         var version = session.version
-        var nextBookmark = clock.now + bookmarkInterval
         var rings = session.bell.rings.makeAsyncIterator()
         repeat {
             let events: ArraySlice<StoreEvent>?
@@ -134,8 +126,8 @@ extension APIServer {
                     try await batch.add(try event.frame(batch.form(kind)), to: &writer)
                 }
             }
-            if session.sendsBookmarks, clock.now >= nextBookmark {
-                nextBookmark = clock.now + bookmarkInterval
+            let due = alarm.due
+            if due.isBookmark {
                 version = try currentVersion(of: session.type, atLeast: version)
                 try await batch.add(
                     WatchFrame.bookmark(
@@ -143,7 +135,8 @@ extension APIServer {
                     to: &writer)
             }
             try await batch.flush(to: &writer)
-            if clock.now >= end { break }
+            if alarm.hasEnded { break }
+            if due.isDue { alarm.arm { session.bell.ring.yield() } }
         } while await rings.next() != nil
     }
 

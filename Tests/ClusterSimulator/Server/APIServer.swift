@@ -12,7 +12,8 @@ struct APIServer: Sendable {
     let authenticator: Authenticator
     let conduct: any ServerConduct
     let metricsProxy: MetricsProxy?
-    let bookmarkInterval: Duration
+    let bookmarks: BookmarkTiming
+    let watchTime: WatchTime
     let pages = ListPages()
     let logger: Logger
     let switchboard: FaultSwitchboard

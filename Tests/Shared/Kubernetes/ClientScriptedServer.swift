@@ -1,10 +1,11 @@
 import NIOCore
 import NIOHTTP1
+import NIOHTTP2
 import NIOPosix
 import NIOSSL
 import Synchronization
 
-/// A small HTTP/1.1 server that does what a test says, real sockets and all.
+/// A small server that does what a test says, real sockets and all: HTTP/1.1, or HTTP/2 over TLS.
 final class ScriptedServer: Sendable {
     struct Request: Sendable {
         var method: String
@@ -51,7 +52,8 @@ final class ScriptedServer: Sendable {
     private let listener: any Channel
     private let seen: RequestLog
 
-    init(tls: NIOSSLContext? = nil, _ script: @escaping Script) async throws {
+    /// - Parameter settings: of HTTP/2, which is then all it speaks.
+    init(tls: NIOSSLContext? = nil, http2 settings: HTTP2Settings? = nil, _ script: @escaping Script) async throws {
         let seen = RequestLog()
         self.seen = seen
         listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -60,6 +62,19 @@ final class ScriptedServer: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     if let tls {
                         try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls))
+                    }
+                    if let settings {
+                        var connection = NIOHTTP2Handler.ConnectionConfiguration()
+                        connection.initialSettings = settings
+                        _ = try channel.pipeline.syncOperations.configureHTTP2Pipeline(
+                            mode: .server, connectionConfiguration: connection, streamConfiguration: .init()
+                        ) { stream in
+                            stream.eventLoop.makeCompletedFuture {
+                                try stream.pipeline.syncOperations.addHandler(HTTP2FramePayloadToHTTP1ServerCodec())
+                                try stream.pipeline.syncOperations.addHandler(ScriptHandler(script, seen))
+                            }
+                        }
+                        return
                     }
                     try channel.pipeline.syncOperations.configureHTTPServerPipeline()
                     try channel.pipeline.syncOperations.addHandler(ScriptHandler(script, seen))

@@ -54,10 +54,11 @@ struct ReflectorLiveTests {
         let path = try #require(ProcessInfo.processInfo.environment["MIZZEN_TEST_KUBECONFIG"])
         let client = try APIClient(ClientConfiguration.kubeconfig(path: path), logger: quiet)
         let tally = Tally()
+        let server = WatchedServer(client, logger: quiet)
         await withTaskGroup(of: Void.self) { group in
             for resource in Resource.all {
                 let reflector = Reflector(
-                    client: client, resource: resource, sink: tally, observer: tally, logger: quiet)
+                    server: server, resource: resource, sink: tally, observer: tally, logger: quiet)
                 group.addTask { await reflector.run() }
             }
             for await _ in tally.done {}

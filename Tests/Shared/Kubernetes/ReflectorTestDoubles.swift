@@ -117,6 +117,9 @@ final class CountingObserver: ReflectorObserver {
 final class Counter: Sendable {
     private let value = Mutex(0)
 
+    /// How many there were.
+    var count: Int { value.withLock { $0 } }
+
     func next() -> Int {
         value.withLock { value in
             value += 1

@@ -2,40 +2,47 @@ import AsyncHTTPClient
 public import Logging
 import NIOCore
 import NIOHTTP1
+import NIOHTTP2
 import NIOSSL
-import Synchronization
 
 /// Requests to one API server. HTTP/2 over a single connection where the server offers it, HTTP/1.1 else.
+///
+/// An HTTP/2 connection from which nothing arrives, and no answer to a PING either, is closed, and its requests fail with
+/// ``APIError/unresponsive(server:evidence:)``. Of an HTTP/1.1 connection the kernel asks whether the other end is there; whether the
+/// process behind it still does anything has to be judged by whoever reads the answers.
 ///
 /// Any task may call it at any time. Call ``shutdown()`` before letting go of it.
 public final class APIClient: Sendable {
     private let configuration: ClientConfiguration
     private let userAgent: String
     private let credentials: CredentialSource
-    private let http: HTTPClient
+    private let lanes: ConnectionLanes
     private let logger: Logger
-    private let firstContact = Mutex<Task<Void, any Error>?>(nil)
 
-    /// - Parameter userAgent: `NAME/VERSION` of the process, shown in the API server's audit log.
+    /// - Parameters:
+    ///   - userAgent: `NAME/VERSION` of the process, shown in the API server's audit log.
+    ///   - silenceLimits: of HTTP/2 connections.
     /// - Throws: ``CredentialError`` when certificates or keys cannot be used.
     public init(
-        _ configuration: ClientConfiguration, userAgent: String = "mizzen-watcher", logger: Logger
+        _ configuration: ClientConfiguration, userAgent: String = "mizzen-watcher", silenceLimits: SilenceLimits = SilenceLimits(),
+        logger: Logger
     ) throws(CredentialError) {
         self.configuration = configuration
         self.userAgent = userAgent
         self.logger = logger
         try Self.check(configuration)
         credentials = CredentialSource(configuration, logger: logger)
-        http = HTTPClient(
-            eventLoopGroupProvider: .singleton, configuration: Self.httpConfiguration(configuration))
+        let traits = ServerTraits()
+        lanes = ConnectionLanes(
+            Self.httpConfiguration(configuration, silenceLimits, traits), contactLimit: silenceLimits.answer, server: traits)
     }
 
     /// The address of the API server, for messages.
     public var server: String { configuration.server.url }
 
-    /// Ends all requests and closes the connections.
+    /// Ends all requests and closes the connections, which takes at most 3 s.
     public func shutdown() async throws {
-        try await http.shutdown()
+        try await lanes.shutdown()
     }
 
     /// Sends a request and waits for the whole answer, of whatever status.
@@ -48,8 +55,7 @@ public final class APIClient: Sendable {
         _ request: APIRequest, timeout: Duration = .seconds(60), limit: Int = 64 << 20
     ) async throws -> APIResponse {
         try await within(timeout) {
-            let response = try await self.exchange(request)
-            return try await self.collect(response, limit: limit)
+            try await self.collect(try await self.exchange(request), limit: limit)
         }
     }
 
@@ -58,67 +64,98 @@ public final class APIClient: Sendable {
     /// There is no time limit: the caller decides how long silence may last, and cancels its task.
     /// - Throws: ``APIError``, ``APIError/status(_:)`` for any other answer; `CancellationError`.
     public func open(_ request: APIRequest) async throws -> APIStream {
-        let response = try await exchange(request)
+        let exchange = try await exchange(request)
+        let response = exchange.response
         guard (200..<300).contains(response.status.code) else {
-            let answer = try await within(.seconds(30)) { try await self.collect(response, limit: 1 << 20) }
+            let answer = try await within(.seconds(30)) { try await self.collect(exchange, limit: 1 << 20) }
             throw APIError.status(answer.errorStatus)
         }
         return APIStream(
             status: Int(response.status.code), contentType: response.headers.first(name: "content-type") ?? "",
-            body: APIBody(chunks: response.body, server: server))
+            body: APIBody(chunks: response.body, server: server, place: exchange.place))
+    }
+
+    /// An answer, and its request's place among those that are under way.
+    private struct Exchange: Sendable {
+        var response: HTTPClientResponse
+        var place: RequestPlace
     }
 
     /// One request and, when the server refuses the credentials and there are newer ones, a second.
-    private func exchange(_ request: APIRequest) async throws -> HTTPClientResponse {
+    private func exchange(_ request: APIRequest) async throws -> Exchange {
         do {
             let current = try await credentials.current()
-            try await contact(current)
-            let response = try await http.execute(
-                prepared(request, current), deadline: .distantFuture, logger: nil)
-            guard response.status == .unauthorized,
+            let first = try await answer(to: request, current)
+            guard first.response.status == .unauthorized,
                 let fresh = try await credentials.replacement(for: current)
-            else { return response }
+            else { return first }
             logger.debug("the credentials were refused, trying newer ones", metadata: ["server": "\(server)"])
             // The refused answer is read to its end so that an HTTP/1 connection can be used again.
-            _ = try? await response.body.collect(upTo: 1 << 20)
-            return try await http.execute(prepared(request, fresh), deadline: .distantFuture, logger: nil)
+            _ = try? await first.response.body.collect(upTo: 1 << 20)
+            return try await answer(to: request, fresh)
         } catch {
             throw APIError.describing(error, server: server, configuration: configuration)
         }
     }
 
-    /// Before anything else one small request goes alone, so that dozens of watches which start together find out
-    /// from it that the server speaks HTTP/2 and share its connection, instead of opening one each.
-    private func contact(_ credentials: ResolvedCredentials) async throws {
-        guard configuration.server.isSecure else { return }
-        let task = firstContact.withLock { contact in
-            if let contact { return contact }
-            let started = Task {
-                let request = self.prepared(APIRequest(path: "/version"), credentials)
-                let response = try await self.http.execute(request, deadline: .now() + .seconds(15), logger: nil)
-                _ = try? await response.body.collect(upTo: 1 << 20)
+    /// Sends a request, and sends it again when it is certain that the server has not looked at it: the server says so (RFC 9113, 8.7),
+    /// because its GOAWAY, which API servers send now and then to spread their clients (`--goaway-chance`), and the request crossed;
+    /// or the library gave it to a connection that had just been closed.
+    private func answer(to request: APIRequest, _ credentials: ResolvedCredentials) async throws -> Exchange {
+        for _ in 1..<Self.attempts {
+            do {
+                return try await attempt(request, credentials)
+            } catch {
+                guard Self.wasNotSeen(error), !Task.isCancelled else { throw error }
             }
-            contact = started
-            return started
         }
+        return try await attempt(request, credentials)
+    }
+
+    private static let attempts = 3
+
+    private static func wasNotSeen(_ error: any Error) -> Bool {
+        switch error {
+        case let error as NIOHTTP2Errors.StreamClosed: error.errorCode == .refusedStream
+        case let error as HTTPClientError: error == .cancelled
+        case let error as ChannelError: error == .ioOnClosedChannel
+        default: false
+        }
+    }
+
+    private func attempt(_ request: APIRequest, _ credentials: ResolvedCredentials) async throws -> Exchange {
+        let place = try await place(credentials)
         do {
-            // Whoever stops waiting stops the attempt for all, which is right at the end of a process; others try again.
-            try await withTaskCancellationHandler {
-                try await task.value
-            } onCancel: {
-                task.cancel()
-            }
+            let response = try await place.lane.http.execute(
+                prepared(request, credentials), deadline: .distantFuture, logger: nil)
+            return Exchange(response: response, place: place)
         } catch {
-            firstContact.withLock { contact in
-                if contact == task { contact = nil }
-            }
+            place.lane.doubtContact()
             throw error
         }
     }
 
-    private func collect(_ response: HTTPClientResponse, limit: Int) async throws -> APIResponse {
+    /// A place on a lane whose connection is known to answer.
+    private func place(_ credentials: ResolvedCredentials) async throws -> RequestPlace {
+        while true {
+            let place = try lanes.place()
+            guard configuration.server.isSecure else { return place }
+            do {
+                try await place.lane.contact(self.prepared(APIRequest(path: "/version"), credentials))
+            } catch let error as HTTPClientError where error == .deadlineExceeded {
+                lanes.retire(place.lane)
+                throw APIError.unresponsive(
+                    server: server, evidence: "a first request has no answer after \(place.lane.contactLimit)")
+            }
+            // How much the server takes at a time is known after the first contact.
+            if place.lane.fits(limit: lanes.limit) { return place }
+        }
+    }
+
+    private func collect(_ exchange: Exchange, limit: Int) async throws -> APIResponse {
+        let response = exchange.response
         var bytes: [UInt8] = []
-        for try await chunk in APIBody(chunks: response.body, server: server) {
+        for try await chunk in APIBody(chunks: response.body, server: server, place: exchange.place) {
             guard bytes.count + chunk.count <= limit else { throw APIError.tooLarge(limit: limit) }
             bytes += chunk
         }
@@ -185,7 +222,9 @@ extension APIClient {
             exec: nil)
     }
 
-    private static func httpConfiguration(_ configuration: ClientConfiguration) -> HTTPClient.Configuration {
+    private static func httpConfiguration(
+        _ configuration: ClientConfiguration, _ silenceLimits: SilenceLimits, _ traits: ServerTraits
+    ) -> HTTPClient.Configuration {
         var http = HTTPClient.Configuration()
         http.redirectConfiguration = .disallow
         http.timeout.connect = .seconds(10)
@@ -205,7 +244,9 @@ extension APIClient {
             }
         }
         http.http1_1ConnectionDebugInitializer = noticeDeadPeer
-        http.http2ConnectionDebugInitializer = noticeDeadPeer
+        http.http2ConnectionDebugInitializer = { channel in
+            ConnectionMonitor.add(to: channel, limits: silenceLimits, server: traits).flatMap { noticeDeadPeer(channel) }
+        }
         return http
     }
 

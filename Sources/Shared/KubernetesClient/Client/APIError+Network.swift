@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import Glibc
 import NIOCore
+import NIOHTTP2
 import NIOPosix
 import NIOSSL
 
@@ -10,9 +11,17 @@ extension APIError {
         switch error {
         case is CancellationError, is APIError: return error
         case let error as CredentialError: return APIError.credentials(error)
+        case let error as ConnectionSilence:
+            return APIError.unresponsive(
+                server: server,
+                evidence: "nothing arrived on the HTTP/2 connection for \(error.quiet), and no answer to a PING for \(error.answer) more; "
+                    + "the connection is closed")
+        case let error as NIOHTTP2Errors.StreamClosed:
+            return connection(server, "the server broke the request off (HTTP/2 \(error.errorCode))", nil)
         case let error as HTTPClientError:
             switch error {
-            case .cancelled: return CancellationError()
+            case .cancelled where Task.isCancelled: return CancellationError()
+            case .cancelled: return connection(server, "the connection was closed", nil)
             case .connectTimeout:
                 return connection(server, "no connection within the time limit", "check the address and the network")
             case .remoteConnectionClosed:

@@ -8,6 +8,8 @@ public enum APIError: Error, Hashable, Sendable {
     case connection(server: String, cause: String, advice: String?)
     /// Nothing came for this long.
     case timeout(server: String, after: Duration)
+    /// The connection is there, but nothing comes from it, whatever is asked; the text says what was.
+    case unresponsive(server: String, evidence: String)
     /// The credentials cannot be used.
     case credentials(CredentialError)
     /// An answer larger than this client takes, in bytes.
@@ -66,6 +68,7 @@ extension APIError: CustomStringConvertible {
             "no answer from the API server at \(server): \(cause)" + (advice.map { "; \($0)" } ?? "")
         case .timeout(let server, let after):
             "the API server at \(server) sent nothing for \(after.components.seconds) s"
+        case .unresponsive(let server, let evidence): "the API server at \(server) is silent: \(evidence)"
         case .credentials(let error): error.description
         case .tooLarge(let limit): "the API server's answer is longer than \(limit) bytes"
         }

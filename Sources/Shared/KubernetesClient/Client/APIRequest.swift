@@ -103,10 +103,13 @@ public struct APIBody: AsyncSequence, Sendable {
 
     let chunks: any AsyncSequence<ByteBuffer, any Error> & Sendable
     let server: String
+    /// Kept while somebody reads.
+    let place: RequestPlace
 
     public struct AsyncIterator: AsyncIteratorProtocol {
         var chunks: any AsyncIteratorProtocol<ByteBuffer, any Error>
         let server: String
+        let place: RequestPlace
 
         /// - Throws: ``APIError/connection(server:cause:advice:)`` when the body breaks off, `CancellationError` when
         ///   the task is cancelled.
@@ -123,7 +126,7 @@ public struct APIBody: AsyncSequence, Sendable {
     }
 
     public func makeAsyncIterator() -> AsyncIterator {
-        AsyncIterator(chunks: chunks.makeAsyncIterator(), server: server)
+        AsyncIterator(chunks: chunks.makeAsyncIterator(), server: server, place: place)
     }
 }
 

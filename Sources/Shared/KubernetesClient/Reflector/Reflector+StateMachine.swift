@@ -87,14 +87,17 @@ struct ReflectorStateMachine: Hashable, Sendable {
     private(set) var state: State = .idle
     private(set) var offer: EncodingOffer = .protobufOrJSON
     private(set) var usesWatchList: Bool
+    private let watchSeconds: Int
     private var backoff = Backoff()
     private var reportedCause: String?
     private var unfinishedInitialEvents = 0
     /// Where a watch last ended with bytes that could not be decoded.
     private var undecodableAt: String?
 
-    init(usesWatchList: Bool = true) {
+    /// - Parameter watchTimeout: of a watch at least, and less than twice that; rounded to whole seconds.
+    init(usesWatchList: Bool = true, watchTimeout: Duration = .seconds(300)) {
         self.usesWatchList = usesWatchList
+        watchSeconds = Int(clamping: max(1, watchTimeout.components.seconds))
     }
 }
 
@@ -216,9 +219,9 @@ extension ReflectorStateMachine {
         }
     }
 
-    /// Servers end watches after 5 to 10 minutes, spread so that not all come back at once.
+    /// The server ends the watch when it is asked to; spread, so that not all come back at once.
     private func watchRequest(_ start: WatchRequest.Start, _ moment: Moment) -> WatchRequest {
-        WatchRequest(start: start, timeout: 300 + Int(300 * moment.draw), offer: offer)
+        WatchRequest(start: start, timeout: watchSeconds + Int(Double(watchSeconds) * moment.draw), offer: offer)
     }
 
     /// Waits as the back-off says, or as the server asks.
@@ -266,8 +269,8 @@ extension ReflectorStateMachine {
                 return resume(.list(.first(start)), moment)
             default: return later(.begin(start), moment, after: fault)
             }
-        case .connection: return later(.begin(start), moment, after: fault)
-        case .silent, .cut, .undecodable, .unexpectedContentType, .unmarkedInitialEvents:
+        case .connection, .unresponsive: return later(.begin(start), moment, after: fault)
+        case .silent, .overdue, .cut, .undecodable, .unexpectedContentType, .unmarkedInitialEvents:
             return initialEventsUnfinished(fault, start, moment)
         case .disordered, .drifted: return later(.begin(.mostRecent), moment, after: fault)
         }
@@ -317,7 +320,7 @@ extension ReflectorStateMachine {
             if fallsBackToJSON(status) { return resume(.list(page), moment) }
             if status.code == 404 { return later(.list(.first(.mostRecent)), moment, after: fault) }
             return later(.list(page), moment, after: fault)
-        case .connection, .silent, .cut, .unexpectedContentType:
+        case .connection, .silent, .overdue, .unresponsive, .cut, .unexpectedContentType:
             return later(.list(page), moment, after: fault)
         case .undecodable, .disordered, .drifted, .unmarkedInitialEvents:
             return later(.list(.first(.mostRecent)), moment, after: fault)
@@ -338,7 +341,7 @@ extension ReflectorStateMachine {
             case 404: return later(.begin(.mostRecent), moment, after: fault)
             default: return later(.begin(.notOlderThan(version)), moment, after: fault)
             }
-        case .connection, .silent, .cut, .unexpectedContentType:
+        case .connection, .silent, .overdue, .unresponsive, .cut, .unexpectedContentType:
             return later(.watch(version), moment, after: fault)
         // The server's newest state, not its cache's: the versions that a cache could be asked for are in doubt.
         case .disordered, .drifted, .unmarkedInitialEvents:

@@ -8,9 +8,13 @@ public struct Reflector: Sendable {
     public struct Options: Sendable {
         /// Objects to a page of a list.
         public var pageSize = 500
-        /// A watch that is silent for longer is dead; servers send a bookmark about every minute.
-        public var watchSilenceLimit: Duration = .seconds(90)
-        /// A list that is silent for longer is dead; servers answer or give up within a minute.
+        /// The server is asked to end a watch after this time, up to twice that at random (client-go's `minWatchTimeout`).
+        public var watchTimeout: Duration = .seconds(300)
+        /// A watch that is silent for so long after the server should have ended it is given up, and only then: an API server says
+        /// nothing of a resource that does not change, and promises no bookmarks (`dispatchEvents` in apiserver's storage/cacher:
+        /// none before a resource's first event, and none to a watcher whose buffer is full).
+        public var watchSilenceLimit: Duration = .seconds(75)
+        /// An answer that does not begin, or a list that is silent, for longer is given up; servers answer or give up within a minute.
         public var listSilenceLimit: Duration = .seconds(75)
         /// The largest event taken, in bytes. Servers take objects of up to 1.5 MiB; JSON needs more than protobuf.
         /// A larger one is skipped and counted; the limit is that of list items, with room for the event around them.
@@ -21,29 +25,28 @@ public struct Reflector: Sendable {
         public init() {}
     }
 
-    let client: APIClient
+    let server: WatchedServer
     let resource: Resource
     let sink: any ReflectorSink
     let observer: any ReflectorObserver
     let options: Options
-    let clock: any ReflectorClock
     let random: @Sendable () -> Double
     let demand: RelistDemand
     let logger: Logger
 
-    /// - Parameter random: 0 ..< 1; for jitter.
+    /// - Parameters:
+    ///   - server: one for all reflectors of a server.
+    ///   - random: 0 ..< 1; for jitter.
     public init(
-        client: APIClient, resource: Resource, sink: any ReflectorSink,
+        server: WatchedServer, resource: Resource, sink: any ReflectorSink,
         observer: any ReflectorObserver = IgnoringReflectorObserver(), options: Options = Options(),
-        clock: any ReflectorClock = SystemReflectorClock(),
         random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }, demand: RelistDemand = RelistDemand(), logger: Logger
     ) {
-        self.client = client
+        self.server = server
         self.resource = resource
         self.sink = sink
         self.observer = observer
         self.options = options
-        self.clock = clock
         self.random = random
         self.demand = demand
         self.logger = logger
@@ -56,29 +59,27 @@ public struct Reflector: Sendable {
         while !Task.isCancelled {
             switch step {
             case .wait(let duration):
-                do { try await clock.sleep(for: duration) } catch { return }
+                do { try await server.clock.sleep(for: duration) } catch { return }
                 step = await session.conclude(.waited)
             case .list(let request):
                 switch request.page {
                 case .first, .whole: demand.forget()
                 case .next: break
                 }
-                let limit = options.listSilenceLimit
-                step = await perform(&session, silenceLimit: limit) { await $0.list(request, $1) }
+                step = await perform(&session) { await $0.list(request, $1) }
             case .watch(let request):
                 if case .initialEvents = request.start { demand.forget() }
-                let limit = options.watchSilenceLimit
-                step = await perform(&session, silenceLimit: limit) { await $0.watch(request, $1) }
+                step = await perform(&session) { await $0.watch(request, $1) }
             }
         }
     }
 
     /// Runs one exchange with the server beside a watchdog, and concludes with whichever comes first.
     private func perform(
-        _ session: inout ReflectorSession, silenceLimit: Duration,
+        _ session: inout ReflectorSession,
         _ exchange: @escaping @Sendable (inout ReflectorSession, SilenceWatchdog) async -> ReflectorStateMachine.Outcome
     ) async -> ReflectorStateMachine.Step {
-        let watchdog = SilenceWatchdog(clock: clock, limit: silenceLimit)
+        let watchdog = SilenceWatchdog(server: server, options: options)
         let started = session
         let (exchanged, outcome, interruption) = await withTaskGroup(of: ExchangeEnd.self) { group in
             group.addTask {
@@ -86,7 +87,7 @@ public struct Reflector: Sendable {
                 let outcome = await exchange(&session, watchdog)
                 return .exchanged(session, outcome)
             }
-            group.addTask { await watchdog.run() ? .interrupted(.silent(silenceLimit)) : .unneeded }
+            group.addTask { await watchdog.run().map { .interrupted($0) } ?? .unneeded }
             group.addTask { await demand.next().map { .interrupted(.drifted($0)) } ?? .unneeded }
             var result: (ReflectorSession, ReflectorStateMachine.Outcome, ReflectorFault?) = (started, .ended, nil)
             for await end in group {
@@ -108,36 +109,5 @@ public struct Reflector: Sendable {
         case exchanged(ReflectorSession, ReflectorStateMachine.Outcome)
         case interrupted(ReflectorFault)
         case unneeded
-    }
-}
-
-/// Notices when bytes are waited for longer than a limit. Time that the sink takes does not count.
-final class SilenceWatchdog: Sendable {
-    private let clock: any ReflectorClock
-    private let limit: Duration
-    private let waitingSince: Mutex<Duration?>
-
-    init(clock: any ReflectorClock, limit: Duration) {
-        self.clock = clock
-        self.limit = limit
-        waitingSince = Mutex(clock.now())
-    }
-
-    func waits() {
-        let now = clock.now()
-        waitingSince.withLock { $0 = now }
-    }
-
-    func works() {
-        waitingSince.withLock { $0 = nil }
-    }
-
-    /// - Returns: true when the limit has passed, false when the task was cancelled.
-    func run() async -> Bool {
-        while true {
-            let waited = waitingSince.withLock { $0 }.map { clock.now() - $0 } ?? .zero
-            if waited >= limit { return true }
-            do { try await clock.sleep(for: limit - waited) } catch { return false }
-        }
     }
 }

@@ -6,8 +6,12 @@ public enum ReflectorFault: Hashable, Sendable {
     case status(APIStatus)
     /// No connection, or none any more; or the credentials cannot be used. The text says what and what to do.
     case connection(String)
-    /// Nothing arrived for this long.
+    /// Something was due, and nothing arrived for this long.
     case silent(Duration)
+    /// A watch was silent for this long after the server should have ended it.
+    case overdue(Duration)
+    /// Nothing comes from the server or its connection, whatever is asked. The text says what was.
+    case unresponsive(String)
     /// The body ended inside an object.
     case cut
     /// The bytes are not what the content type promises.
@@ -27,6 +31,7 @@ public enum ReflectorFault: Hashable, Sendable {
             switch error {
             case .status(let status): self = .status(status)
             case .timeout(_, let after): self = .silent(after)
+            case .unresponsive: self = .unresponsive(error.description)
             case .connection, .credentials, .tooLarge: self = .connection(error.description)
             }
         case let error as ObjectDecodingError: self = .undecodable(error.description)
@@ -49,7 +54,7 @@ public enum ReflectorFault: Hashable, Sendable {
             default: return "refused"
             }
         case .connection: return "connection"
-        case .silent: return "silent"
+        case .silent, .overdue, .unresponsive: return "silent"
         case .cut: return "cut"
         case .undecodable: return "undecodable"
         case .unexpectedContentType: return "content_type"
@@ -74,7 +79,12 @@ public enum ReflectorFault: Hashable, Sendable {
             default: status.description
             }
         case .connection(let text): text
-        case .silent(let duration): "nothing arrived for \(duration.components.seconds) s; the connection is taken for dead"
+        case .silent(let duration):
+            "nothing arrived for \(duration.components.seconds) s, though an answer was due; the request is given up"
+        case .overdue(let duration):
+            "nothing arrived for \(duration.components.seconds) s after the server was to end the watch; the watch is given up. If that "
+                + "happens again, look for a proxy between here and the server"
+        case .unresponsive(let text): text
         case .cut: "the answer ended in the middle of an object"
         case .undecodable(let text): text
         case .unexpectedContentType(let type):

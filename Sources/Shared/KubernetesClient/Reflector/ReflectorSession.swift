@@ -13,7 +13,8 @@ struct ReflectorSession: Sendable {
 
     init(_ reflector: Reflector) {
         self.reflector = reflector
-        machine = ReflectorStateMachine(usesWatchList: reflector.options.usesWatchList)
+        machine = ReflectorStateMachine(
+            usesWatchList: reflector.options.usesWatchList, watchTimeout: reflector.options.watchTimeout)
     }
 
     private var resource: Resource { reflector.resource }
@@ -33,13 +34,13 @@ struct ReflectorSession: Sendable {
                     metadata: ["resource": "\(resource)", "error": "\(fault.explanation(resource))"])
             }
         }
-        let decision = machine.conclude(outcome, now: reflector.clock.now(), draw: reflector.random())
+        let decision = machine.conclude(outcome, now: reflector.server.clock.now(), draw: reflector.random())
         await tell(decision.notices)
         return decision.step
     }
 
     private mutating func observe(_ signal: ReflectorStateMachine.Signal) async {
-        await tell(machine.observe(signal, now: reflector.clock.now()))
+        await tell(machine.observe(signal, now: reflector.server.clock.now()))
     }
 
     private mutating func tell(_ notices: [ReflectorStateMachine.Notice]) async {
@@ -51,18 +52,13 @@ struct ReflectorSession: Sendable {
             case .listEnded(let version):
                 order.restart(at: version)
                 await sink.listEnded(resource, resourceVersion: version)
-                observer.listEnded(resource, items: listedItems, duration: reflector.clock.now() - listStarted)
+                observer.listEnded(resource, items: listedItems, duration: reflector.server.clock.now() - listStarted)
                 reflector.logger.debug(
                     "listed",
                     metadata: ["resource": "\(resource)", "items": "\(listedItems)", "resourceVersion": "\(version)"])
             case .bookmark(let version):
                 await sink.bookmark(resource, resourceVersion: version)
-            case .report(let fault, let wait):
-                reflector.logger.warning(
-                    "the API server's objects cannot be listed or watched, trying again",
-                    metadata: [
-                        "resource": "\(resource)", "error": "\(fault.explanation(resource))", "retry_in": "\(wait.tenths)",
-                    ])
+            case .report(let fault, let wait): reflector.server.report(fault, of: resource, retryAfter: wait)
             }
         }
     }
@@ -79,8 +75,8 @@ extension ReflectorSession {
         case .next: break
         }
         do {
-            watchdog.waits()
-            let stream = try await reflector.client.open(
+            watchdog.waits(.due)
+            let stream = try await reflector.server.client.open(
                 APIRequest(
                     path: resource.listPath, query: request.query(pageSize: reflector.options.pageSize),
                     accept: request.offer.accept(for: resource, list: true)))
@@ -88,11 +84,12 @@ extension ReflectorSession {
             guard let encoding = ObjectEncoding(contentType: stream.contentType) else {
                 return .failed(.unexpectedContentType(stream.contentType))
             }
+            reflector.server.answered()
             await observe(.accepted)
             var decoder = ListDecoder(encoding: encoding, resource: resource)
             var chunks = stream.body.makeAsyncIterator()
             while true {
-                watchdog.waits()
+                watchdog.waits(.due)
                 guard let chunk = try await chunks.next() else { break }
                 watchdog.works()
                 decoder.append(chunk)
@@ -109,7 +106,7 @@ extension ReflectorSession {
     }
 
     private mutating func noteListStart() {
-        listStarted = reflector.clock.now()
+        listStarted = reflector.server.clock.now()
         observer.listStarted(resource)
     }
 
@@ -169,8 +166,9 @@ extension ReflectorSession {
         observer.watchStarted(resource)
         if case .initialEvents = request.start { noteListStart() }
         do {
-            watchdog.waits()
-            let stream = try await reflector.client.open(
+            watchdog.waits(.due)
+            let end = reflector.server.clock.now() + .seconds(request.timeout)
+            let stream = try await reflector.server.client.open(
                 APIRequest(
                     path: resource.listPath, query: request.query,
                     accept: request.offer.accept(for: resource, list: false)))
@@ -178,12 +176,13 @@ extension ReflectorSession {
             guard let encoding = ObjectEncoding(contentType: stream.contentType) else {
                 return .failed(.unexpectedContentType(stream.contentType))
             }
+            reflector.server.answered()
             await observe(.accepted)
             var decoder = WatchFrameDecoder(
                 encoding: encoding, maximumFrameSize: reflector.options.maximumFrameSize)
             var chunks = stream.body.makeAsyncIterator()
             while true {
-                watchdog.waits()
+                watchdog.waits(isListing ? .due : .watch(end: end))
                 guard let chunk = try await chunks.next() else { break }
                 watchdog.works()
                 decoder.append(chunk)
@@ -260,13 +259,5 @@ extension ReflectorSession {
             }
         }
         return nil
-    }
-}
-
-extension Duration {
-    /// Seconds with one decimal: what a person wants to know of a back-off.
-    fileprivate var tenths: String {
-        let (seconds, attoseconds) = components
-        return "\(seconds).\(attoseconds / 100_000_000_000_000_000)s"
     }
 }

@@ -1,0 +1,90 @@
+import ClusterSimulator
+import KubernetesClient
+import KubernetesObjects
+import TestSupport
+import Testing
+
+/// All watches of one client, over real connections, with short limits.
+@Suite("Watches of a silent server", .serialized, .timeLimit(.minutes(2)))
+struct WatchedServerTests {
+    static let connection = SilenceLimits(quiet: .milliseconds(400), answer: .milliseconds(800))
+    static let server = SilenceLimits(quiet: .milliseconds(1_200), answer: .milliseconds(800))
+
+    private func settings() -> ClusterSimulator.Configuration {
+        var settings = ClusterSimulator.Configuration(generated: .init(services: 3, pods: 6, nodes: 2))
+        // No bookmark within the test: its watches are as quiet as can be.
+        settings.bookmarks = .every(.seconds(3_600))
+        return settings
+    }
+
+    private func port(_ url: String?) throws -> Int { try #require(url?.split(separator: ":").last.flatMap { Int($0) }) }
+
+    @Test("a dead HTTP/2 connection is one warning for all its watches, and all of them come back")
+    func deadConnection() async throws {
+        let bench = try await WatchedClusterBench(settings())
+        let proxy = try await SwallowingProxy(to: port(bench.simulator.secureURL))
+        try await bench.watch("https://127.0.0.1:\(proxy.port)", connection: Self.connection, server: Self.server) {
+            try await bench.isWatching()
+            let before = bench.observer.counts
+            #expect(proxy.accepted == 1)
+            proxy.swallow()
+            try await eventually("every watch has failed") { bench.observer.counts.failures["silent"] ?? 0 >= Resource.all.count }
+            proxy.passOn()
+            try await eventually("every watch is there again") {
+                bench.observer.counts.watches - before.watches >= Resource.all.count
+            }
+            // Neither listed again, nor a connection each.
+            #expect(bench.observer.counts.lists == before.lists)
+            #expect(proxy.accepted <= 3)
+            #expect(bench.log.warnings.count == 1, "\(bench.log.warnings)")
+            #expect(bench.log.warnings.first?.contains("no answer to a PING") ?? false)
+        }
+        try await proxy.stop()
+    }
+
+    @Test("quiet watches of a server that answers are left alone, HTTP/1.1 or HTTP/2", arguments: [true, false])
+    func quietServer(isSecure: Bool) async throws {
+        let bench = try await WatchedClusterBench(settings())
+        let url = try #require(isSecure ? bench.simulator.secureURL : bench.simulator.plainURL)
+        try await bench.watch(url, connection: Self.connection, server: Self.server) {
+            try await bench.isWatching()
+            let before = bench.observer.counts
+            let end = ContinuousClock.now + (Self.server.quiet + Self.server.answer) * 3
+            while ContinuousClock.now < end {
+                try #require(bench.observer.counts.failures.isEmpty, "\(bench.log.warnings)")
+                try await Task.sleep(for: .milliseconds(20))
+            }
+            #expect(bench.observer.counts.watches == before.watches)
+            #expect(bench.log.warnings.isEmpty, "\(bench.log.warnings)")
+        }
+    }
+
+    @Test("a hung server behind HTTP/1.1 is asked, given up, and reported once")
+    func hungServer() async throws {
+        let bench = try await WatchedClusterBench(settings())
+        let proxy = try await SwallowingProxy(to: port(bench.simulator.plainURL))
+        try await bench.watch("http://127.0.0.1:\(proxy.port)", connection: Self.connection, server: Self.server) {
+            try await bench.isWatching()
+            proxy.swallow()
+            let hung = ContinuousClock.now
+            try await eventually("every watch has failed") { bench.observer.counts.failures["silent"] ?? 0 >= Resource.all.count }
+            #expect(ContinuousClock.now - hung < .seconds(8))
+            #expect(bench.log.warnings.count == 1, "\(bench.log.warnings)")
+            #expect(bench.log.warnings.first?.contains("GET /livez") ?? false, "\(bench.log.warnings)")
+        }
+        try await proxy.stop()
+    }
+
+    @Test("a proxy that answers PINGs for a server that is gone is found out", arguments: [502, 503, 504])
+    func goneBehindProxy(code: Int) async throws {
+        let bench = try await WatchedClusterBench(settings())
+        let url = try #require(bench.simulator.secureURL)
+        try await bench.watch(url, connection: Self.connection, server: Self.server) {
+            try await bench.isWatching()
+            bench.simulator.switchboard.switchOn([Fault(.unwell, code: code)])
+            try await eventually("every watch has failed") { bench.observer.counts.failures["silent"] ?? 0 >= Resource.all.count }
+            #expect(bench.log.warnings.count == 1, "\(bench.log.warnings)")
+            #expect(bench.log.warnings.first?.contains("was answered with \(code)") ?? false, "\(bench.log.warnings)")
+        }
+    }
+}
