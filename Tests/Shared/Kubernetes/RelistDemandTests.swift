@@ -18,9 +18,11 @@ struct RelistDemandTests {
         options.usesWatchList = watchList
         let demand = RelistDemand()
         demand.demand("before it began")
+        let watched = WatchedServer(
+            client, limits: SilenceLimits(quiet: .seconds(10_000), answer: .seconds(75)), clock: bench.clock, logger: quiet)
         let reflector = Reflector(
-            client: client, resource: .services, sink: bench.sink, observer: bench.observer, options: options,
-            clock: bench.clock, random: { 0 }, demand: demand, logger: quiet)
+            server: watched, resource: .services, sink: bench.sink, observer: bench.observer, options: options,
+            random: { 0 }, demand: demand, logger: quiet)
         let running = Task { await reflector.run() }
         let result: Result<Void, any Error>
         do { result = .success(try await body(demand, bench, server)) } catch { result = .failure(error) }
