@@ -5,7 +5,7 @@ import Testing
 
 /// A watcher process and an API server process, over HTTP/2 and TLS, with short limits.
 @Suite("A watcher of a silent server", .timeLimit(.minutes(3)))
-struct SilentServerTests {
+struct SilentServerProcessTests {
     private let folder: TemporaryFolder
     private let health = freePort()
 
