@@ -138,7 +138,8 @@ struct LeaseProcessTests {
     @Test("changes that come while the lease cannot be renewed wait, in order and without loss, and are committed when it can")
     func waitingCommits() async throws {
         let bench = try await LeaseBench()
-        let first = try bench.start(.a)
+        // A watch that does not end meanwhile: whatever is asked below is then a list.
+        let first = try bench.start(.a, ["--watch-timeout", "2m"])
         try await bench.leads(.a, first)
         try await bench.converge(.a, first)
         // Watches go on.
