@@ -137,7 +137,8 @@ let package = Package(
         + process(
             "Frontend", executable: "mizzen-frontend",
             [
-                "CMizzenSystem", "RecordTable", "Names", "ProcessRuntime", argumentParser, lifecycle, logging, nio, nioPosix,
+                "CMizzenSystem", "MizzenSystem", "RecordTable", "Names", "ProcessRuntime", argumentParser, lifecycle, logging, nio,
+                nioPosix,
             ])
         + process(
             "Collector", executable: "mizzen-collector",

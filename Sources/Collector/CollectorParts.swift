@@ -22,6 +22,7 @@ struct CollectorParts {
     ) throws {
         Self.warn(command, logger)
         let registry = MetricsRegistry()
+        registry.countDroppedLogLines()
         registry.gauge(
             "mizzen_build_info", help: "Version of this program.", labels: [("version", MizzenVersion.current)]
         ).set(1)

@@ -33,6 +33,7 @@ final class WatcherMetrics: ReflectorObserver {
     }
 
     init(wanted: [Resource]) {
+        registry.countDroppedLogLines()
         self.wanted = wanted
         let registry = registry
         states = Mutex(Dictionary(wanted.map { ($0, State()) }, uniquingKeysWith: { first, _ in first }))

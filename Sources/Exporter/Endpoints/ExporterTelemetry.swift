@@ -39,6 +39,7 @@ final class ExporterTelemetry: Sendable {
         now: @escaping @Sendable () -> Int64 = { WallClock.nanoseconds() }
     ) {
         self.registry = registry
+        registry.countDroppedLogLines()
         self.now = now
         requests = registry.histogram(
             "http_request_duration_seconds", help: "How long scrapes of object metrics took.",

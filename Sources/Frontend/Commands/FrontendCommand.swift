@@ -1,5 +1,4 @@
 public import ArgumentParser
-import FoundationEssentials
 import Logging
 public import ProcessRuntime
 
@@ -26,7 +25,9 @@ public struct FrontendCommand: AsyncParsableCommand {
     )
     public var tableAgeLimit: GoDuration?
 
-    @Option(help: "Threads that answer; by default one for each processor that the process may use.")
+    @Option(
+        help:
+            "Threads that answer; by default one for each processor that affinity and control groups (cpu.max) let this process keep busy.")
     public var threads: Int?
 
     @Option(
@@ -52,7 +53,7 @@ public struct FrontendCommand: AsyncParsableCommand {
         let service = try FrontendService(
             options: .init(
                 corefile: corefile, table: table,
-                threads: threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount), defaultPort: dnsPort,
+                threads: threads ?? ProcessorShare.available(), defaultPort: dnsPort,
                 tableAgeLimit: tableAgeLimit?.duration),
             logger: logger)
         try await ProcessMain.serve(services: [service], logger: logger, drain: service.drainTime) {

@@ -62,6 +62,9 @@ import CMizzenSystem
 
     func isV6(_ slot: Int) -> Bool { unsafe mz_udp_peer_is_v6(mz_udp_batch_peer(batch, UInt32(slot))) != 0 }
 
+    /// Whether the datagram did not fit; the slot then looks empty.
+    func isOversized(_ slot: Int) -> Bool { unsafe mz_udp_batch_is_oversized(batch, UInt32(slot)) != 0 }
+
     /// The sender, to be answered later.
     func peer(_ slot: Int) -> DatagramPeer {
         // Safe: the pointer is the slot's; its value is copied.
@@ -73,12 +76,12 @@ import CMizzenSystem
 @safe struct DatagramPeer {
     fileprivate var raw: mz_udp_peer
 
-    /// Answers it. A failure is the network's business, as with any datagram.
-    func send(_ bytes: Span<UInt8>, on socket: Descriptor) {
+    /// Answers it. Returns whether the answer went out; to repeat it is the client's business, as with any datagram.
+    func send(_ bytes: Span<UInt8>, on socket: Descriptor) -> Bool {
         var copy = raw
         // Safe: both pointers are valid for the call, the count goes with the bytes.
-        unsafe bytes.withUnsafeBufferPointer { buffer in
-            _ = unsafe mz_udp_send(socket.raw, &copy, buffer.baseAddress, buffer.count)
+        return unsafe bytes.withUnsafeBufferPointer { buffer in
+            unsafe mz_udp_send(socket.raw, &copy, buffer.baseAddress, buffer.count) >= 0
         }
     }
 }

@@ -52,7 +52,6 @@ final class FrontendControl: Sendable {
         var configuration: FrontendConfiguration
         var plan: ServingPlan
         var listeners: ListenerSet
-        var endpoints: [Task<Void, any Error>] = []
         var readyOnce: Set<String> = []
         var isDraining = false
     }
@@ -62,10 +61,10 @@ final class FrontendControl: Sendable {
     let metrics = FrontendMetrics()
     private let observer: TableObserver
     private let soundness: TableSoundness
-    private let mailboxes: [WorkerMailbox]
+    let workers: WorkerGroup
+    private let endpoints: EndpointGroup
+    private let end = ServingEnd()
     private let state: Mutex<State>
-    private let running: AsyncStream<Int>
-    private let ended: AsyncStream<Int>.Continuation
     private let reloads: Counter
     private let failedReloads: Counter
 
@@ -80,14 +79,8 @@ final class FrontendControl: Sendable {
         soundness = TableSoundness(logger: logger)
         observer = TableObserver(
             path: options.table, soundness: soundness, registry: metrics.registry, ageLimit: options.tableAgeLimit, logger: logger)
-        do throws(SystemError) {
-            var mailboxes: [WorkerMailbox] = []
-            for _ in 0..<options.threads { mailboxes.append(try WorkerMailbox()) }
-            self.mailboxes = mailboxes
-        } catch {
-            throw ProcessError(code: ExitStatus.software, message: "cannot start a worker thread", cause: "\(error)")
-        }
-        (running, ended) = AsyncStream.makeStream()
+        workers = try WorkerGroup(threads: options.threads, registry: metrics.registry)
+        endpoints = EndpointGroup(logger: logger) { [end] in end.fail($0) }
         reloads = metrics.registry.counter(
             "mizzen_corefile_reloads_total", help: "Reloads of the Corefile that took effect.")
         failedReloads = metrics.registry.counter(
@@ -123,12 +116,17 @@ final class FrontendControl: Sendable {
 
     // MARK: Running
 
+    /// Serves until graceful shutdown or cancellation, then drains.
+    ///
+    /// - Throws: `ProcessError` 70 when a worker cannot start, ends outside a drain, cannot watch a socket of its own, or does not end
+    ///   when told to; or when an HTTP endpoint ends. A part of the queries would go nowhere: better another process gets them.
     func run() async throws {
-        try startWorkers()
         do {
-            try await startEndpoints()
+            try startWorkers()
+            try await endpoints.serve(state.withLock { $0.configuration }.httpAddresses, routes: routes)
         } catch {
-            for mailbox in mailboxes { mailbox.post(.drain) }
+            workers.drain()
+            if let fault = end.fault { throw fault }
             throw error
         }
         let listening = addresses.map(\.description).joined(separator: " ")
@@ -136,58 +134,43 @@ final class FrontendControl: Sendable {
         if let fault = await observer.fault() { logger.warning("no record table yet", metadata: ["error": "\(fault)"]) }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.followFiles() }
+            group.addTask { await self.watchOver() }
             group.addTask {
                 try? await gracefulShutdown()
                 await self.drain()
             }
-            // In a task of its own, which a cancellation does not reach: whoever waits for this function to return counts on
-            // the sockets being closed, or the kernel would go on handing them their share of a shared port's queries.
-            let workers = Task { [running, threads = options.threads] in
-                var left = threads
-                for await _ in running {
-                    left -= 1
-                    if left == 0 { break }
-                }
-            }
-            await workers.value
+            await end.wait()
+            // After a fault this begins the drain, without lameduck: the others finish what is under way.
             group.cancelAll()
         }
-        for task in state.withLock({ $0.endpoints }) { task.cancel() }
+        endpoints.stop()
+        if let fault = end.fault { throw fault }
         logger.info("stopped")
     }
 
-    private func startWorkers() throws {
+    private func startWorkers() throws(ProcessError) {
         let (plan, listeners) = state.withLock { ($0.plan, $0.listeners) }
         publishEnabled(plan)
-        for (thread, mailbox) in mailboxes.enumerated() {
-            mailbox.post(.install(plan, listeners.listeners(ofThread: thread)))
-            do throws(SystemError) {
-                try WorkerThread.start(name: "mizzen-dns-\(thread)") { [self] in
-                    do throws(SystemError) {
-                        let worker = try Worker(
-                            thread: thread, mailbox: mailbox, table: TableSlot(path: self.options.table, soundness: self.soundness),
-                            metrics: self.metrics,
-                            logger: self.logger)
-                        worker.run()
-                    } catch {
-                        self.logger.critical("a worker thread cannot start", metadata: ["error": "\(error)"])
-                    }
-                    self.ended.yield(thread)
-                }
-            } catch {
-                throw ProcessError(
-                    code: ExitStatus.software, message: "cannot start a worker thread", cause: "\(error)")
+        workers.install(plan, listeners)
+        let (path, soundness, metrics, logger) = (options.table, soundness, metrics, logger)
+        try workers.start { (thread, mailbox, pulse) throws(SystemError) in
+            try Worker(
+                thread: thread, mailbox: mailbox, pulse: pulse, table: TableSlot(path: path, soundness: soundness), metrics: metrics,
+                logger: logger)
+        } ended: { [end, workers] fault in
+            if let fault {
+                end.fail(fault)
+            } else if workers.hasEnded {
+                end.finish()
             }
         }
     }
 
-    /// Looks, four times a second until cancelled, at what others write: reads hosts files again where that is due, and notices a record
-    /// table that has become stale.
+    /// Looks, four times a second until cancelled, at hosts files that others write, and reads those again where that is due.
     private func followFiles() async {
         var next: [String: ContinuousClock.Instant] = [:]
         while !Task.isCancelled {
             try? await Task.sleep(for: .milliseconds(250))
-            await observer.isStale()
             let now = ContinuousClock.now
             for source in state.withLock({ $0.plan.blocks.flatMap(\.hosts) }) where source.settings.reload > .zero {
                 let path = source.settings.path
@@ -201,16 +184,39 @@ final class FrontendControl: Sendable {
         }
     }
 
+    /// Logs what happens to table and workers, each change once.
+    private func watchOver() async {
+        var report = WorkerReport()
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .milliseconds(250))
+            await observer.isStale()
+            report.update(workers, hasTable: await observer.status() != nil, logger)
+        }
+    }
+
     private func drain() async {
         state.withLock { $0.isDraining = true }
         let lameduck = lameduck
-        if lameduck > .zero {
+        if lameduck > .zero, end.fault == nil {
             logger.info("still answering before the stop", metadata: ["lameduck": "\(lameduck.goNotation)"])
             try? await Task.sleep(for: lameduck)
         }
         state.withLock { $0.listeners = ListenerSet() }
-        for mailbox in mailboxes { mailbox.post(.drain) }
+        workers.drain()
+        if await workers.ended(within: Self.drainLimit) { return end.finish() }
+        let stuck = workers.stuck()
+        if stuck.isEmpty {
+            logger.warning("connections of slow clients are cut")
+            end.finish()
+        } else {
+            end.fail(
+                ProcessError(
+                    code: ExitStatus.software, message: "worker threads do not end; please report this", cause: "threads \(stuck)"))
+        }
     }
+
+    /// Longer than a query may wait for upstreams (5 s), shorter than `drainTime` admits.
+    private static let drainLimit = Duration.seconds(6)
 
     // MARK: Reloading
 
@@ -220,7 +226,12 @@ final class FrontendControl: Sendable {
             let plan = try ServingPlan(configuration, metrics: metrics, logger: logger)
             let old = state.withLock { $0.listeners }
             let listeners = try old.adapted(to: plan, threads: options.threads)
-            let httpChanged = state.withLock { $0.configuration.httpAddresses != configuration.httpAddresses }
+            do {
+                try await endpoints.serve(configuration.httpAddresses, routes: routes)
+            } catch {
+                throw error as? ProcessError
+                    ?? ProcessError(code: ExitStatus.unavailable, message: "cannot listen for HTTP", cause: "\(error)")
+            }
             state.withLock {
                 $0.configuration = configuration
                 $0.plan = plan
@@ -228,15 +239,12 @@ final class FrontendControl: Sendable {
                 $0.readyOnce = []
             }
             publishEnabled(plan)
-            for (thread, mailbox) in mailboxes.enumerated() {
-                mailbox.post(.install(plan, listeners.listeners(ofThread: thread)))
-            }
+            workers.install(plan, listeners)
             for warning in configuration.warnings {
                 logger.warning(
                     "corefile", metadata: ["place": "\(warning.file):\(warning.line)", "warning": "\(warning.message)"])
             }
             reloads.add()
-            if httpChanged { await restartEndpoints() }
             logger.info(
                 "reloaded",
                 metadata: [
@@ -263,53 +271,11 @@ final class FrontendControl: Sendable {
 
     // MARK: HTTP
 
-    private func restartEndpoints() async {
-        let old = state.withLock { state in
-            defer { state.endpoints = [] }
-            return state.endpoints
-        }
-        for task in old { task.cancel() }
-        for task in old { _ = await task.result }
-        do {
-            try await startEndpoints()
-        } catch {
-            logger.error("cannot listen for HTTP after the reload", metadata: ["error": "\(error)"])
-        }
-    }
-
-    /// Returns once every endpoint listens.
-    private func startEndpoints() async throws {
-        let configuration = state.withLock { $0.configuration }
-        for (address, routes) in configuration.httpAddresses.sorted(by: { $0.key < $1.key }) {
-            guard let parsed = HTTPAddress(argument: address) else { continue }
-            let (started, starting) = AsyncStream<Void>.makeStream()
-            let endpoints = HTTPEndpoints(address: parsed, routes: self.routes(routes), logger: logger) { _ in
-                starting.yield()
-            }
-            let task = Task {
-                defer { starting.finish() }
-                try await endpoints.run()
-            }
-            state.withLock { $0.endpoints.append(task) }
-            var listens = false
-            for await _ in started {
-                listens = true
-                break
-            }
-            // Ended before it listened: the task has the reason.
-            if !listens {
-                // A stop that came while this waited is no fault.
-                if Task.isCancelled { return task.cancel() }
-                try await task.value
-            }
-        }
-    }
-
     private func routes(_ names: Set<String>) -> [String: HTTPEndpoints.Route] {
         var routes: [String: HTTPEndpoints.Route] = [:]
         for name in names {
             switch name {
-            case "/health": routes[name] = { HTTPAnswer(body: Array("OK".utf8)) }
+            case "/health": routes[name] = { self.health() }
             case "/ready": routes[name] = { await self.ready() }
             default:
                 routes[name] = {
@@ -340,13 +306,21 @@ final class FrontendControl: Sendable {
         }
     }
 
+    /// Whether every worker has given a sign of life of late. What fails here does not heal by itself.
+    func health(at now: Instant = monotonicNow()) -> HTTPAnswer {
+        if let fault = end.fault { return .text("\(fault)", status: 503) }
+        let stuck = workers.stuck(at: now)
+        if stuck.isEmpty { return HTTPAnswer(body: Array("OK".utf8)) }
+        return .text("no sign of life from worker threads \(stuck)", status: 503)
+    }
+
     func ready() async -> HTTPAnswer {
         let (isDraining, configuration) = state.withLock { ($0.isDraining, $0.configuration) }
         if isDraining { return HTTPAnswer(status: 503, body: Array("Shutting down".utf8)) }
         // Only kubernetes can be waiting, and only in blocks that say `ready`.
         let asked = configuration.blocks.filter { !$0.ready.isEmpty && !$0.kubernetes.isEmpty }
         if asked.isEmpty { return HTTPAnswer(body: Array("OK".utf8)) }
-        if await observer.isStale() { return HTTPAnswer(status: 503, body: Array("kubernetes".utf8)) }
+        if await observer.isStale() || !workers.tableFaults.isEmpty { return HTTPAnswer(status: 503, body: Array("kubernetes".utf8)) }
         let staysReady = asked.allSatisfy { $0.ready[0].monitor == .untilReady }
         if staysReady, state.withLock({ $0.readyOnce.contains("kubernetes") }) {
             return HTTPAnswer(body: Array("OK".utf8))

@@ -73,6 +73,13 @@ enum Socket {
         UInt16(try systemCall("getsockname") { mz_bound_port(descriptor.raw) })
     }
 
+    /// Datagrams dropped by the kernel because the socket's buffer was full, since it was opened; wraps. Nil where it does not say.
+    static func drops(of descriptor: Descriptor) -> UInt32? {
+        var drops: UInt32 = 0
+        // Safe: the pointer is to a local number.
+        return unsafe mz_socket_drops(descriptor.raw, &drops) == 0 ? drops : nil
+    }
+
     /// The next connection that waits, nil when there is none.
     static func accept(_ listener: Descriptor) throws(SystemError) -> Descriptor? {
         do {

@@ -52,7 +52,7 @@ actor TableObserver {
     /// Why there is no table, in words for the operator; nil if there is one.
     func fault() -> String? {
         slot.refresh()
-        return slot.fault?.description
+        return slot.reader == nil ? slot.fault?.description : nil
     }
 
     /// Whether the table has all of `needed`, so that what it lacks does not exist.

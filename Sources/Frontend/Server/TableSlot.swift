@@ -4,7 +4,7 @@ import RecordTable
 final class TableSlot {
     let path: String
     private(set) var reader: TableReader?
-    /// Why there is none, in words for the operator.
+    /// Why there is none, or not the current one, in words for the operator.
     private(set) var fault: TableError?
     /// Whether what the table lacks does not exist; false without one. As of the last `refresh`.
     private(set) var isTrusted = false
@@ -22,7 +22,12 @@ final class TableSlot {
     @discardableResult
     func refresh() -> Bool {
         defer { isTrusted = reader.map(soundness.isTrusted) ?? false }
-        if let reader { return reader.reopenIfReplaced() }
+        if let reader {
+            let isAnother = reader.reopenIfReplaced()
+            reader.followGeneration()
+            fault = reader.fault
+            return isAnother
+        }
         do throws(TableError) {
             reader = try TableReader(path: path)
             fault = nil

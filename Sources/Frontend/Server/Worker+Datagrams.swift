@@ -38,13 +38,31 @@ extension Worker {
     /// to 64 queries.
     func serveDatagrams(of listener: Listener) {
         for _ in 0..<Self.rounds {
-            guard let count = try? batch.receive(from: listener.datagrams), count > 0 else { return }
+            guard let count = receive(from: listener), count > 0 else { return }
             let server = listener.server
             var began = monotonicNow()
             for slot in 0..<count { answerDatagram(slot, listener, server, &began) }
-            _ = batch.send(on: listener.datagrams)
+            let lost = batch.send(on: listener.datagrams)
+            if lost > 0 { metrics.losses.lostDatagrams.add(UInt64(lost)) }
             if count < DatagramBatch.slots { return }
         }
+    }
+
+    @inline(__always)
+    private func receive(from listener: Listener) -> Int? {
+        do throws(SystemError) {
+            return try batch.receive(from: listener.datagrams)
+        } catch {
+            metrics.losses.receiveErrors.add()
+            return nil
+        }
+    }
+
+    /// Adds what the kernel has dropped since the last look, because this thread did not take it fast enough.
+    func countKernelDrops(of listener: Listener) {
+        guard let drops = Socket.drops(of: listener.datagrams), drops != listener.kernelDrops else { return }
+        metrics.losses.kernelDrops.add(UInt64(drops &- listener.kernelDrops))
+        listener.kernelDrops = drops
     }
 
     @inline(__always)
@@ -62,7 +80,8 @@ extension Worker {
             let code = unsafe UInt16(memory[3] & 0xf)
             began = self.count(
                 server, requestSize: size, responseSize: count, code: code, isV6: listener.address.isV6, began: began)
-        case .silence: return
+        case .silence:
+            if batch.isOversized(slot) { metrics.losses.oversizedQueries.add() }
         case .forward(let depth, let handler):
             let packet = batch.withPacket(slot) { $0.bytes }
             let waiting = WaitingQuery(
@@ -128,7 +147,7 @@ extension Worker {
             switch waiting.path {
             case .datagram(let peer, let listener):
                 let answer = Array(spare.bytes(2 + size)[2...])
-                peer.send(answer.span, on: listener.datagrams)
+                if !peer.send(answer.span, on: listener.datagrams) { metrics.losses.lostDatagrams.add() }
             case .stream(let connection): answerOnStream(connection, count: size, wasWaiting: true)
             }
         case .silence:

@@ -1,3 +1,5 @@
+import ProcessRuntime
+
 import Logging
 
 /// A client's TCP connection: length-prefixed queries, as many as the client likes, answered in the order in which
@@ -41,13 +43,17 @@ extension Worker {
             do throws(SystemError) {
                 guard let descriptor = try Socket.accept(listener.streams) else { return }
                 // The kernel has a queue for the next moment; a full server closes rather than keeps clients waiting.
-                guard connectionCount < Self.mostConnections else { continue }
+                guard connectionCount < Self.mostConnections else {
+                    metrics.losses.refusedConnections.add()
+                    continue
+                }
                 let now = monotonicNow()
                 let connection = Connection(descriptor, listener: listener, isV6: listener.address.isV6, now: now)
                 connection.token = try register(descriptor, .connection(connection))
                 connectionCount += 1
                 timers.add(.idleConnection(connection), due: now + Self.idleNanoseconds)
             } catch {
+                metrics.losses.acceptFailures.add()
                 logger.error(
                     "cannot accept connections for a moment",
                     metadata: ["address": "\(listener.address)", "error": "\(error)"])
@@ -62,8 +68,8 @@ extension Worker {
     /// Tries again where accepting failed.
     func resumeAccepting() {
         for listener in listeners where listener.acceptsPaused {
-            listener.acceptsPaused = false
-            try? poller.change(listener.streams, .readable, token: listener.streamToken)
+            // What fails is tried again in a second.
+            listener.acceptsPaused = (try? poller.change(listener.streams, .readable, token: listener.streamToken)) == nil
         }
     }
 
@@ -155,6 +161,7 @@ extension Worker {
             connection.unsent.removeFirst(sent)
             if sent > 0 { connection.lastUse = monotonicNow() }
         } catch {
+            metrics.losses.lostStreams.add()
             return close(connection)
         }
         settle(connection)
@@ -172,7 +179,13 @@ extension Worker {
         if !connection.unsent.isEmpty { interest.insert(.writable) }
         guard interest != connection.interest else { return }
         connection.interest = interest
-        try? poller.change(descriptor, interest, token: connection.token)
+        do throws(SystemError) {
+            try poller.change(descriptor, interest, token: connection.token)
+        } catch {
+            // Nothing would ever be read or sent here again.
+            metrics.losses.lostStreams.add()
+            close(connection)
+        }
     }
 
     func closeIfIdle(_ connection: Connection, _ now: Instant) {

@@ -54,6 +54,7 @@ extension Worker {
                 try send(run, to: upstream, fresh: false, now)
                 return
             } catch {
+                metrics.losses.upstreamSocketFailures.add()
                 run.lastFailure = "\(upstream.address): \(error)"
                 noteFailure(run.handler, upstream)
             }
@@ -161,6 +162,7 @@ extension Worker {
                 }
             }
         } catch {
+            metrics.losses.upstreamSocketFailures.add()
             failed(socket, "\(error)")
         }
     }
@@ -200,6 +202,7 @@ extension Worker {
         do throws(SystemError) {
             try send(run, to: upstream, fresh: true, monotonicNow())
         } catch {
+            metrics.losses.upstreamSocketFailures.add()
             run.lastFailure = "\(upstream.address): \(error)"
             noteFailure(run.handler, upstream)
             attempt(run)
@@ -250,6 +253,7 @@ extension Worker {
                 try send(run, to: socket.upstream, fresh: false, monotonicNow())
                 return
             } catch {
+                metrics.losses.upstreamSocketFailures.add()
                 run.lastFailure = "\(socket.upstream.address): \(error)"
                 return attempt(run)
             }
@@ -284,6 +288,7 @@ extension Worker {
                 throw error
             }
         } catch {
+            metrics.losses.upstreamSocketFailures.add()
             probeEnded(handler, upstream, isGood: false)
         }
     }

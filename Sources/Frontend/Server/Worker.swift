@@ -1,5 +1,7 @@
 import Glibc
 import Logging
+import ProcessRuntime
+import RecordTable
 import Synchronization
 
 /// What the control side tells a worker.
@@ -72,6 +74,11 @@ final class Worker {
     let poller: Poller
     let logger: Logger
     let metrics: FrontendMetrics
+    private let pulse: WorkerPulse
+    /// As `pulse` was told last.
+    private var tableFault: TableError?
+    /// What ends this worker, and with it the process.
+    private var failure: ProcessError?
     /// Where answers are written that are not part of a batch; two octets in front for a stream's length.
     let spare = ScratchMemory(count: 65_537)
     var timers = TimerQueue<Timer>()
@@ -87,9 +94,10 @@ final class Worker {
     private var freeSources: [Int] = []
     private var isRunning = true
 
-    init(thread: Int, mailbox: WorkerMailbox, table: TableSlot, metrics: FrontendMetrics, logger: Logger)
-        throws(SystemError)
-    {
+    init(
+        thread: Int, mailbox: WorkerMailbox, pulse: WorkerPulse, table: TableSlot, metrics: FrontendMetrics, logger: Logger
+    ) throws(SystemError) {
+        self.pulse = pulse
         self.thread = thread
         self.mailbox = mailbox
         self.metrics = metrics
@@ -100,6 +108,7 @@ final class Worker {
         self.batch = batch
         try register(mailbox.waker.descriptor, .mailbox)
         timers.add(.everySecond, due: monotonicNow() + 1_000_000_000)
+        noteTable()
     }
 
     // MARK: Descriptors
@@ -139,19 +148,34 @@ final class Worker {
     // MARK: The loop
 
     /// Serves until drained.
-    func run() {
+    ///
+    /// - Returns: nil then, else what ended it before: a share of the queries would go nowhere without this thread.
+    func run() -> ProcessError? {
         while isRunning {
             do throws(SystemError) {
                 let count = try poller.wait(milliseconds: nextTimeout())
                 for index in 0..<count { dispatch(poller.event(index)) }
             } catch {
-                logger.critical("cannot wait for sockets", metadata: ["error": "\(error)", "thread": "\(thread)"])
-                return
+                return ProcessError(
+                    code: ExitStatus.software, message: "a worker thread cannot wait for its sockets", place: "thread \(thread)",
+                    cause: "\(error)")
             }
             let now = monotonicNow()
+            pulse.beat(now)
             while let timer = timers.next(due: now) { fire(timer, now) }
             if isDraining, waitingCount == 0, connectionCount == 0 { isRunning = false }
+            if let failure { return failure }
         }
+        return nil
+    }
+
+    /// Tells of the table that this thread answers from, which may be another than other threads have.
+    private func noteTable() {
+        pulse.note(generation: resolver.table.reader?.generation ?? 0)
+        let fault = resolver.table.fault
+        guard fault != tableFault else { return }
+        tableFault = fault
+        pulse.note(fault: fault?.description)
     }
 
     private func nextTimeout() -> Int32? {
@@ -182,7 +206,9 @@ final class Worker {
         case .everySecond:
             timers.add(.everySecond, due: now + 1_000_000_000)
             resolver.refreshTable()
+            noteTable()
             resumeAccepting()
+            for listener in listeners { countKernelDrops(of: listener) }
             for block in blocks {
                 block.errors?.flush(now: now)
                 for handler in block.forwards { closeIdle(handler, now) }
@@ -231,6 +257,7 @@ final class Worker {
         }
     }
 
+    /// Nil ends the worker: queries that come to a socket which nobody watches would wait for ever.
     private func listen(on sockets: OpenListener, _ server: WorkerServer) -> Listener? {
         let listener = Listener(
             address: sockets.address, datagrams: sockets.datagrams, streams: sockets.streams, server: server)
@@ -239,12 +266,15 @@ final class Worker {
             listener.streamToken = try register(sockets.streams, .accepting(listener))
             return listener
         } catch {
-            logger.error("cannot watch a socket", metadata: ["address": "\(sockets.address)", "error": "\(error)"])
+            failure = ProcessError(
+                code: ExitStatus.software, message: "a worker thread cannot watch a socket", place: "\(sockets.address)",
+                cause: "\(error)")
             return nil
         }
     }
 
     private func close(_ listener: Listener) {
+        countKernelDrops(of: listener)
         unregister(listener.datagramToken)
         unregister(listener.streamToken)
     }
@@ -259,6 +289,8 @@ final class Listener {
     var datagramToken: UInt64 = 0
     var streamToken: UInt64 = 0
     var acceptsPaused = false
+    /// What the kernel said last, see `Worker.countKernelDrops`.
+    var kernelDrops: UInt32 = 0
 
     init(address: SocketAddress, datagrams: Descriptor, streams: Descriptor, server: WorkerServer) {
         self.address = address

@@ -19,7 +19,7 @@ enum Handler {
 final class WorkerBlock {
     /// In execution order: hosts, kubernetes, forward.
     let handlers: [Handler]
-    let errors: ErrorLog?
+    let errors: ErrorReporter?
 
     init(_ plan: BlockPlan) {
         handlers =
@@ -27,7 +27,7 @@ final class WorkerBlock {
             // The plan has checked that they can be made.
             + plan.kubernetes.compactMap { try? .kubernetes($0.makeHandler()) }
             + plan.forward.map { .forward(ForwardHandler(source: $0)) }
-        errors = plan.errors
+        errors = plan.errors.map { ErrorReporter($0) }
     }
 
     var forwards: [ForwardHandler] {

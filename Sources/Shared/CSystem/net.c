@@ -15,6 +15,10 @@
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
+#include <linux/sock_diag.h>
+#include <sched.h>
+#include <poll.h>
+#include <stdlib.h>
 
 int mz_socket(int is_v6, int is_stream)
 {
@@ -230,6 +234,42 @@ uint64_t mz_now(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+int mz_socket_drops(int fd, uint32_t *drops)
+{
+    uint32_t figures[SK_MEMINFO_VARS];
+    socklen_t length = sizeof figures;
+    memset(figures, 0, sizeof figures);
+    int result = getsockopt(fd, SOL_SOCKET, SO_MEMINFO, figures, &length);
+    *drops = figures[SK_MEMINFO_DROPS];
+    return result;
+}
+
+int mz_wait(int fd, uint32_t interest, int milliseconds)
+{
+    short wanted = (short)((interest & MZ_READABLE ? POLLIN : 0) | (interest & MZ_WRITABLE ? POLLOUT : 0));
+    struct pollfd item = {.fd = fd, .events = wanted};
+    return poll(&item, 1, milliseconds);
+}
+
+int mz_allowed_processors(void)
+{
+    /* The kernel refuses a set that is smaller than its own. */
+    for (int processors = 1024; processors <= 1 << 20; processors *= 2) {
+        cpu_set_t *set = CPU_ALLOC(processors);
+        if (!set)
+            return -1;
+        size_t size = CPU_ALLOC_SIZE(processors);
+        int result = sched_getaffinity(0, size, set);
+        int count = result < 0 ? -1 : CPU_COUNT_S(size, set);
+        CPU_FREE(set);
+        if (result == 0)
+            return count;
+        if (errno != EINVAL)
+            return -1;
+    }
+    return -1;
 }
 
 int mz_raise_file_limit(void)

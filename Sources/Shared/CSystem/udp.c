@@ -20,7 +20,6 @@ struct mz_udp_batch {
     /* Lengths of the answers, 0 for none. */
     size_t *lengths;
     unsigned used;
-    int truncated_any;
 };
 
 struct mz_udp_batch *mz_udp_batch_create(unsigned slots, size_t in_size, size_t out_size)
@@ -128,6 +127,10 @@ int mz_udp_batch_receive(struct mz_udp_batch *batch, int fd)
 
 const uint8_t *mz_udp_batch_packet(const struct mz_udp_batch *batch, unsigned slot) { return batch->in + slot * batch->in_size; }
 size_t mz_udp_batch_length(const struct mz_udp_batch *batch, unsigned slot) { return batch->received[slot].msg_len; }
+int mz_udp_batch_is_oversized(const struct mz_udp_batch *batch, unsigned slot)
+{
+    return (batch->received[slot].msg_hdr.msg_flags & MSG_TRUNC) != 0;
+}
 const struct mz_udp_peer *mz_udp_batch_peer(const struct mz_udp_batch *batch, unsigned slot) { return &batch->peers[slot]; }
 uint8_t *mz_udp_batch_answer(struct mz_udp_batch *batch, unsigned slot) { return batch->out + slot * batch->out_size; }
 void mz_udp_batch_set_answer(struct mz_udp_batch *batch, unsigned slot, size_t length) { batch->lengths[slot] = length; }

@@ -18,7 +18,7 @@ public struct LoggingOptions: ParsableArguments, Sendable {
     /// A logger that writes to standard error. `label` is the process's name, `mizzen-watcher`.
     public func makeLogger(_ label: String) -> Logger {
         var logger = Logger(label: label) { label in
-            LineLogHandler(label: label, format: logFormat) { StandardStream.error.write($0) }
+            LineLogHandler(label: label, format: logFormat) { LogWriter.standardError.append($0.span) }
         }
         logger.logLevel = logLevel
         return logger

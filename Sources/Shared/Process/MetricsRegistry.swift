@@ -102,57 +102,26 @@ public final class MetricsRegistry: Sendable {
     public func render() -> [UInt8] {
         // Copied out so that gauges that read may themselves register or take long.
         let families = families.withLock { $0 }
-        var text = ""
+        var text = PrometheusText()
         for (name, family) in families.sorted(by: { $0.key < $1.key }) {
-            text += "# HELP \(name) \(Self.escaped(family.help, quotes: false))\n# TYPE \(name) \(family.type)\n"
+            text.family(name, family.type, family.help)
             for (labels, instrument) in family.instruments.sorted(by: { $0.key < $1.key }) {
                 Self.render(name, labels, instrument, into: &text)
             }
         }
-        return Array(text.utf8)
+        return text.bytes
     }
 
-    private static func render(_ name: String, _ labels: String, _ instrument: Instrument, into text: inout String) {
-        let braced = labels.isEmpty ? "" : "{\(labels)}"
+    private static func render(_ name: String, _ labels: String, _ instrument: Instrument, into text: inout PrometheusText) {
         switch instrument {
-        case .counter(let counter): text += "\(name)\(braced) \(counter.value)\n"
-        case .gauge(let gauge): text += "\(name)\(braced) \(number(gauge.value))\n"
-        case .reading(let read), .countReading(let read): text += "\(name)\(braced) \(number(read()))\n"
+        case .counter(let counter): text.sample(name, rendered: labels, "\(counter.value)")
+        case .gauge(let gauge): text.sample(name, rendered: labels, PrometheusText.number(gauge.value))
+        case .reading(let read), .countReading(let read): text.sample(name, rendered: labels, PrometheusText.number(read()))
         case .histogram(let histogram):
             let (counts, sum) = histogram.reading
-            var total: UInt64 = 0
-            let separator = labels.isEmpty ? "" : ","
-            for (index, count) in counts.enumerated() {
-                total += count
-                let bound = index < histogram.bounds.count ? number(histogram.bounds[index]) : "+Inf"
-                text += "\(name)_bucket{\(labels)\(separator)le=\"\(bound)\"} \(total)\n"
-            }
-            text += "\(name)_sum\(braced) \(number(sum))\n\(name)_count\(braced) \(total)\n"
+            text.histogram(name, rendered: labels, bounds: histogram.bounds, counts: counts[...], sum: sum)
         }
     }
 
-    private static func rendered(_ labels: Labels) -> String {
-        labels.map { "\($0.0)=\"\(escaped($0.1, quotes: true))\"" }.joined(separator: ",")
-    }
-
-    static func number(_ value: Double) -> String {
-        if value.isNaN { return "NaN" }
-        if value.isInfinite { return value < 0 ? "-Inf" : "+Inf" }
-        if value.rounded() == value, abs(value) < 1e15 { return String(Int64(value)) }
-        return value.description
-    }
-
-    private static func escaped(_ text: String, quotes: Bool) -> String {
-        guard text.contains(where: { $0 == "\\" || $0.isNewline || $0 == "\"" }) else { return text }
-        var out = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\\": out += "\\\\"
-            case "\n": out += "\\n"
-            case "\"" where quotes: out += "\\\""
-            default: out.unicodeScalars.append(scalar)
-            }
-        }
-        return out
-    }
+    private static func rendered(_ labels: Labels) -> String { PrometheusText.rendered(labels) }
 }

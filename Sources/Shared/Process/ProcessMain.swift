@@ -17,6 +17,8 @@ public enum ProcessMain {
         signal(SIGPIPE, SIG_IGN)
         let status = await status(
             root, words: Array(CommandLine.arguments.dropFirst()), environment: ProcessInfo.processInfo.environment)
+        // What was logged last says why the process ends; a log that nobody reads does not keep it from ending.
+        LogWriter.standardError.flush(within: .seconds(1))
         exit(status)
     }
 
@@ -80,7 +82,7 @@ public enum ProcessMain {
 
     private static func complain(_ name: String, _ text: String, code: Int32) -> Int32 {
         let line = String(text.map { $0.isNewline ? " " : $0 })
-        StandardStream.error.write("\(name): \(line)\n")
+        LogWriter.standardError.append(Array("\(name): \(line)\n".utf8).span)
         return code
     }
 

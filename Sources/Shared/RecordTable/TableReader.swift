@@ -1,5 +1,6 @@
 import CMizzenSystem
 import Glibc
+import MizzenSystem
 public import Names
 
 /// A reader of the record table: no locks, no waiting, no writing, no registration, and after warm-up no allocation.
@@ -15,6 +16,10 @@ public final class TableReader {
     private var depth = 0
     /// The reference at which the last walk that started over had found its block changed.
     private var staleReference = BlockReference.none
+    /// Why this reader answers from an older table than the one at `path`; nil while it has the current one, as far as it has looked.
+    public private(set) var fault: TableError?
+    /// When a generation that could not be opened may be tried again, on the monotonic clock.
+    private var nextAttempt: Int64 = 0
     /// How often a look-up started over because the writer changed what it was reading.
     public private(set) var retries = 0
     /// How often a look-up met bytes that no writer wrote (a damaged file) and gave up.
@@ -44,30 +49,52 @@ public final class TableReader {
         }
     }
 
-    /// Moves to the writer's current generation, if that is another than this reader's. Look-ups do it themselves.
+    /// Which data file this reader answers from.
+    public var generation: UInt64 { data.generation }
+
+    /// Moves to the writer's current generation, if that is another than this reader's. Look-ups do it themselves; a reader that
+    /// nobody asks needs it now and then to notice. Where the file cannot be opened `fault` says why, the old one stays in use, and
+    /// a second passes before the next attempt.
     @inline(__always)
-    private func followGeneration() {
+    public func followGeneration() {
         if control.generation != data.generation, depth == 0 { switchGeneration() }
     }
 
     @inline(never)
     private func switchGeneration() {
-        // What is mapped goes on answering where the new file cannot be opened; the next look-up tries again.
-        if let next = try? TableReader.attach(control, path) { data = next }
+        // Look-ups come by the thousand: each would pay for an attempt that fails like the one before it.
+        let now = MonotonicClock.nanoseconds()
+        guard now >= nextAttempt else { return }
+        do throws(TableError) {
+            data = try TableReader.attach(control, path)
+            fault = nil
+            nextAttempt = 0
+        } catch {
+            fault = error
+            nextAttempt = now + 1_000_000_000
+        }
     }
 
     /// Opens the table anew if the control file at `path` is another file now (someone removed it and a watcher made a new
-    /// one). Costs one system call: for once a second, not for each query. On failure the old table stays in use.
+    /// one). Costs one system call: for once a second, not for each query. On failure the old table stays in use and `fault` says why.
     ///
     /// - Returns: whether another table is in use now.
     public func reopenIfReplaced() -> Bool {
-        guard depth == 0, let found = FileIdentity.of(path: path), found != control.identity else { return false }
-        guard let nextControl = try? ControlFile(path: path, writable: false),
-            let nextData = try? TableReader.attach(nextControl, path)
-        else { return false }
-        control = nextControl
-        data = nextData
-        return true
+        guard depth == 0, let found = FileIdentity.of(path: path) else { return false }
+        guard found != control.identity else {
+            if control.generation == data.generation { fault = nil }
+            return false
+        }
+        do throws(TableError) {
+            let nextControl = try ControlFile(path: path, writable: false)
+            data = try TableReader.attach(nextControl, path)
+            control = nextControl
+            fault = nil
+            return true
+        } catch {
+            fault = error
+            return false
+        }
     }
 
     /// The writer's statements about the table: who, how fresh, how much.

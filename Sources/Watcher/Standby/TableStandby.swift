@@ -16,6 +16,7 @@ struct TableStandby {
         if isFree { return true }
         logger.info("standing by", metadata: ["table": "\(table)"])
         let metrics = MetricsRegistry()
+        metrics.countDroppedLogLines()
         metrics.gauge("mizzen_watcher_leader", help: WatcherMetrics.leaderHelp).set(0)
         let routes: [String: HTTPEndpoints.Route] = [
             "/livez": { .text("ok") },

@@ -36,6 +36,7 @@ extension WatcherCommand {
             } else {
                 let standby = LeaseStandby(elector: elector)
                 let registry = MetricsRegistry()
+                registry.countDroppedLogLines()
                 elector.observe(in: registry)
                 try await ProcessMain.serve(
                     services: [HTTPEndpoints(address: http, routes: standby.routes(registry) { [] }, logger: logger)], logger: logger,

@@ -17,7 +17,7 @@ struct DirectiveMistakeTests {
         let metrics = FrontendMetrics()
         let plan = try ServingPlan(configuration, metrics: metrics, logger: logger)
         let table = TableSlot(path: folder.path("no-table"))
-        let worker = try Worker(thread: 0, mailbox: WorkerMailbox(), table: table, metrics: metrics, logger: logger)
+        let worker = try Worker(thread: 0, mailbox: WorkerMailbox(), pulse: WorkerPulse(), table: table, metrics: metrics, logger: logger)
         let blocks = plan.blocks.map { WorkerBlock($0) }
         let server = WorkerServer(plan.servers[0], blocks: blocks, blockPlans: plan.blocks, metrics: metrics, thread: 0)
         let packet = try TestPacket.query("a.org", .a)

@@ -13,13 +13,13 @@ final class RunningFrontend: Sendable {
     private let task: Task<Void, any Error>
 
     /// - Parameter corefile: its text, with `{port}` for port 0.
-    init(_ corefile: String, table: String? = nil, threads: Int = 1) async throws {
+    init(_ corefile: String, table: String? = nil, threads: Int = 1, logger: Logger? = nil) async throws {
         folder = try TemporaryFolder()
         try folder.write(Array(corefile.utf8), to: "Corefile")
         let control = try FrontendControl(
             options: .init(
                 corefile: folder.path("Corefile"), table: table ?? folder.path("no-table"), threads: threads),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            logger: logger ?? Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         self.control = control
         task = Task { try await control.run() }
     }
@@ -31,6 +31,9 @@ final class RunningFrontend: Sendable {
         try folder.write(Array(corefile.utf8), to: "Corefile")
         await control.reload()
     }
+
+    /// Waits for it to end by itself.
+    func ended() async throws { try await task.value }
 
     /// Drains and waits for the end.
     func stop() async throws {

@@ -88,7 +88,7 @@ final class TestUpstream: Sendable {
         for slot in 0..<(try batch.receive(from: datagrams)) {
             let packet = batch.withPacket(slot) { $0.bytes }
             let peer = batch.peer(slot)
-            for message in answers(to: packet, transport: .udp) { peer.send(message.span, on: datagrams) }
+            for message in answers(to: packet, transport: .udp) { _ = peer.send(message.span, on: datagrams) }
         }
     }
 

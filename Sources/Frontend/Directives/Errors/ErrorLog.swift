@@ -1,9 +1,10 @@
 import Logging
 import Synchronization
 
-/// Logs what went wrong with queries, alike ones as one line a period. Off the common path: takes a lock.
+/// Logs what went wrong with queries, alike ones as one line a period. Shared by all threads; off the common path: takes a lock, which
+/// nobody holds while a line is formatted or written.
 final class ErrorLog: Sendable {
-    private let settings: ErrorsSettings
+    fileprivate let settings: ErrorsSettings
     private let logger: Logger
     /// For each consolidation: how many since `began` (monotonic nanoseconds), nil while there are none.
     private let periods: Mutex<[Period?]>
@@ -19,14 +20,11 @@ final class ErrorLog: Sendable {
         periods = Mutex(Array(repeating: nil, count: settings.consolidations.count))
     }
 
-    /// - Parameters:
-    ///   - question: `name. TYPE`.
-    ///   - reason: what failed, without the question.
-    func report(question: String, reason: String, now: Instant = monotonicNow()) {
+    /// - Parameter index: of the consolidation that the failure belongs to; nil for none.
+    fileprivate func report(question: String, reason: String, consolidation index: Int?, now: Instant) {
         flush(now: now)
-        let text = "\(question): \(reason)"
-        for (index, rule) in settings.consolidations.enumerated() {
-            guard let pattern = try? Regex(rule.pattern), text.firstMatch(of: pattern) != nil else { continue }
+        if let index {
+            let rule = settings.consolidations[index]
             let isFirst = periods.withLock { periods in
                 defer {
                     periods[index] = Period(
@@ -61,6 +59,30 @@ final class ErrorLog: Sendable {
                 ])
         }
     }
+}
+
+/// The error log as one thread uses it: the patterns are compiled once for each, since a compiled one is no thread's to share.
+final class ErrorReporter {
+    private let log: ErrorLog
+    private let patterns: [Regex<AnyRegexOutput>?]
+
+    init(_ log: ErrorLog) {
+        self.log = log
+        // The Corefile's parser has checked that they compile.
+        patterns = log.settings.consolidations.map { try? Regex($0.pattern) }
+    }
+
+    /// - Parameters:
+    ///   - question: `name. TYPE`.
+    ///   - reason: what failed, without the question.
+    func report(question: String, reason: String, now: Instant = monotonicNow()) {
+        let text = patterns.isEmpty ? "" : "\(question): \(reason)"
+        let index = patterns.firstIndex { pattern in pattern.map { text.firstMatch(of: $0) != nil } ?? false }
+        log.report(question: question, reason: reason, consolidation: index, now: now)
+    }
+
+    /// See ``ErrorLog/flush(now:)``.
+    func flush(now: Instant) { log.flush(now: now) }
 }
 
 extension ErrorsSettings.Level {

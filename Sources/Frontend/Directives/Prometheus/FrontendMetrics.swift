@@ -11,6 +11,7 @@ final class FrontendMetrics: Sendable {
     let panics: Counter
     /// Answers that became SERVFAIL because a directive broke a rule of the chain.
     let mistakes: Counter
+    let losses: LossCounters
     private let scopes = Mutex<[Scope: [Int: ServerCounters]]>([:])
     private let enabled = Mutex<[[(String, String)]]>([])
 
@@ -28,6 +29,8 @@ final class FrontendMetrics: Sendable {
         mistakes = registry.counter(
             "mizzen_directive_mistakes_total",
             help: "Answers that became SERVFAIL because a directive broke a rule; any is a fault of this program to report.")
+        losses = LossCounters(registry: registry)
+        registry.countDroppedLogLines()
         registry.gauge(
             "coredns_build_info", help: "1, with the versions in its labels.",
             labels: [("version", MizzenVersion.current), ("revision", ""), ("goversion", "")]
@@ -51,7 +54,7 @@ final class FrontendMetrics: Sendable {
 
     /// Everything as Prometheus text.
     func render() -> [UInt8] {
-        var text = Exposition()
+        var text = PrometheusText()
         let all = scopes.withLock { $0.mapValues { Array($0.values) } }.sorted { $0.key < $1.key }
         let totals = all.map { scope, threads in
             (labels: [("server", scope.server), ("zone", scope.zone), ("view", "")], cells: Self.sum(threads))
@@ -71,7 +74,7 @@ final class FrontendMetrics: Sendable {
         (0..<ServerCounters.Layout.count).map { cell in threads.reduce(0) { $0 &+ $1[cell] } }
     }
 
-    private static func renderRequests(_ totals: [Total], into text: inout Exposition) {
+    private static func renderRequests(_ totals: [Total], into text: inout PrometheusText) {
         let types = ServerCounters.types.map(\.name) + ["other"]
         text.family("coredns_dns_requests_total", "counter", "Queries by zone, transport, address family and type.")
         for (labels, cells) in totals {
@@ -96,7 +99,7 @@ final class FrontendMetrics: Sendable {
         }
     }
 
-    private static func renderResponses(_ totals: [Total], into text: inout Exposition) {
+    private static func renderResponses(_ totals: [Total], into text: inout PrometheusText) {
         text.family(
             "coredns_dns_responses_total", "counter", "Answers by response code and by the directive that wrote them.")
         for (labels, cells) in totals {
@@ -113,7 +116,7 @@ final class FrontendMetrics: Sendable {
         }
     }
 
-    private static func renderDurations(_ totals: [Total], into text: inout Exposition) {
+    private static func renderDurations(_ totals: [Total], into text: inout PrometheusText) {
         let name = "coredns_dns_request_duration_seconds"
         text.family(name, "histogram", "How long answers took.")
         for (labels, cells) in totals {
@@ -124,7 +127,7 @@ final class FrontendMetrics: Sendable {
         }
     }
 
-    private static func renderSizes(_ totals: [Total], into text: inout Exposition) {
+    private static func renderSizes(_ totals: [Total], into text: inout PrometheusText) {
         let families = [
             (
                 "coredns_dns_request_size_bytes", "Sizes of queries.", ServerCounters.Layout.requestSize,
@@ -148,35 +151,5 @@ final class FrontendMetrics: Sendable {
                 }
             }
         }
-    }
-}
-
-/// Prometheus text in the making.
-private struct Exposition {
-    private(set) var bytes: [UInt8] = []
-
-    mutating func family(_ name: String, _ type: String, _ help: String) {
-        bytes += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n".utf8
-    }
-
-    mutating func sample(_ name: String, _ labels: [(String, String)], _ value: String) {
-        bytes += "\(name){\(labels.map { "\($0.0)=\"\($0.1)\"" }.joined(separator: ","))} \(value)\n".utf8
-    }
-
-    mutating func histogram(
-        _ name: String, _ labels: [(String, String)], bounds: [Double], counts: ArraySlice<UInt64>, sum: Double
-    ) {
-        var total: UInt64 = 0
-        for (index, count) in counts.enumerated() {
-            total += count
-            let bound = index < bounds.count ? Self.number(bounds[index]) : "+Inf"
-            sample(name + "_bucket", labels + [("le", bound)], "\(total)")
-        }
-        sample(name + "_sum", labels, Self.number(sum))
-        sample(name + "_count", labels, "\(total)")
-    }
-
-    private static func number(_ value: Double) -> String {
-        value.rounded() == value && abs(value) < 1e15 ? "\(Int64(value))" : value.description
     }
 }

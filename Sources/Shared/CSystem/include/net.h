@@ -53,6 +53,13 @@ struct mz_interface_address {
 /* The addresses of the interface called `name`, of all interfaces for NULL: how many there are, at most `capacity` written; 0 for an unknown name. */
 int mz_interface_addresses(const char *name, struct mz_interface_address *out, int capacity);
 
+/* How many datagrams the kernel has dropped because this socket's buffer was full, since it was opened; wraps. */
+int mz_socket_drops(int fd, uint32_t *drops);
+/* Waits until a descriptor is ready, at most `milliseconds`; a negative descriptor only waits. */
+int mz_wait(int fd, uint32_t interest, int milliseconds);
+/* How many processors the calling thread may run on, -1 when the kernel does not say. */
+int mz_allowed_processors(void);
+
 /* Nanoseconds of the monotonic clock. */
 uint64_t mz_now(void);
 /* Raises the limit of open files to what is allowed. */

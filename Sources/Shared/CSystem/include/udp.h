@@ -27,6 +27,7 @@ int mz_udp_batch_receive(struct mz_udp_batch *batch, int fd);
 const uint8_t *mz_udp_batch_packet(const struct mz_udp_batch *batch, unsigned slot);
 /* 0 for a datagram that did not fit the slot. */
 size_t mz_udp_batch_length(const struct mz_udp_batch *batch, unsigned slot);
+int mz_udp_batch_is_oversized(const struct mz_udp_batch *batch, unsigned slot);
 const struct mz_udp_peer *mz_udp_batch_peer(const struct mz_udp_batch *batch, unsigned slot);
 uint8_t *mz_udp_batch_answer(struct mz_udp_batch *batch, unsigned slot);
 void mz_udp_batch_set_answer(struct mz_udp_batch *batch, unsigned slot, size_t length);
