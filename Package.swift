@@ -109,9 +109,11 @@ let package = Package(
             name: "CSchemas", dependencies: ["CProtobufC"], path: "Sources/Shared/CSchemas", exclude: ["proto"]),
         shared("Names", []),
         shared("MizzenSystem", folder: "System", ["CMizzenSystem"]),
+        shared("NetworkErrors", ["MizzenSystem", nio, nioPosix, nioSSL]),
         shared(
             "ProcessRuntime", folder: "Process",
             [
+                "NetworkErrors",
                 "CMizzenSystem", "MizzenSystem", "Names", argumentParser, logging, lifecycle, unixSignals, hummingbird,
                 hummingbirdTLS, nio, nioSSL,
             ]),
@@ -121,18 +123,20 @@ let package = Package(
         shared(
             "KubernetesClient",
             [
-                "KubernetesObjects", "MizzenSystem", "Names", asyncHTTPClient, nio, nioPosix, nioHTTP2, nioSSL, logging, yams,
+                "KubernetesObjects", "MizzenSystem", "Names", "NetworkErrors", asyncHTTPClient, nio, nioPosix, nioHTTP2, nioSSL, logging,
+                yams,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
         shared(
             "DeltaStream",
             ["CMizzenSystem", "CZeroMQ", "CProtobufC", "CSchemas", "KubernetesObjects", "MizzenSystem", "Names", logging]),
+        shared("StreamCommandLine", ["DeltaStream", "ProcessRuntime", argumentParser, lifecycle]),
     ]
         + process(
             "Watcher", executable: "mizzen-watcher",
             [
                 "RecordTable", "RecordTableWriter", "DeltaStream", "KubernetesObjects", "KubernetesClient", "MizzenSystem", "Names",
-                "ProcessRuntime", argumentParser, lifecycle, logging, nio,
+                "ProcessRuntime", "StreamCommandLine", argumentParser, lifecycle, logging, nio,
             ])
         + process(
             "Frontend", executable: "mizzen-frontend",
@@ -143,8 +147,8 @@ let package = Package(
         + process(
             "Collector", executable: "mizzen-collector",
             [
-                "DeltaStream", "KubernetesObjects", "KubernetesClient", "MizzenSystem", "Names", "ProcessRuntime", "CSchemas", "CProtobufC",
-                argumentParser,
+                "DeltaStream", "KubernetesObjects", "KubernetesClient", "MizzenSystem", "Names", "NetworkErrors", "ProcessRuntime",
+                "StreamCommandLine", "CSchemas", "CProtobufC", argumentParser,
                 lifecycle, logging, nio, nioPosix, nioSSL, asyncHTTPClient, hummingbird, hummingbirdTLS, certificates,
                 crypto, .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "SwiftASN1", package: "swift-asn1"),
@@ -152,8 +156,8 @@ let package = Package(
         + process(
             "Exporter", executable: "mizzen-exporter",
             [
-                "DeltaStream", "KubernetesObjects", "MizzenSystem", "Names", "ProcessRuntime", argumentParser, lifecycle, logging,
-                nio, hummingbird,
+                "DeltaStream", "KubernetesObjects", "MizzenSystem", "Names", "ProcessRuntime", "StreamCommandLine", argumentParser,
+                lifecycle, logging, nio, hummingbird,
             ])
         + [
             .target(
@@ -193,7 +197,7 @@ let package = Package(
             tests("MizzenSystemTests", path: "Shared/System", ["MizzenSystem"]),
             tests(
                 "ProcessRuntimeTests", path: "Shared/Process",
-                ["ProcessRuntime", argumentParser, logging, lifecycle, nio, nioPosix]),
+                ["ProcessRuntime", "MizzenSystem", "NetworkErrors", argumentParser, logging, lifecycle, nio, nioPosix]),
             tests(
                 "RecordTableTests", path: "Shared/RecordTable",
                 ["RecordTable", "RecordTableWriter", "Names", "CMizzenSystem", "table-probe"],
@@ -231,7 +235,8 @@ let package = Package(
             tests(
                 "ExporterTests", path: "Exporter",
                 [
-                    "Exporter", "DeltaStream", "KubernetesObjects", "ProcessRuntime", argumentParser, asyncHTTPClient, nio, logging,
+                    "Exporter", "DeltaStream", "KubernetesObjects", "ProcessRuntime", "StreamCommandLine", argumentParser, asyncHTTPClient,
+                    nio, logging,
                     .product(name: "NIOHTTP1", package: "swift-nio"),
                 ]),
             tests(

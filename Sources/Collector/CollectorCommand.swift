@@ -2,6 +2,7 @@ public import ArgumentParser
 import Glibc
 import Logging
 import ProcessRuntime
+import StreamCommandLine
 
 /// `mizzen-collector`: scrapes kubelets, publishes samples and serves `metrics.k8s.io/v1beta1`.
 public struct CollectorCommand: AsyncParsableCommand {
@@ -12,26 +13,11 @@ public struct CollectorCommand: AsyncParsableCommand {
             Nodes and pods come from the watcher's delta stream; the API server is only asked who a caller is.
             """)
 
-    @Option(help: "Where the watcher publishes deltas.")
-    var deltas = DefaultPaths.deltas
-
-    @Option(help: "Where the watcher answers requests for snapshots.")
-    var snapshots = DefaultPaths.snapshots
-
-    @Option(help: "Where to publish samples.")
-    var samples = DefaultPaths.samples
+    @OptionGroup(title: "Streams") var streams: StreamOptions
+    @OptionGroup(title: "Streams") var sampling: SampleOptions
 
     @Option(help: "Samples of other collectors to answer for too, separated by commas.")
     var peerSamples = ""
-
-    @Flag(help: "Let tcp:// endpoints reach beyond this host, unencrypted: whoever connects reads everything.")
-    var allowPlainTcp = false
-
-    @Option(
-        help: ArgumentHelp(
-            "Directory with the keys that encrypt tcp:// endpoints and say who may connect ('mizzen-watcher keys' makes them).",
-            valueName: "directory"))
-    var streamKeys: String?
 
     @Option(help: "Name of this collector in its samples. Default: the host's name and the process id.")
     var collectorName: String?
@@ -57,6 +43,8 @@ public struct CollectorCommand: AsyncParsableCommand {
     public init() {}
 
     public func validate() throws {
+        try streams.check(sampling.samples, of: "--samples")
+        for endpoint in SampleOptions.list(peerSamples) { try streams.check(endpoint, of: "--peer-samples") }
         if kubeconfig != nil, inCluster {
             throw ValidationError("--kubeconfig and --in-cluster exclude each other; drop one of them")
         }

@@ -9,6 +9,7 @@ import Logging
 import NIOCore
 import ProcessRuntime
 import ServiceLifecycle
+import StreamCommandLine
 
 /// Everything that runs, wired from the options.
 struct CollectorParts {
@@ -26,7 +27,8 @@ struct CollectorParts {
         registry.gauge(
             "mizzen_build_info", help: "Version of this program.", labels: [("version", MizzenVersion.current)]
         ).set(1)
-        let store = UsageStore(resolution: command.kubelets.metricResolution.nanoseconds)
+        let store = UsageStore(
+            resolution: command.kubelets.metricResolution.nanoseconds, lifetime: command.kubelets.sampleLifetime)
         let catalog = Self.catalog(registry, logger)
         let tls = try ServingCertificate.configuration(
             certificateFile: command.serving.tlsCertFile, keyFile: command.serving.tlsPrivateKeyFile,
@@ -220,30 +222,29 @@ private struct CollectorStreams {
     init(
         _ command: CollectorCommand, _ catalog: ClusterCatalog, _ store: UsageStore, _ logger: Logger
     ) throws(ProcessError) {
+        let peers = SampleOptions.list(command.peerSamples)
+        let streams = command.streams
+        let transport = try streams.transport(subscribingTo: [streams.deltas, streams.snapshots] + peers)
         do throws(DeltaStreamError) {
-            let transport = try Transport(allowPlainTCP: command.allowPlainTcp, keys: command.streamKeys)
             var publishing = SamplePublisher.Options()
             publishing.transport = transport
             var subscribing = Subscriber.Options()
             subscribing.transport = transport
-            let publisher = try SamplePublisher(command.samples, options: publishing, logger: logger)
+            let publisher = try SamplePublisher(command.sampling.samples, options: publishing, logger: logger)
             let subscriber = try Subscriber(
-                deltas: command.deltas, snapshots: command.snapshots,
+                deltas: streams.deltas, snapshots: streams.snapshots,
                 filter: [TopicFilter(.nodes), TopicFilter(.pods)], consumer: catalog, options: subscribing,
                 logger: logger)
             self.publisher = publisher
-            services = [
-                CancellableService { try await subscriber.run() }, CancellableService { try await publisher.run() },
-            ]
-            let peers = command.peerSamples.split(separator: ",").map(String.init)
+            services = [StreamService { try await subscriber.run() }, StreamService { try await publisher.run() }]
             if !peers.isEmpty {
                 let others = try SampleSubscriber(endpoints: peers, transport: transport, logger: logger) {
                     store.apply($0)
                 }
-                services.append(CancellableService { try await others.run() })
+                services.append(StreamService { try await others.run() })
             }
         } catch {
-            throw ProcessError(code: ExitStatus.unavailable, message: error.message, place: error.place)
+            throw ProcessError(error)
         }
     }
 }

@@ -37,12 +37,15 @@ struct KubeletOptions: ParsableArguments {
     @Option(name: [.long, .customShort("l")], help: "Scrape and answer only nodes with these labels.")
     var nodeSelector = ""
 
+    /// A day: beyond it nothing is a measurement of now.
+    private static let longest: Int64 = 86_400_000_000_000
+
     func validate() throws {
-        if metricResolution.nanoseconds < 100_000_000 {
-            throw ValidationError("--metric-resolution: give a duration of at least 100ms, such as 15s")
+        guard (100_000_000...Self.longest).contains(metricResolution.nanoseconds) else {
+            throw ValidationError("--metric-resolution: give a duration from 100ms to 24h, such as 15s")
         }
-        if kubeletRequestTimeout.nanoseconds <= 0 {
-            throw ValidationError("--kubelet-request-timeout: give a duration above zero, such as 10s")
+        guard (1...Self.longest).contains(kubeletRequestTimeout.nanoseconds) else {
+            throw ValidationError("--kubelet-request-timeout: give a duration above zero and up to 24h, such as 10s")
         }
         guard (1...65535).contains(kubeletPort) else {
             throw ValidationError("--kubelet-port: give a port from 1 to 65535")
@@ -78,6 +81,13 @@ struct KubeletOptions: ParsableArguments {
     /// How long no scrape may end before something is wrong with this process: half an interval more than it takes.
     var lateAfter: Duration {
         metricResolution.duration * 3 / 2 + kubeletRequestTimeout.duration
+    }
+
+    /// How long a sample is answered, in nanoseconds: half an interval longer than until the next is due, and in any case until
+    /// that one can have arrived.
+    var sampleLifetime: Int64 {
+        let interval = metricResolution.nanoseconds
+        return interval + max(interval / 2, kubeletRequestTimeout.nanoseconds)
     }
 
     var addressing: KubeletAddressing {

@@ -1,6 +1,7 @@
 public import ArgumentParser
 import Logging
 import ProcessRuntime
+import StreamCommandLine
 
 /// `mizzen-exporter`: object metrics from the delta stream, for Prometheus.
 public struct ExporterCommand: AsyncParsableCommand {
@@ -9,6 +10,7 @@ public struct ExporterCommand: AsyncParsableCommand {
         abstract: "Serves the metrics of Kubernetes objects that kube-state-metrics serves, from Mizzen's delta stream.")
 
     @OptionGroup(title: "Streams") var streams: StreamOptions
+    @OptionGroup(title: "Streams") var sampling: SampleOptions
     @OptionGroup(title: "Serving") var serving: ServingOptions
     @OptionGroup(title: "Selection") var selection: SelectionOptions
     @OptionGroup(title: "Accepted without effect") var ignored: IgnoredOptions
@@ -16,6 +18,10 @@ public struct ExporterCommand: AsyncParsableCommand {
     @OptionGroup(title: "Logging") var logging: LoggingOptions
 
     public init() {}
+
+    public func validate() throws {
+        for endpoint in SampleOptions.list(sampling.samples) { try streams.check(endpoint, of: "--samples") }
+    }
 
     public func run() async throws {
         let logger = logging.makeLogger("mizzen-exporter")
@@ -34,7 +40,7 @@ public struct ExporterCommand: AsyncParsableCommand {
         try await ProcessMain.serve(
             services: [
                 try DeltaFollower(streams, configuration, feed: feed, logger: logger),
-                try SampleFollower(streams, feed: feed, logger: logger),
+                try SampleFollower(streams, sampling, feed: feed, logger: logger),
                 ScrapeServer(
                     address: HTTPAddress(host: ListenHost.usable(serving.host), port: serving.port),
                     sections: feed.sections, idleTimeout: serving.serverIdleTimeout, telemetry: telemetry, logger: logger),

@@ -1,32 +1,29 @@
-import MizzenSystem
 import DeltaStream
 import Logging
 import ProcessRuntime
 import ServiceLifecycle
+import StreamCommandLine
 
 /// Follows the watcher's stream until shutdown.
 struct DeltaFollower: Service {
     private let subscriber: Subscriber
 
-    /// - Throws: 64, naming the option whose endpoint is not usable.
     init(
         _ streams: StreamOptions, _ configuration: ExporterConfiguration, feed: ObjectFeed, logger: Logger
     ) throws(ProcessError) {
+        var options = Subscriber.Options()
+        options.transport = try streams.transport(subscribingTo: [streams.deltas, streams.snapshots])
         do {
-            var options = Subscriber.Options()
-            options.transport = try streams.transport()
             subscriber = try Subscriber(
                 deltas: streams.deltas, snapshots: streams.snapshots, filter: configuration.topics, consumer: feed,
                 options: options, logger: logger)
         } catch {
-            throw ProcessError(
-                code: ExitStatus.usage, message: "expected ZeroMQ endpoints such as \(DefaultPaths.deltas)",
-                place: "--deltas, --snapshots", cause: "\(error)")
+            throw ProcessError(error)
         }
     }
 
     func run() async throws {
-        try await cancelWhenGracefulShutdown { try await subscriber.run() }
+        try await StreamService { try await subscriber.run() }.run()
     }
 }
 
@@ -35,36 +32,34 @@ struct SampleFollower: Service {
     private let subscriber: SampleSubscriber?
     private let feed: ObjectFeed
 
-    /// - Throws: 64, naming the option whose endpoint is not usable.
-    init(_ streams: StreamOptions, feed: ObjectFeed, logger: Logger) throws(ProcessError) {
+    init(_ streams: StreamOptions, _ sampling: SampleOptions, feed: ObjectFeed, logger: Logger) throws(ProcessError) {
         self.feed = feed
-        let endpoints = ExporterConfiguration.items([streams.samples])
+        let endpoints = SampleOptions.list(sampling.samples)
         guard !endpoints.isEmpty else {
             subscriber = nil
             return
         }
+        let transport = try streams.transport(subscribingTo: endpoints)
         do {
-            subscriber = try SampleSubscriber(endpoints: endpoints, transport: streams.transport(), logger: logger) { feed.take($0) }
+            subscriber = try SampleSubscriber(endpoints: endpoints, transport: transport, logger: logger) { feed.take($0) }
         } catch {
-            throw ProcessError(
-                code: ExitStatus.usage, message: "expected ZeroMQ endpoints such as \(DefaultPaths.samples)",
-                place: "--samples", cause: "\(error)")
+            throw ProcessError(error)
         }
     }
 
     func run() async throws {
-        try await cancelWhenGracefulShutdown {
+        try await StreamService {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 if let subscriber { group.addTask { try await subscriber.run() } }
                 group.addTask {
                     // Cancellation is how shutdown arrives here; it ends the wait and is no error.
                     while (try? await Task.sleep(for: .seconds(10))) != nil {
-                        feed.expireUsage(now: WallClock.nanoseconds())
+                        feed.expireUsage()
                     }
                 }
                 try await group.next()
                 group.cancelAll()
             }
-        }
+        }.run()
     }
 }

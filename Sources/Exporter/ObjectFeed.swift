@@ -22,11 +22,14 @@ final class ObjectFeed: DeltaConsumer {
     /// What object metrics are made of, in the order of the exposition.
     let sections: [ExpositionSection]
 
-    init(_ configuration: ExporterConfiguration, telemetry: ExporterTelemetry, logger: Logger) {
+    init(
+        _ configuration: ExporterConfiguration, telemetry: ExporterTelemetry, logger: Logger,
+        now: @escaping @Sendable () -> SampleMoment = { .now }
+    ) {
         var channels: [Resource: Channel] = [:]
         var sections: [ExpositionSection] = []
         for renderer in configuration.renderers {
-            let store = ObjectStore(isIndexed: [.pods, .nodes].contains(renderer.resource))
+            let store = ObjectStore(isNamed: [.pods, .nodes].contains(renderer.resource))
             channels[renderer.resource] = Channel(renderer: renderer, store: store)
             sections.append(
                 ExpositionSection(resource: renderer.resource.plural, families: renderer.families, store: store))
@@ -37,7 +40,7 @@ final class ObjectFeed: DeltaConsumer {
         self.logger = logger
         deniedNamespaces = configuration.deniedNamespaces
         usage = UsageBook(
-            configuration, nodes: channels[.nodes]?.store, pods: channels[.pods]?.store, telemetry: telemetry)
+            configuration, nodes: channels[.nodes]?.store, pods: channels[.pods]?.store, telemetry: telemetry, now: now)
         self.sections = sections + usage.sections
     }
 
@@ -45,7 +48,7 @@ final class ObjectFeed: DeltaConsumer {
     func take(_ sample: NodeSample) { usage.take(sample) }
 
     /// Drops usage whose samples have stopped coming. Safe to call from any thread.
-    func expireUsage(now: Int64) { usage.expire(now: now) }
+    func expireUsage() { usage.expire() }
 
     func replaceBucket(_ resource: Resource, bucket: UInt8, objects: [Delta]) {
         guard let channel = channels[resource] else { return }
@@ -60,8 +63,8 @@ final class ObjectFeed: DeltaConsumer {
             channel.store.upsert(entry, bucket: delta.bucket)
         } else {
             // Also an object that is not wanted any more, or cannot be decoded any more: its old lines would be wrong.
-            channel.store.remove(uid: ObjectStore.Key(delta.uid), bucket: delta.bucket)
-            let name = ObjectStore.Key(delta.namespace, delta.name)
+            channel.store.remove(uid: ObjectKey(uid: delta.uid), bucket: delta.bucket)
+            let name = ObjectKey(namespace: delta.namespace, name: delta.name)
             // A newer object of this name may be there already.
             if channel.store.entry(named: name) == nil { usage.forget([name], of: delta.resource) }
         }
@@ -81,7 +84,7 @@ final class ObjectFeed: DeltaConsumer {
         do throws(ObjectDecodingError) {
             guard let record = try channel.renderer.record(delta.object) else { return nil }
             return ObjectStore.Entry(
-                uid: ObjectStore.Key(delta.uid), name: ObjectStore.Key(delta.namespace, delta.name), record: record)
+                uid: ObjectKey(uid: delta.uid), name: ObjectKey(namespace: delta.namespace, name: delta.name), kept: record)
         } catch {
             telemetry.undecodable(delta.resource)
             if complained.withLock({ $0.insert(delta.resource).inserted }) {

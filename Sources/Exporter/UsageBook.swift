@@ -13,11 +13,9 @@ final class UsageBook: Sendable {
     static let lifetime: Int64 = 180_000_000_000
 
     private struct State: Sendable {
-        struct Node: Sendable {
-            var scrapedAt: Int64
-            var pods: Set<ObjectStore.Key>
-        }
-        var nodes: [String: Node] = [:]
+        var ledger = SampleLedger(lifetime: UsageBook.lifetime)
+        /// The pods of each node that have usage.
+        var pods: [String: Set<ObjectKey>] = [:]
         /// The newest sample of each node, until the objects they are about are there.
         var waiting: [String: NodeSample] = [:]
         var awaited: Set<Resource>
@@ -31,17 +29,21 @@ final class UsageBook: Sendable {
     private let pods: ObjectStore?
     private let nodeObjects: Int
     private let podObjects: Int
-    private let nodeUsage = ObjectStore(isIndexed: true)
-    private let podUsage = ObjectStore(isIndexed: true)
+    private let nodeUsage = ObjectStore(isNamed: true)
+    private let podUsage = ObjectStore(isNamed: true)
     private let telemetry: ExporterTelemetry
+    private let now: @Sendable () -> SampleMoment
 
     let sections: [ExpositionSection]
 
-    init(_ configuration: ExporterConfiguration, nodes: ObjectStore?, pods: ObjectStore?, telemetry: ExporterTelemetry) {
+    init(
+        _ configuration: ExporterConfiguration, nodes: ObjectStore?, pods: ObjectStore?, telemetry: ExporterTelemetry,
+        now: @escaping @Sendable () -> SampleMoment
+    ) {
         func families(of resource: Resource) -> Int {
             configuration.renderers.first { $0.resource == resource }?.families.count ?? 0
         }
-        (self.nodes, self.pods, self.telemetry) = (nodes, pods, telemetry)
+        (self.nodes, self.pods, self.telemetry, self.now) = (nodes, pods, telemetry, now)
         (nodeObjects, podObjects) = (families(of: .nodes), families(of: .pods))
         (nodeFamilies, podFamilies) = (configuration.nodeUsage, configuration.podUsage)
         state = Mutex(State(awaited: Set((nodes == nil ? [] : [.nodes]) + (pods == nil ? [] : [.pods]))))
@@ -55,9 +57,11 @@ final class UsageBook: Sendable {
         telemetry.took(sample)
         guard nodes != nil || pods != nil else { return }
         state.withLock { state in
+            // Collectors that share a node, or repeat themselves for late subscribers, may send older samples later.
+            guard state.ledger.admits(sample, at: now()), state.ledger.isCurrent(sample.node) else { return }
             if state.awaited.isEmpty {
                 apply(sample, &state)
-            } else if state.waiting[sample.node].map({ $0.scrapedAt < sample.scrapedAt }) ?? true {
+            } else {
                 state.waiting[sample.node] = sample
             }
         }
@@ -74,7 +78,7 @@ final class UsageBook: Sendable {
     }
 
     /// Objects of these names are gone.
-    func forget(_ names: [ObjectStore.Key], of resource: Resource) {
+    func forget(_ names: [ObjectKey], of resource: Resource) {
         guard !names.isEmpty else { return }
         // The lock orders this after a sample that is being applied and has still found the object.
         state.withLock { _ in
@@ -83,48 +87,45 @@ final class UsageBook: Sendable {
         }
     }
 
-    /// - Parameter now: nanoseconds since 1970-01-01 UTC.
-    func expire(now: Int64) {
+    /// Drops the usage of nodes whose samples have stopped coming.
+    func expire() {
         state.withLock { state in
-            for (name, node) in state.nodes where node.scrapedAt < now - Self.lifetime {
-                nodeUsage.remove(named: ObjectStore.Key("", name))
-                for pod in node.pods { podUsage.remove(named: pod) }
-                state.nodes[name] = nil
+            for name in state.ledger.sweep(at: now()).gone {
+                nodeUsage.remove(named: ObjectKey(namespace: "", name: name))
+                for pod in state.pods.removeValue(forKey: name) ?? [] { podUsage.remove(named: pod) }
+                state.waiting[name] = nil
             }
         }
     }
 
     private func apply(_ sample: NodeSample, _ state: inout State) {
-        let old = state.nodes[sample.node]
-        // Collectors that share a node, or repeat themselves for late subscribers, may send older samples later.
-        guard old.map({ $0.scrapedAt < sample.scrapedAt }) ?? true else { return }
-        let name = ObjectStore.Key("", sample.node)
+        let name = ObjectKey(namespace: "", name: sample.node)
         if let (bucket, node) = nodes?.entry(named: name) {
             let usage = NodeUsage(reading: sample.usage, hasFailed: sample.failure != nil)
-            let identity = Array(node.record.identity(families: nodeObjects))
+            let identity = Array(node.kept.identity(families: nodeObjects))
             let record = nodeFamilies.record(of: usage, identity: identity)
-            nodeUsage.upsert(ObjectStore.Entry(uid: node.uid, name: name, record: record), bucket: bucket)
+            nodeUsage.upsert(ObjectStore.Entry(uid: node.uid, name: name, kept: record), bucket: bucket)
         } else {
             nodeUsage.remove(named: name)
         }
         let pods = pods == nil ? [] : apply(pods: sample)
-        for gone in (old?.pods ?? []).subtracting(pods) { podUsage.remove(named: gone) }
-        state.nodes[sample.node] = State.Node(scrapedAt: sample.scrapedAt, pods: pods)
+        for gone in (state.pods[sample.node] ?? []).subtracting(pods) { podUsage.remove(named: gone) }
+        state.pods[sample.node] = pods
     }
 
     /// - Returns: the pods that have usage now.
-    private func apply(pods sample: NodeSample) -> Set<ObjectStore.Key> {
-        var usages: [ObjectStore.Key: PodUsage] = [:]
-        for pod in sample.pods { usages[ObjectStore.Key(pod.namespace, pod.pod), default: PodUsage()].reading = pod.reading }
+    private func apply(pods sample: NodeSample) -> Set<ObjectKey> {
+        var usages: [ObjectKey: PodUsage] = [:]
+        for pod in sample.pods { usages[ObjectKey(namespace: pod.namespace, name: pod.pod), default: PodUsage()].reading = pod.reading }
         for container in sample.containers {
-            usages[ObjectStore.Key(container.namespace, container.pod), default: PodUsage()].containers.append(container)
+            usages[ObjectKey(namespace: container.namespace, name: container.pod), default: PodUsage()].containers.append(container)
         }
-        var shown: Set<ObjectStore.Key> = []
+        var shown: Set<ObjectKey> = []
         for (name, usage) in usages {
             guard let (bucket, pod) = pods?.entry(named: name) else { continue }
-            let identity = Array(pod.record.identity(families: podObjects))
+            let identity = Array(pod.kept.identity(families: podObjects))
             let record = podFamilies.record(of: usage, identity: identity)
-            podUsage.upsert(ObjectStore.Entry(uid: pod.uid, name: name, record: record), bucket: bucket)
+            podUsage.upsert(ObjectStore.Entry(uid: pod.uid, name: name, kept: record), bucket: bucket)
             shown.insert(name)
         }
         return shown

@@ -56,7 +56,7 @@ enum CapturedCluster {
 
     /// The store after both captured scrapes; the kubelet of s1-node-3 answered 500.
     static func store(rounds: ClosedRange<Int> = 1...2) throws -> UsageStore {
-        let store = UsageStore(resolution: 15_000_000_000)
+        let store = UsageStore(resolution: 15_000_000_000, lifetime: 25_000_000_000, now: { SampleMoment(wall: 2, boot: 2) })
         for round in rounds {
             for node in ["s1-node-0", "s1-node-1", "s1-node-2"] {
                 store.apply(try sample(node, bytes("kubelet/\(node).\(round).txt"), at: Int64(round)))

@@ -1,8 +1,20 @@
 import DeltaStream
 import KubernetesObjects
+import Synchronization
 import Testing
 
 @testable import Collector
+
+/// Both clocks by which samples grow old, set by a test in seconds.
+private final class SampleTestClock: Sendable {
+    private let value = Mutex(SampleMoment(wall: 0, boot: 0))
+
+    var moment: SampleMoment { value.withLock { $0 } }
+
+    func set(wall: Int64, boot: Int64) {
+        value.withLock { $0 = SampleMoment(wall: wall * 1_000_000_000, boot: boot * 1_000_000_000) }
+    }
+}
 
 @Suite("Usage of nodes and pods")
 struct UsageStoreTests {
@@ -15,10 +27,10 @@ struct UsageStoreTests {
     }
 
     private func sample(
-        _ seconds: Int64, node: String = "n", failure: String? = nil, _ containers: [(String, Reading)] = []
+        _ seconds: Int64, node: String = "n", collector: String = "c", failure: String? = nil, _ containers: [(String, Reading)] = []
     ) -> NodeSample {
         NodeSample(
-            node: node, collector: "c", scrapedAt: seconds * Self.second, failure: failure,
+            node: node, collector: collector, scrapedAt: seconds * Self.second, failure: failure,
             usage: failure == nil ? reading(cpu: Double(seconds), at: seconds, start: nil) : nil,
             containers: containers.map { ContainerReading(namespace: "ns", pod: "p", container: $0.0, reading: $0.1) })
     }
@@ -38,7 +50,14 @@ struct UsageStoreTests {
         return containers.map { "\($0.name) \($0.usage.cpuText) \($0.usage.memoryText)" }
     }
 
-    private let store = UsageStore(resolution: 60 * second)
+    /// Stands at 1970 unless a test sets it: samples are then from the future, and as old as their arrival.
+    private let clock = SampleTestClock()
+    private let store: UsageStore
+
+    init() {
+        let clock = clock
+        store = UsageStore(resolution: 60 * Self.second, lifetime: 90 * Self.second, now: { clock.moment })
+    }
 
     @Test("needs two measurements, and is the difference over the time between them")
     func twoMeasurements() {
@@ -152,8 +171,47 @@ struct UsageStoreTests {
 
     @Test("ignores samples that come late")
     func lateSample() {
-        for at in [Int64(1000), 1060, 1000] { store.apply(sample(at, [("a", reading(cpu: Double(at), at: at))])) }
+        for at in [Int64(1000), 1060] { store.apply(sample(at, [("a", reading(cpu: Double(at), at: at))])) }
+        store.apply(sample(1000, collector: "other", [("a", reading(cpu: 1000, at: 1000))]))
         #expect(pod(store)?.window == MeasuredWindow(end: 1060 * Self.second, length: 60 * Self.second))
+    }
+
+    @Test("ends with its sample's age, whoever sent it, and takes up again with the next sample")
+    func age() {
+        clock.set(wall: 1060, boot: 500)
+        for at in [Int64(1000), 1060] { store.apply(sample(at, collector: "peer", [("a", reading(cpu: Double(at), at: at))])) }
+        clock.set(wall: 1150, boot: 590)
+        #expect(node(store) != nil && pod(store) != nil && store.counts == .init(nodes: 1, containers: 1))
+        clock.set(wall: 1151, boot: 591)
+        #expect(node(store) == nil && pod(store) == nil && store.counts == .init())
+        store.apply(sample(1150, collector: "peer", [("a", reading(cpu: 1150, at: 1150))]))
+        #expect(node(store)?.window.length == 90 * Self.second && pod(store) != nil)
+        clock.set(wall: 1331, boot: 771)
+        store.apply(sample(1331, collector: "peer", [("a", reading(cpu: 1330, at: 1330))]))
+        #expect(node(store) == nil && pod(store) == nil, "after two lifetimes nothing is left to make a rate with")
+    }
+
+    @Test("is not shown when its samples are old on arrival, as a dead collector's last ones are")
+    func oldOnArrival() {
+        clock.set(wall: 1151, boot: 500)
+        for at in [Int64(1000), 1060] { store.apply(sample(at, collector: "peer", [("a", reading(cpu: Double(at), at: at))])) }
+        #expect(node(store) == nil && pod(store) == nil && store.counts == .init())
+    }
+
+    @Test("neither ends nor lives on because somebody sets a clock", arguments: [-86_400, 86_400] as [Int64])
+    func clockSet(by seconds: Int64) {
+        clock.set(wall: 200_060, boot: 500)
+        for at in [Int64(200_000), 200_060] { store.apply(sample(at, [("a", reading(cpu: Double(at), at: at))])) }
+        clock.set(wall: 200_060 + seconds, boot: 501)
+        #expect(node(store) != nil && pod(store) != nil)
+        // What the next scrape says, by the clock that was set; kubelets keep their own.
+        clock.set(wall: 200_120 + seconds, boot: 560)
+        var next = sample(200_120, [("a", reading(cpu: 200_200, at: 200_120))])
+        next.scrapedAt += seconds * Self.second
+        store.apply(next)
+        #expect(node(store)?.window.end == 200_120 * Self.second && pod(store) != nil)
+        clock.set(wall: 200_060 + seconds, boot: 651)
+        #expect(node(store) == nil && pod(store) == nil && store.counts == .init())
     }
 
     @Test("of a pod that moved comes from its new node")

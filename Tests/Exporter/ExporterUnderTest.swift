@@ -5,6 +5,7 @@ import KubernetesObjects
 import Logging
 import NIOCore
 import ProcessRuntime
+import Synchronization
 
 @testable import Exporter
 
@@ -39,19 +40,42 @@ enum CapturedCluster {
     }
 }
 
+/// Both clocks by which samples grow old, set by a test. In the beginning it is 1970, and the machine has just been started.
+final class SampleTestClock: Sendable {
+    private let value = Mutex(SampleMoment(wall: 0, boot: 0))
+
+    var moment: SampleMoment { value.withLock { $0 } }
+
+    /// Time passes, in seconds.
+    func pass(_ seconds: Int64) {
+        value.withLock {
+            $0.wall += seconds * 1_000_000_000
+            $0.boot += seconds * 1_000_000_000
+        }
+    }
+
+    /// Somebody sets the wall clock, in seconds since 1970.
+    func set(_ seconds: Int64) { value.withLock { $0.wall = seconds * 1_000_000_000 } }
+}
+
 /// An exporter without sockets: deltas go in by hand, expositions come out.
 final class ExporterUnderTest {
     let configuration: ExporterConfiguration
     let telemetry: ExporterTelemetry
     let feed: ObjectFeed
+    let clock: SampleTestClock
     private var store = StreamStore(streamID: 7)
     private var time: Int64 = 1_800_000_000_000_000_000
 
     init(_ arguments: [String] = [], telemetry: ExporterTelemetry = ExporterTelemetry()) throws {
+        let clock = SampleTestClock()
+        self.clock = clock
         let command = try ExporterCommand.parse(arguments)
         configuration = try ExporterConfiguration(command.selection)
         self.telemetry = telemetry
-        feed = ObjectFeed(configuration, telemetry: telemetry, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        feed = ObjectFeed(
+            configuration, telemetry: telemetry, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            now: { clock.moment })
     }
 
     /// Joins with everything of the captured cluster that the command line asks for.

@@ -2,6 +2,7 @@ import ArgumentParser
 import DeltaStream
 import KubernetesObjects
 import ProcessRuntime
+import StreamCommandLine
 import Testing
 
 @testable import Exporter

@@ -45,10 +45,11 @@ import Testing
     func extremeTimes() throws {
         for (time, isShown) in [(Int64.max, true), (.min, false)] {
             let exporter = try exporter()
+            exporter.clock.set(1_800_000_000)
             var sample = sample(at: 10)
             sample.scrapedAt = time
             exporter.feed.take(sample)
-            exporter.feed.expireUsage(now: 1_800_000_000_000_000_000)
+            exporter.feed.expireUsage()
             #expect(usage(exporter).isEmpty != isShown)
         }
     }
@@ -106,10 +107,38 @@ import Testing
     @Test("usage goes when samples stop coming")
     func expiry() throws {
         let exporter = try exporter()
+        exporter.clock.pass(10)
         exporter.feed.take(sample(at: 10))
-        exporter.feed.expireUsage(now: 10 * Self.second + UsageBook.lifetime)
+        exporter.clock.pass(UsageBook.lifetime / Self.second)
+        exporter.feed.expireUsage()
         #expect(usage(exporter) == Self.shown)
-        exporter.feed.expireUsage(now: 10 * Self.second + UsageBook.lifetime + 1)
+        exporter.clock.pass(1)
+        exporter.feed.expireUsage()
+        #expect(usage(exporter).isEmpty)
+    }
+
+    @Test("usage that a dead collector left behind is not taken up: a sample is as old as it says")
+    func oldSample() throws {
+        let exporter = try exporter()
+        exporter.clock.pass(10 + UsageBook.lifetime / Self.second + 1)
+        exporter.feed.take(sample(at: 10))
+        #expect(usage(exporter).isEmpty)
+    }
+
+    @Test("a clock that is set ends no usage, and prolongs none", arguments: [-86_400, 86_400] as [Int64])
+    func clockSet(by seconds: Int64) throws {
+        let exporter = try exporter()
+        exporter.clock.pass(200_000)
+        exporter.feed.take(sample(at: 200_000, pods: ["b"]))
+        exporter.clock.set(200_000 + seconds)
+        exporter.feed.expireUsage()
+        #expect(usage(exporter).contains { $0.contains(#"pod="b""#) })
+        // The collector's clock is set with this one: its next sample is from before or long after the last.
+        exporter.clock.pass(60)
+        exporter.feed.take(sample(at: 200_060 + seconds))
+        #expect(usage(exporter).contains { $0.contains(#"pod="a""#) })
+        exporter.clock.pass(UsageBook.lifetime / Self.second + 1)
+        exporter.feed.expireUsage()
         #expect(usage(exporter).isEmpty)
     }
 

@@ -11,6 +11,7 @@ struct BordersTests {
     private static let shared: [(folder: String, module: String, libraries: Set<String>)] = [
         ("Names", "Names", []),
         ("System", "MizzenSystem", []),
+        ("NetworkErrors", "NetworkErrors", ["NIOCore", "NIOPosix", "NIOSSL"]),
         (
             "Process", "ProcessRuntime",
             [
@@ -26,6 +27,7 @@ struct BordersTests {
             ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOSSL", "NIOHTTP1", "NIOHTTP2", "NIOFoundationCompat", "Logging", "Yams"]
         ),
         ("DeltaStream", "DeltaStream", ["Logging"]),
+        ("StreamCommandLine", "StreamCommandLine", ["ArgumentParser", "ServiceLifecycle"]),
     ]
 
     private static let c: [String: Set<String>] = [
@@ -43,7 +45,7 @@ struct BordersTests {
         ("RecordTableWriter", ["Watcher"]),
         // The second: a frontend knows the table and nothing else.
         ("KubernetesObjects", ["Watcher", "Collector", "Exporter"]), ("DeltaStream", ["Watcher", "Collector", "Exporter"]),
-        ("RecordTable", ["Watcher", "Frontend"]),
+        ("StreamCommandLine", ["Watcher", "Collector", "Exporter"]), ("RecordTable", ["Watcher", "Frontend"]),
         ("CZeroMQ", []), ("CSchemas", ["Collector"]), ("CProtobufC", ["Collector"]),
     ]
 

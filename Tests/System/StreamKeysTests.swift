@@ -49,7 +49,7 @@ struct StreamKeysProcessTests {
         let folder = try TemporaryFolder()
         let (code, output) = try await run(
             ["tail", "--once", "--deltas", "tcp://192.0.2.1:1", "--snapshots", "tcp://192.0.2.1:2"], in: folder)
-        #expect(code == 69)
+        #expect(code == 64)
         #expect(output.contains("--stream-keys") && output.contains("--allow-plain-tcp"), "\(output)")
     }
 }

@@ -38,16 +38,9 @@ struct MetricsAPIServer: Service {
             logger: quiet)
         do {
             try await application.run()
-        } catch let error as IOError {
-            throw ProcessError(
-                code: ExitStatus.unavailable,
-                message: "cannot serve the metrics API here; free the address, or choose --bind-address and "
-                    + "--secure-port (ports below 1024 need a privilege)",
-                place: address.description, cause: "\(error)")
-        } catch let error as SocketAddressError {
-            throw ProcessError(
-                code: ExitStatus.configuration, message: "--bind-address is not an address of this host",
-                place: address.description, cause: "\(error)")
+        } catch {
+            throw ProcessError.cannotListen(
+                at: address, for: "the metrics API", options: "--bind-address and --secure-port", because: error) ?? error
         }
     }
 

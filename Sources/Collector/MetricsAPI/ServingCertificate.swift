@@ -1,6 +1,8 @@
 import Crypto
 import FoundationEssentials
+import MizzenSystem
 import NIOSSL
+import NetworkErrors
 import ProcessRuntime
 import SwiftASN1
 import X509
@@ -37,19 +39,17 @@ enum ServingCertificate {
             return try read(certificate: certificatePath, key: keyPath)
         }
         let pair = try selfSigned()
-        do {
-            try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        do throws(SystemError) {
+            try FileContents.makeDirectory(directory)
             // The key first, and readable to nobody else from the beginning.
-            let created = FileManager.default.createFile(
-                atPath: keyPath, contents: Data(pair.key.utf8), attributes: [.posixPermissions: 0o600])
-            guard created else { throw CocoaError(.fileWriteNoPermission) }
-            try Data(pair.certificate.utf8).write(to: URL(filePath: certificatePath))
+            try FileContents.write(Array(pair.key.utf8), to: keyPath, mode: 0o600)
+            try FileContents.write(Array(pair.certificate.utf8), to: certificatePath, mode: 0o644)
         } catch {
             throw ProcessError(
                 code: ExitStatus.cannotCreate,
                 message: "cannot leave a self-signed certificate here; make the directory writable or choose another "
                     + "one with --cert-dir",
-                place: directory, cause: "\(error)")
+                place: directory, cause: error.words)
         }
         return try read(certificate: certificatePath, key: keyPath)
     }
@@ -59,32 +59,39 @@ enum ServingCertificate {
     }
 
     private static func file(_ path: String) throws(ProcessError) -> [UInt8] {
-        do {
-            return Array(try Data(contentsOf: URL(filePath: path)))
+        do throws(SystemError) {
+            return try FileContents.read(path)
         } catch {
             throw ProcessError(
                 code: ExitStatus.configuration, message: "cannot be read; check the path and its permissions",
-                place: path, cause: "\(error)")
+                place: path, cause: error.words)
         }
     }
 
     private static func configuration(
         certificate: [UInt8], key: [UInt8], place: String
     ) throws(ProcessError) -> TLSConfiguration {
+        func unusable(_ message: String, _ cause: String? = nil) -> ProcessError {
+            ProcessError(code: ExitStatus.configuration, message: message, place: place, cause: cause)
+        }
+        guard let chain = try? NIOSSLCertificate.fromPEMBytes(certificate), !chain.isEmpty else {
+            throw unusable("the first holds no certificate chain in PEM")
+        }
+        guard let key = try? NIOSSLPrivateKey(bytes: key, format: .pem) else {
+            throw unusable("the second holds no private key in PEM without a passphrase")
+        }
+        var configuration = TLSConfiguration.makeServerConfiguration(
+            certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
+        configuration.minimumTLSVersion = .tlsv12
         do {
-            let chain = try NIOSSLCertificate.fromPEMBytes(certificate)
-            let key = try NIOSSLPrivateKey(bytes: key, format: .pem)
-            var configuration = TLSConfiguration.makeServerConfiguration(
-                certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
-            configuration.minimumTLSVersion = .tlsv12
             // Finds a key that does not belong to the certificate now, not at the first handshake.
             _ = try NIOSSLContext(configuration: configuration)
-            return configuration
+        } catch NIOSSLError.failedToLoadPrivateKey {
+            throw unusable("the private key does not belong to the certificate; give the two that were issued together")
         } catch {
-            throw ProcessError(
-                code: ExitStatus.configuration,
-                message: "not a certificate chain and its private key in PEM", place: place, cause: "\(error)")
+            throw unusable("these cannot be served with", NetworkErrorText.words(error))
         }
+        return configuration
     }
 
     /// For localhost and its addresses, valid for a year from an hour ago.

@@ -41,17 +41,12 @@ struct CatalogPod: Hashable, Sendable {
 ///
 /// Only running pods have metrics, so only they are held.
 final class ClusterCatalog: Sendable {
-    private struct State: Sendable {
-        /// Objects by bucket and UID, since snapshots replace buckets.
-        var nodes = Index<CatalogNode>()
-        var pods = Index<CatalogPod>()
-        var nodeNames: [String: CatalogNode] = [:]
-        var podNames: [String: [String: CatalogPod]] = [:]
+    fileprivate struct State: Sendable {
+        var nodes = FollowedObjects<CatalogNode>(isNamed: true)
+        var pods = FollowedObjects<CatalogPod>(isNamed: true)
+        /// The names of each namespace's pods.
+        var namespaces: [String: Set<ObjectKey>] = [:]
         var synced: Set<Resource> = []
-    }
-
-    private struct Index<Object: Sendable>: Sendable {
-        var buckets: [[String: Object]] = Array(repeating: [:], count: 256)
     }
 
     private let state = Mutex(State())
@@ -69,116 +64,118 @@ final class ClusterCatalog: Sendable {
     var isSynced: Bool { state.withLock { $0.synced == [.nodes, .pods] } }
     func isSynced(_ resource: Resource) -> Bool { state.withLock { $0.synced.contains(resource) } }
 
-    func node(named name: String) -> CatalogNode? { state.withLock { $0.nodeNames[name] } }
+    func node(named name: String) -> CatalogNode? {
+        state.withLock { $0.nodes.entry(named: ObjectKey(namespace: "", name: name))?.entry.kept }
+    }
 
     /// Sorted by name.
     func nodes(where isWanted: (CatalogNode) -> Bool = { _ in true }) -> [CatalogNode] {
-        state.withLock { Array($0.nodeNames.values) }.filter(isWanted).sorted { $0.name < $1.name }
+        var all: [CatalogNode] = []
+        state.withLock { $0.nodes.forEachNamed { all.append($0) } }
+        return all.filter(isWanted).sorted { $0.name < $1.name }
     }
 
-    func pod(namespace: String, name: String) -> CatalogPod? { state.withLock { $0.podNames[namespace]?[name] } }
+    func pod(namespace: String, name: String) -> CatalogPod? {
+        state.withLock { $0.pods.entry(named: ObjectKey(namespace: namespace, name: name))?.entry.kept }
+    }
 
     /// Sorted by namespace, then name. A nil namespace means all.
     func pods(namespace: String?, where isWanted: (CatalogPod) -> Bool = { _ in true }) -> [CatalogPod] {
-        let all = state.withLock { state in
-            if let namespace { return state.podNames[namespace].map { Array($0.values) } ?? [] }
-            return state.podNames.values.flatMap(\.values)
+        var all: [CatalogPod] = []
+        state.withLock { state in
+            if let namespace {
+                all = (state.namespaces[namespace] ?? []).compactMap { state.pods.entry(named: $0)?.entry.kept }
+            } else {
+                state.pods.forEachNamed { all.append($0) }
+            }
         }
         return all.filter(isWanted).sorted { ($0.namespace, $0.name) < ($1.namespace, $1.name) }
     }
 
-    var counts: (nodes: Int, pods: Int) {
-        state.withLock { state in (state.nodeNames.count, state.podNames.values.reduce(0) { $0 + $1.count }) }
-    }
+    var counts: (nodes: Int, pods: Int) { state.withLock { ($0.nodes.count, $0.pods.count) } }
 
     // MARK: Changes
 
-    private static func insert(_ node: CatalogNode, bucket: UInt8, to state: inout State) {
-        remove(node: node.uid, bucket: bucket, from: &state)
-        state.nodes.buckets[Int(bucket)][node.uid] = node
-        state.nodeNames[node.name] = node
+    private func node(_ delta: Delta) -> FollowedObjects<CatalogNode>.Entry? {
+        guard let node = decoded(delta, { CatalogNode(try Node($0)) }) else { return nil }
+        return .init(uid: ObjectKey(uid: delta.uid), name: ObjectKey(namespace: "", name: delta.name), kept: node)
     }
 
-    private static func remove(node uid: String, bucket: UInt8, from state: inout State) {
-        guard let old = state.nodes.buckets[Int(bucket)].removeValue(forKey: uid) else { return }
-        // A node made anew under the same name may have arrived first.
-        if state.nodeNames[old.name]?.uid == uid { state.nodeNames[old.name] = nil }
+    /// - Returns: nil for a pod that does not run, too: nothing is held of it.
+    private func pod(_ delta: Delta) -> FollowedObjects<CatalogPod>.Entry? {
+        guard let pod = decoded(delta, { try Pod($0) }), pod.status.phase == "Running" else { return nil }
+        return .init(
+            uid: ObjectKey(uid: delta.uid), name: ObjectKey(namespace: delta.namespace, name: delta.name),
+            kept: CatalogPod(uid: delta.uid, namespace: delta.namespace, name: delta.name, labels: pod.metadata.labels))
     }
 
-    private static func insert(_ pod: CatalogPod, bucket: UInt8, to state: inout State) {
-        remove(pod: pod.uid, bucket: bucket, from: &state)
-        state.pods.buckets[Int(bucket)][pod.uid] = pod
-        state.podNames[pod.namespace, default: [:]][pod.name] = pod
-    }
-
-    private static func remove(pod uid: String, bucket: UInt8, from state: inout State) {
-        guard let old = state.pods.buckets[Int(bucket)].removeValue(forKey: uid) else { return }
-        guard state.podNames[old.namespace]?[old.name]?.uid == uid else { return }
-        state.podNames[old.namespace]?[old.name] = nil
-        if state.podNames[old.namespace]?.isEmpty == true { state.podNames[old.namespace] = nil }
-    }
-
-    private enum Known {
-        case node(CatalogNode)
-        case pod(CatalogPod)
-        /// Not running, or not decodable: nothing is held of it.
-        case nothing
-    }
-
-    private func decode(_ delta: Delta) -> Known {
+    private func decoded<Object>(_ delta: Delta, _ decode: (EncodedObject) throws -> Object) -> Object? {
         do {
-            switch delta.resource {
-            case .nodes: return .node(CatalogNode(try Node(delta.object)))
-            case .pods:
-                let pod = try Pod(delta.object)
-                guard pod.status.phase == "Running" else { return .nothing }
-                return .pod(
-                    CatalogPod(
-                        uid: delta.uid, namespace: delta.namespace, name: delta.name, labels: pod.metadata.labels))
-            default: return .nothing
-            }
+            return try decode(delta.object)
         } catch {
             undecodable(delta.resource, "\(delta.namespace)/\(delta.name)", "\(error)")
-            return .nothing
+            return nil
         }
     }
+}
 
-    private static func update(_ known: Known, _ delta: Delta, in state: inout State) {
-        switch known {
-        case .node(let node): insert(node, bucket: delta.bucket, to: &state)
-        case .pod(let pod): insert(pod, bucket: delta.bucket, to: &state)
-        case .nothing:
-            remove(node: delta.uid, bucket: delta.bucket, from: &state)
-            remove(pod: delta.uid, bucket: delta.bucket, from: &state)
-        }
+extension ClusterCatalog.State {
+    fileprivate mutating func put(_ pod: FollowedObjects<CatalogPod>.Entry, bucket: UInt8) {
+        let old = pods.upsert(pod, bucket: bucket)
+        namespaces[pod.kept.namespace, default: []].insert(pod.name)
+        if let old, old.name != pod.name { forgetName(of: old) }
+    }
+
+    fileprivate mutating func drop(pod uid: ObjectKey, bucket: UInt8) {
+        if let old = pods.remove(uid: uid, bucket: bucket) { forgetName(of: old) }
+    }
+
+    fileprivate mutating func replace(bucket: UInt8, with entries: FollowedObjects<CatalogPod>.Bucket) {
+        let old = pods.buckets[Int(bucket)]
+        pods.replace(bucket: bucket, with: entries)
+        for entry in old { forgetName(of: entry) }
+        for entry in entries { namespaces[entry.kept.namespace, default: []].insert(entry.name) }
+    }
+
+    /// Unless another pod bears it.
+    private mutating func forgetName(of pod: FollowedObjects<CatalogPod>.Entry) {
+        guard pods.entry(named: pod.name) == nil else { return }
+        namespaces[pod.kept.namespace]?.remove(pod.name)
+        if namespaces[pod.kept.namespace]?.isEmpty == true { namespaces[pod.kept.namespace] = nil }
     }
 }
 
 extension ClusterCatalog: DeltaConsumer {
     func replaceBucket(_ resource: Resource, bucket: UInt8, objects: [Delta]) {
-        let known = objects.map(decode)
-        state.withLock { state in
-            let kept = Set(objects.map(\.uid))
-            switch resource {
-            case .nodes:
-                for uid in state.nodes.buckets[Int(bucket)].keys where !kept.contains(uid) {
-                    Self.remove(node: uid, bucket: bucket, from: &state)
-                }
-            case .pods:
-                for uid in state.pods.buckets[Int(bucket)].keys where !kept.contains(uid) {
-                    Self.remove(pod: uid, bucket: bucket, from: &state)
-                }
-            default: return
-            }
-            for (delta, known) in zip(objects, known) { Self.update(known, delta, in: &state) }
+        if resource == .nodes {
+            let entries = objects.compactMap(node)
+            state.withLock { _ = $0.nodes.replace(bucket: bucket, with: entries) }
+            changes.yield()
+        } else if resource == .pods {
+            let entries = objects.compactMap(pod)
+            state.withLock { $0.replace(bucket: bucket, with: entries) }
         }
-        if resource == .nodes { changes.yield() }
     }
 
     func apply(_ delta: Delta) {
-        let known = delta.change == .deleted ? .nothing : decode(delta)
-        state.withLock { Self.update(known, delta, in: &$0) }
-        if delta.resource == .nodes { changes.yield() }
+        let isDeleted = delta.change == .deleted
+        let uid = ObjectKey(uid: delta.uid)
+        if delta.resource == .nodes {
+            let entry = isDeleted ? nil : node(delta)
+            state.withLock { state in
+                if let entry {
+                    _ = state.nodes.upsert(entry, bucket: delta.bucket)
+                } else {
+                    _ = state.nodes.remove(uid: uid, bucket: delta.bucket)
+                }
+            }
+            changes.yield()
+        } else if delta.resource == .pods {
+            let entry = isDeleted ? nil : pod(delta)
+            state.withLock { state in
+                if let entry { state.put(entry, bucket: delta.bucket) } else { state.drop(pod: uid, bucket: delta.bucket) }
+            }
+        }
     }
 
     func joined(_ resource: Resource, synced: Bool) {

@@ -65,6 +65,10 @@ private struct PointPair: Sendable {
 /// Holds the rules by which metrics-server answers: usage needs two measurements in a row (a failed scrape starts
 /// anew), a pod is answered only while each of its containers has two, a restarted container starts anew, and a
 /// container younger than the resolution is measured from its start.
+///
+/// metrics-server drops a node with the first cycle that does not bring it again. Here samples come one by one, some of them
+/// from other collectors: a node is answered while its sample is younger than a lifetime, whoever sent it, and forgotten after
+/// another, in which a new sample still makes a rate with the old one.
 final class UsageStore: Sendable {
     struct PodKey: Hashable, Sendable {
         var namespace: String
@@ -83,7 +87,7 @@ final class UsageStore: Sendable {
         var pods: [PodKey: PodUsage] = [:]
         var counts = Counts()
         var countsOfNode: [String: Counts] = [:]
-        var newest: [String: Int64] = [:]
+        var ledger: SampleLedger
     }
 
     /// How many nodes and containers have usage to answer with.
@@ -92,24 +96,38 @@ final class UsageStore: Sendable {
         var containers = 0
     }
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     /// Nanoseconds.
     private let resolution: Int64
+    private let now: @Sendable () -> SampleMoment
     /// Rates over less than this say little: such a young container waits for its second measurement.
     private static let youngestContainer: Int64 = 10_000_000_000
 
-    /// - Parameter resolution: nanoseconds between two scrapes of a node.
-    init(resolution: Int64) {
+    /// - Parameters:
+    ///   - resolution: nanoseconds between two scrapes of a node.
+    ///   - lifetime: for how many nanoseconds a sample is answered.
+    init(resolution: Int64, lifetime: Int64, now: @escaping @Sendable () -> SampleMoment = { .now }) {
         self.resolution = resolution
+        self.now = now
+        state = Mutex(State(ledger: SampleLedger(lifetime: lifetime, memory: lifetime)))
     }
 
-    var counts: Counts { state.withLock { $0.counts } }
+    var counts: Counts { current { $0.counts } }
 
-    /// Takes one scrape of one node, from this collector or another; scrapes older than the last one are ignored.
-    func apply(_ sample: NodeSample) {
+    /// The state without what has ended by now.
+    private func current<R>(_ body: (inout State) -> R) -> R {
         state.withLock { state in
-            if let newest = state.newest[sample.node], newest > sample.scrapedAt { return }
-            state.newest[sample.node] = sample.scrapedAt
+            let (ended, gone) = state.ledger.sweep(at: now())
+            for node in ended { recount(node, in: &state) }
+            for node in gone { drop(node, from: &state) }
+            return body(&state)
+        }
+    }
+
+    /// Takes one scrape of one node, from this collector or another; ``SampleLedger`` says which are ignored.
+    func apply(_ sample: NodeSample) {
+        current { state in
+            guard state.ledger.admits(sample, at: now()) else { return }
             applyNode(sample, to: &state)
             applyPods(sample, to: &state)
             recount(sample.node, in: &state)
@@ -119,22 +137,28 @@ final class UsageStore: Sendable {
     /// Forgets nodes that left the cluster, and their pods.
     func forget(node: String) {
         state.withLock { state in
-            state.nodes[node] = nil
-            state.newest[node] = nil
-            for key in state.podsOfNode.removeValue(forKey: node) ?? [] where state.pods[key]?.node == node {
-                state.pods[key] = nil
-            }
-            recount(node, in: &state)
+            state.ledger.forget(node: node)
+            drop(node, from: &state)
         }
+    }
+
+    private func drop(_ node: String, from state: inout State) {
+        state.nodes[node] = nil
+        for key in state.podsOfNode.removeValue(forKey: node) ?? [] where state.pods[key]?.node == node {
+            state.pods[key] = nil
+        }
+        recount(node, in: &state)
     }
 
     /// Keeps the totals by what one node changed, not by counting the whole cluster at every scrape.
     private func recount(_ node: String, in state: inout State) {
         let old = state.countsOfNode[node] ?? Counts()
         var new = Counts()
-        new.nodes = state.nodes[node]?.previous == nil ? 0 : 1
-        for key in state.podsOfNode[node] ?? [] {
-            new.containers += state.pods[key]?.containers.count { $0.points.previous != nil } ?? 0
+        if state.ledger.isCurrent(node) {
+            new.nodes = state.nodes[node]?.previous == nil ? 0 : 1
+            for key in state.podsOfNode[node] ?? [] {
+                new.containers += state.pods[key]?.containers.count { $0.points.previous != nil } ?? 0
+            }
         }
         state.countsOfNode[node] = new == Counts() ? nil : new
         state.counts.nodes += new.nodes - old.nodes
@@ -186,9 +210,9 @@ final class UsageStore: Sendable {
     }
 
     func items(of nodes: [CatalogNode]) -> [MetricsItem] {
-        state.withLock { state in
+        current { state in
             nodes.compactMap { node in
-                guard let (usage, window) = state.nodes[node.name]?.usage else { return nil }
+                guard state.ledger.isCurrent(node.name), let (usage, window) = state.nodes[node.name]?.usage else { return nil }
                 return MetricsItem(
                     namespace: "", name: node.name, labels: node.labels, window: window, usage: .node(usage))
             }
@@ -196,10 +220,10 @@ final class UsageStore: Sendable {
     }
 
     func items(of pods: [CatalogPod]) -> [MetricsItem] {
-        state.withLock { state in
+        current { state in
             pods.compactMap { pod in
                 let key = PodKey(namespace: pod.namespace, name: pod.name)
-                guard let held = state.pods[key] else { return nil }
+                guard let held = state.pods[key], state.ledger.isCurrent(held.node) else { return nil }
                 return Self.item(pod, held.containers)
             }
         }

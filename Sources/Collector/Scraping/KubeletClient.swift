@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import DeltaStream
+import KubernetesClient
 import KubernetesObjects
 import NIOCore
 import NIOHTTP1
@@ -98,7 +99,7 @@ struct KubeletClient: Sendable {
         where error == .deadlineExceeded || error == .connectTimeout || error == .readTimeout:
             "the kubelet did not answer in time"
         case ResourceMetricsParser.Failure.tooLarge(let limit): "the kubelet answered more than \(limit) bytes"
-        default: "\(error)"
+        default: HTTPClientErrorText.words(error) ?? "\(error)"
         }
     }
 }

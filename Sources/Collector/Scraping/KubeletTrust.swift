@@ -2,6 +2,7 @@ import KubernetesClient
 import KubernetesObjects
 import Logging
 import NIOSSL
+import NetworkErrors
 import ProcessRuntime
 
 /// What to show kubelets and whom to believe: the API server's credentials, changed by the `--kubelet-…` flags, as in
@@ -59,6 +60,6 @@ struct KubeletTrust: Sendable {
 
     private static func error(_ flag: String, _ path: String, _ message: String, _ cause: any Error) -> ProcessError {
         ProcessError(
-            code: ExitStatus.configuration, message: message, place: "\(flag) \(path)", cause: "\(cause)")
+            code: ExitStatus.configuration, message: message, place: "\(flag) \(path)", cause: NetworkErrorText.words(cause))
     }
 }

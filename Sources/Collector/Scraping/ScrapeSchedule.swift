@@ -1,6 +1,7 @@
 import Names
 import DeltaStream
 import Logging
+import MizzenSystem
 import ServiceLifecycle
 import Synchronization
 
@@ -84,11 +85,4 @@ private final class RunningNodes: Sendable {
     private let names = Mutex<Set<String>>([])
     func insert(_ name: String) -> Bool { names.withLock { $0.insert(name).inserted } }
     func remove(_ name: String) { _ = names.withLock { $0.remove(name) } }
-}
-
-extension Duration {
-    var nanoseconds: Int64 {
-        let (seconds, attoseconds) = components
-        return seconds * 1_000_000_000 + attoseconds / 1_000_000_000
-    }
 }

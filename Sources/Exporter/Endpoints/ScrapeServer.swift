@@ -35,14 +35,8 @@ struct ScrapeServer: Service {
             logger: quiet(logger))
         do {
             try await application.run()
-        } catch let error as IOError {
-            throw ProcessError(
-                code: ExitStatus.unavailable, message: "cannot serve metrics here; free the address or choose another",
-                place: address.description, cause: "\(error)")
-        } catch let error as SocketAddressError {
-            throw ProcessError(
-                code: ExitStatus.unavailable, message: "this host name or address is not usable here",
-                place: address.description, cause: "\(error)")
+        } catch {
+            throw ProcessError.cannotListen(at: address, for: "metrics", options: "--host and --port", because: error) ?? error
         }
     }
 

@@ -1,31 +1,5 @@
 import ArgumentParser
-import DeltaStream
 import ProcessRuntime
-
-/// Where the exporter gets what it shows.
-struct StreamOptions: ParsableArguments, Sendable {
-    @Option(help: ArgumentHelp("Where the watcher publishes deltas.", valueName: "endpoint"))
-    var deltas = DefaultPaths.deltas
-
-    @Option(help: ArgumentHelp("Where the watcher answers for snapshots.", valueName: "endpoint"))
-    var snapshots = DefaultPaths.snapshots
-
-    @Option(help: ArgumentHelp("Where collectors publish samples, a comma list; empty for none.", valueName: "endpoints"))
-    var samples = DefaultPaths.samples
-
-    @Flag(help: "Let tcp:// endpoints reach beyond this host, unencrypted.")
-    var allowPlainTCP = false
-
-    @Option(
-        help: ArgumentHelp(
-            "Directory with the keys that encrypt tcp:// endpoints and say who may connect ('mizzen-watcher keys' makes them).",
-            valueName: "directory"))
-    var streamKeys: String?
-
-    func transport() throws(DeltaStreamError) -> Transport {
-        try Transport(allowPlainTCP: allowPlainTCP, keys: streamKeys)
-    }
-}
 
 /// Where and how the exporter answers. Names and meanings are kube-state-metrics'.
 struct ServingOptions: ParsableArguments, Sendable {

@@ -1,3 +1,4 @@
+import DeltaStream
 import NIOCore
 
 /// In which of Prometheus' two text formats a scrape is answered.
@@ -111,7 +112,7 @@ struct ExpositionCursor: Sendable {
         while bucket < parts[part].buckets.count {
             while entry < parts[part].buckets[bucket].count {
                 let missing = Self.writeSamples(
-                    parts[part].buckets[bucket][entry].record, family: family, families: families, name: name,
+                    parts[part].buckets[bucket][entry].kept, family: family, families: families, name: name,
                     position: &position, into: &window)
                 guard missing == 0 else {
                     needed = missing

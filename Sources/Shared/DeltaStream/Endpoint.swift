@@ -17,6 +17,17 @@ public struct Transport: Hashable, Sendable {
         self.allowPlainTCP = allowPlainTCP
         keys = if let directory { try StreamKeys(directory: directory) } else { nil }
     }
+
+    /// Whether a text is an endpoint, without touching anything.
+    /// - Parameter isProtected: there will be keys, or plain tcp is allowed.
+    public static func check(_ endpoint: String, isProtected: Bool) throws(DeltaStreamError) {
+        _ = try Endpoint(endpoint, transport: Transport(allowPlainTCP: isProtected))
+    }
+
+    /// Whether a subscriber can use the endpoint, without touching it.
+    public func checkSubscribing(to endpoint: String) throws(DeltaStreamError) {
+        _ = try Endpoint(endpoint, transport: self).keys?.requireClient()
+    }
 }
 
 /// A ZeroMQ endpoint that this module serves: `ipc://PATH` or `tcp://HOST:PORT`.
@@ -47,12 +58,12 @@ struct Endpoint: Hashable, Sendable {
         if text.hasPrefix("ipc://") {
             let path = String(text.dropFirst(6))
             guard !path.isEmpty, !path.hasPrefix("@"), !path.hasPrefix("*") else {
-                throw DeltaStreamError("an ipc endpoint needs a path, as in ipc:///run/mizzen/deltas", place: text)
+                throw DeltaStreamError("an ipc endpoint needs a path, as in ipc:///run/mizzen/deltas", place: text, kind: .badArgument)
             }
             guard path.utf8.count <= Self.longestPath else {
                 throw DeltaStreamError(
                     "the path is longer than the \(Self.longestPath) bytes of a socket address; choose a shorter one",
-                    place: text)
+                    place: text, kind: .badArgument)
             }
             kind = .ipc(path: path)
         } else if text.hasPrefix("tcp://"), let colon = text.lastIndex(of: ":"),
@@ -61,17 +72,17 @@ struct Endpoint: Hashable, Sendable {
             let host = String(text[text.index(text.startIndex, offsetBy: 6)..<colon])
             let port = String(text[text.index(after: colon)...])
             guard !host.isEmpty, port == "*" || UInt16(port) != nil else {
-                throw DeltaStreamError("a tcp endpoint is written tcp://HOST:PORT", place: text)
+                throw DeltaStreamError("a tcp endpoint is written tcp://HOST:PORT", place: text, kind: .badArgument)
             }
             kind = .tcp(host: host, port: port)
             guard transport.keys != nil || transport.allowPlainTCP || Self.isLoopback(host) else {
                 throw DeltaStreamError(
                     "plain tcp beyond loopback is refused, as anybody there could read the cluster's objects; give it keys "
                         + "('mizzen-watcher keys' makes them, --stream-keys takes them), use ipc:// or a loopback address, "
-                        + "or allow it by name (--allow-plain-tcp)", place: text)
+                        + "or allow it by name (--allow-plain-tcp)", place: text, kind: .badArgument)
             }
         } else {
-            throw DeltaStreamError("an endpoint is written ipc://PATH or tcp://HOST:PORT", place: text)
+            throw DeltaStreamError("an endpoint is written ipc://PATH or tcp://HOST:PORT", place: text, kind: .badArgument)
         }
     }
 
@@ -98,7 +109,7 @@ struct Endpoint: Hashable, Sendable {
     func restrictToOwner() throws(DeltaStreamError) {
         guard case .ipc(let path) = kind else { return }
         guard unsafe chmod(path, 0o600) == 0 else {
-            throw DeltaStreamError("cannot restrict the socket to its owner", place: text, errorNumber: errno)
+            throw DeltaStreamError("cannot restrict the socket to its owner", place: text, kind: .notCreated, errorNumber: errno)
         }
     }
 
@@ -111,7 +122,7 @@ struct Endpoint: Hashable, Sendable {
             if unsafe mkdir(folder, 0o700) != 0 && errno != EEXIST {
                 throw DeltaStreamError(
                     "cannot make the directory \(folder); make it, or choose another path", place: endpoint,
-                    errorNumber: errno)
+                    kind: .notCreated, errorNumber: errno)
             }
         }
     }
@@ -148,7 +159,7 @@ final class EndpointLock: Sendable {
         guard descriptor >= 0 else {
             throw DeltaStreamError(
                 "cannot write \(path); make its directory writable for this user, or choose another path",
-                place: endpoint, errorNumber: errno)
+                place: endpoint, kind: .notCreated, errorNumber: errno)
         }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             close(descriptor)
@@ -165,13 +176,13 @@ extension DeltaStreamError {
     static func another(_ role: String, at endpoint: String) -> DeltaStreamError {
         DeltaStreamError(
             "another \(role) publishes here already; stop it, or give this one another endpoint", place: endpoint,
-            errorNumber: EADDRINUSE)
+            kind: .unavailable, errorNumber: EADDRINUSE)
     }
 
     static func bindRefused(_ endpoint: String, role: String, errorNumber: Int32) -> DeltaStreamError {
         if errorNumber == EADDRINUSE { return another(role, at: endpoint) }
         return DeltaStreamError(
             "cannot listen here; check that the address is this host's and may be used by this user", place: endpoint,
-            errorNumber: errorNumber)
+            kind: endpoint.hasPrefix("ipc://") ? .notCreated : .unavailable, errorNumber: errorNumber)
     }
 }

@@ -8,9 +8,10 @@ import Glibc
 // both give libzmq the full fence that it asks for when a socket changes threads.
 
 enum ZeroMQ {
+    /// libzmq has numbers of its own beside the system's.
     static func text(ofError number: Int32) -> String {
         // Safe: zmq_strerror answers with a constant, NUL-terminated text for any number.
-        unsafe String(cString: zmq_strerror(number))
+        number < 156_384_712 ? SystemError.words(number) : unsafe String(cString: zmq_strerror(number))
     }
 
     // Keys have 40 characters of Z85, which stand for 32 bytes.
@@ -202,7 +203,8 @@ enum ZeroMQ {
     func connect(_ endpoint: String) throws(DeltaStreamError) {
         // Safe: Swift hands over a NUL-terminated copy.
         guard unsafe zmq_connect(handle, endpoint) == 0 else {
-            throw DeltaStreamError("cannot connect to this endpoint", place: endpoint, errorNumber: zmq_errno())
+            throw DeltaStreamError(
+                "cannot connect to this endpoint", place: endpoint, kind: .unavailable, errorNumber: zmq_errno())
         }
     }
 

@@ -104,15 +104,8 @@ public struct HTTPEndpoints: Service {
             logger: logger.atLeast(.warning))
         do {
             try await application.run()
-        } catch let error as IOError {
-            throw ProcessError(
-                code: ExitStatus.unavailable,
-                message: "cannot listen for HTTP here; free the address or choose another one",
-                place: address.description, cause: "\(error)")
-        } catch let error as SocketAddressError {
-            throw ProcessError(
-                code: ExitStatus.unavailable, message: "this host name or address is not usable here",
-                place: address.description, cause: "\(error)")
+        } catch {
+            throw ProcessError.cannotListen(at: address, for: "HTTP", because: error) ?? error
         }
     }
 

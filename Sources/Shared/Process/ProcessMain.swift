@@ -3,6 +3,7 @@ import FoundationEssentials
 import Glibc
 public import Logging
 public import ServiceLifecycle
+import NetworkErrors
 import UnixSignals
 
 /// The frame around every process: command line in, services running, exit code out.
@@ -76,7 +77,7 @@ public enum ProcessMain {
         } catch is CleanExit {
             return 0
         } catch {
-            return complain(name, "\(error)", code: ExitStatus.software)
+            return complain(name, NetworkErrorText.words(error) ?? "\(error)", code: ExitStatus.software)
         }
     }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import DeltaStream
 import ProcessRuntime
+import StreamCommandLine
 
 /// `mizzen-watcher keys`: makes the keys of the delta stream.
 struct KeysCommand: AsyncParsableCommand {
@@ -34,7 +35,7 @@ struct KeysCommand: AsyncParsableCommand {
                 )
             }
         } catch {
-            throw ProcessError(code: ExitStatus.cannotCreate, message: error.message, place: error.place)
+            throw ProcessError(error)
         }
     }
 

@@ -4,6 +4,7 @@ import Glibc
 import KubernetesObjects
 import Logging
 import ProcessRuntime
+import StreamCommandLine
 import Synchronization
 
 /// `mizzen-watcher tail`: prints the stream, one JSON object a line.
@@ -11,11 +12,7 @@ struct TailCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tail", abstract: "Print what a watcher publishes, one JSON object a line.")
 
-    @Option(help: ArgumentHelp("Where the watcher publishes deltas.", valueName: "endpoint"))
-    var deltas = DefaultPaths.deltas
-
-    @Option(help: ArgumentHelp("Where the watcher answers requests for snapshots.", valueName: "endpoint"))
-    var snapshots = DefaultPaths.snapshots
+    @OptionGroup var streams: StreamOptions
 
     @Option(
         help: ArgumentHelp(
@@ -25,15 +22,6 @@ struct TailCommand: AsyncParsableCommand {
 
     @Flag(help: "Print what there is now, then exit.")
     var once = false
-
-    @Flag(help: "Let tcp:// endpoints reach beyond loopback without encryption.")
-    var allowPlainTCP = false
-
-    @Option(
-        help: ArgumentHelp(
-            "Directory with the keys that encrypt tcp:// endpoints and say who may connect ('mizzen-watcher keys' makes them).",
-            valueName: "directory"))
-    var streamKeys: String?
 
     @Option(
         help: ArgumentHelp("How long to wait for a watcher with --once, in seconds.", valueName: "seconds"))
@@ -45,14 +33,13 @@ struct TailCommand: AsyncParsableCommand {
         var logger = logging.makeLogger("mizzen-watcher")
         // Progress of the joins is for whoever asks with --log-level debug, not for everybody's terminal.
         if logger.logLevel == .info { logger.logLevel = .warning }
-        let transport: Transport
+        let transport = try streams.transport(subscribingTo: [streams.deltas, streams.snapshots])
         let catalog: [CatalogEntry]
         do {
-            transport = try Transport(allowPlainTCP: allowPlainTCP, keys: streamKeys)
             catalog = try await Catalog.fetch(
-                snapshots: snapshots, transport: transport, timeout: .seconds(once ? timeout : 1_000_000), logger: logger)
-        } catch {
-            throw ProcessError(code: ExitStatus.unavailable, message: "\(error)")
+                snapshots: streams.snapshots, transport: transport, timeout: .seconds(once ? timeout : 1_000_000), logger: logger)
+        } catch let error as DeltaStreamError {
+            throw ProcessError(error)
         }
         let filters = catalog.map(\.resource).compactMap { TopicPrefix(topic ?? "").filter(for: $0) }
         guard !filters.isEmpty else {
@@ -65,7 +52,7 @@ struct TailCommand: AsyncParsableCommand {
         var options = Subscriber.Options()
         options.transport = transport
         let subscriber = try Subscriber(
-            deltas: deltas, snapshots: snapshots, filter: filters, consumer: printer, options: options, logger: logger)
+            deltas: streams.deltas, snapshots: streams.snapshots, filter: filters, consumer: printer, options: options, logger: logger)
         try await run(subscriber, printer, logger)
     }
 
@@ -93,7 +80,7 @@ struct TailCommand: AsyncParsableCommand {
         if once, !isComplete {
             throw ProcessError(
                 code: ExitStatus.unavailable,
-                message: "no whole snapshot within \(timeout) s; is the watcher synced (see its /readyz)?", place: snapshots)
+                message: "no whole snapshot within \(timeout) s; is the watcher synced (see its /readyz)?", place: streams.snapshots)
         }
     }
 }

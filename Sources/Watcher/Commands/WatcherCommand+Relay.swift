@@ -6,6 +6,7 @@ import ProcessRuntime
 import RecordTable
 import RecordTableWriter
 import ServiceLifecycle
+import StreamCommandLine
 
 extension WatcherCommand {
     /// - Throws: `ValidationError` where the command line does not say, or says twice, where objects come from.
@@ -26,7 +27,7 @@ extension WatcherCommand {
         guard let upstreamSnapshots else {
             throw ValidationError("--upstream needs --upstream-snapshots, the endpoint of the same watcher's snapshots")
         }
-        guard upstream != deltas, upstreamSnapshots != snapshots else {
+        guard upstream != streams.deltas, upstreamSnapshots != streams.snapshots else {
             throw ValidationError("--upstream is this watcher's own stream; name another watcher's, or give this one other endpoints")
         }
     }
@@ -45,6 +46,7 @@ extension WatcherCommand {
         upstream: String, snapshots upstreamSnapshots: String, standby: LeaseStandby? = nil, stop: StopRequest, logger: Logger
     ) async throws {
         let wanted = try ResourceSelection(resources).resources
+        let transport = try streams.transport(subscribingTo: [upstream, upstreamSnapshots])
         let metrics = WatcherMetrics(wanted: wanted)
         let keeper = TableKeeper(writer: try Self.makeWriter(path: table, logger))
         // Its stream id and its history are its upstream's.
@@ -61,14 +63,14 @@ extension WatcherCommand {
                 "snapshots": "\(publisher.snapshotsEndpoint)",
             ])
         let relay = RelayService(
-            deltas: upstream, snapshots: upstreamSnapshots, transport: try makeTransport(), resources: wanted, feed: feed,
+            deltas: upstream, snapshots: upstreamSnapshots, transport: transport, resources: wanted, feed: feed,
             publisher: publisher, metrics: metrics, logger: logger)
         let routes = standby?.routes(metrics.registry) { metrics.missing } ?? WatcherHealth(metrics: metrics).routes
         // What follows a standby opens the table again.
         defer { feed.close() }
         try await ProcessMain.serve(
             services: [
-                CancellableService { try await publisher.run() }, HTTPEndpoints(address: http, routes: routes, logger: logger),
+                StreamService { try await publisher.run() }, HTTPEndpoints(address: http, routes: routes, logger: logger),
                 relay,
             ], logger: logger, stop: stop, until: standby?.ends ?? [])
     }

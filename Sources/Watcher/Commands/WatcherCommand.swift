@@ -9,6 +9,7 @@ import ProcessRuntime
 import RecordTable
 import RecordTableWriter
 import ServiceLifecycle
+import StreamCommandLine
 
 /// `mizzen-watcher`: the one process that reads objects from the API server.
 public struct WatcherCommand: AsyncParsableCommand {
@@ -43,11 +44,7 @@ public struct WatcherCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The record table to write.", valueName: "path"))
     var table = DefaultPaths.table
 
-    @Option(help: ArgumentHelp("Where to publish deltas (ipc:// or tcp://).", valueName: "endpoint"))
-    var deltas = DefaultPaths.deltas
-
-    @Option(help: ArgumentHelp("Where to answer requests for snapshots.", valueName: "endpoint"))
-    var snapshots = DefaultPaths.snapshots
+    @OptionGroup(title: "Stream") var streams: StreamOptions
 
     @Option(help: ArgumentHelp("Where to serve /livez, /readyz and /metrics.", valueName: "host:port"))
     var http = HTTPAddress(host: "0.0.0.0", port: 9180)
@@ -63,15 +60,6 @@ public struct WatcherCommand: AsyncParsableCommand {
             "Deltas that may wait for one slow subscriber before it loses some and joins again.", valueName: "number"))
     var subscriberQueue: Int32 = Publisher.Options().sendHighWaterMark
 
-    @Flag(help: "Let tcp:// endpoints reach beyond loopback without encryption: anybody there can read the objects.")
-    var allowPlainTCP = false
-
-    @Option(
-        help: ArgumentHelp(
-            "Directory with the keys that encrypt tcp:// endpoints and say who may connect ('mizzen-watcher keys' makes them).",
-            valueName: "directory"))
-    var streamKeys: String?
-
     @OptionGroup var leasing: LeaseOptions
     @OptionGroup var watching: WatchOptions
     @OptionGroup var logging: LoggingOptions
@@ -80,6 +68,8 @@ public struct WatcherCommand: AsyncParsableCommand {
 
     public func validate() throws {
         try validateSource()
+        if let upstream { try streams.check(upstream, of: "--upstream") }
+        if let upstreamSnapshots { try streams.check(upstreamSnapshots, of: "--upstream-snapshots") }
         _ = try ResourceSelection(resources)
         guard subscriberQueue > 0 else {
             throw ValidationError("--subscriber-queue is \(subscriberQueue), but must be 1 or more")
@@ -130,7 +120,7 @@ public struct WatcherCommand: AsyncParsableCommand {
             ])
         let demands = Dictionary(watched.map { ($0, RelistDemand()) }, uniquingKeysWith: { first, _ in first })
         var services: [any ServiceLifecycle.Service] = [
-            CancellableService { try await publisher.run() }, Heartbeat(committer: committer),
+            StreamService { try await publisher.run() }, Heartbeat(committer: committer),
             HTTPEndpoints(address: http, routes: WatcherHealth(metrics: metrics).routes, logger: logger),
             Watch(
                 server: WatchedServer(client, limits: watching.server, logger: logger), resources: watched, committer: committer,
@@ -187,14 +177,6 @@ public struct WatcherCommand: AsyncParsableCommand {
         }
     }
 
-    func makeTransport() throws(ProcessError) -> Transport {
-        do {
-            return try Transport(allowPlainTCP: allowPlainTCP, keys: streamKeys)
-        } catch {
-            throw ProcessError(code: ExitStatus.unavailable, message: "\(error)")
-        }
-    }
-
     /// Goes on with the stream that this table's last watcher published, if its history is there and whole.
     func goOnPublishing(_ resources: [Resource], _ metrics: WatcherMetrics, _ logger: Logger) throws(ProcessError) -> Publisher {
         let boot = BootIdentity.current()
@@ -219,12 +201,12 @@ public struct WatcherCommand: AsyncParsableCommand {
         var options = Publisher.Options()
         options.sendHighWaterMark = subscriberQueue
         options.forwardsHeartbeats = forwardsHeartbeats
-        options.transport = try makeTransport()
+        options.transport = try streams.transport()
         do {
             return try Publisher(
-                deltas: deltas, snapshots: snapshots, store: store, history: history, options: options, logger: logger)
+                deltas: streams.deltas, snapshots: streams.snapshots, store: store, history: history, options: options, logger: logger)
         } catch {
-            throw ProcessError(code: ExitStatus.unavailable, message: "\(error)")
+            throw ProcessError(error)
         }
     }
 }

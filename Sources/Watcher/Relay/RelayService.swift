@@ -3,6 +3,7 @@ import KubernetesObjects
 import Logging
 import ProcessRuntime
 import ServiceLifecycle
+import StreamCommandLine
 
 /// Follows the upstream's stream: waits until it says what it carries, then subscribes.
 struct RelayService: ServiceLifecycle.Service {
@@ -16,7 +17,7 @@ struct RelayService: ServiceLifecycle.Service {
     let logger: Logger
 
     func run() async throws {
-        try await CancellableService { try await follow() }.run()
+        try await StreamService { try await follow() }.run()
     }
 
     private func follow() async throws {

@@ -5,42 +5,42 @@ import RecordTableWriter
 
 /// The record table of a relay.
 ///
-/// Records are keyed by name, the stream by UID. Buckets that are fetched again after a loss come in any order, so an object
-/// and its namesake that followed it may be held both for a while. The table keeps a name while any held object bears it.
+/// Records are keyed by name, the stream by UID. The table keeps a name while any held object bears it: see ``FollowedObjects``.
 struct RelayedTable {
     private var keeper: TableKeeper
-    private var holders: [Resource: [TableWriter.ObjectName: [WatchedObject]]] = [:]
+    private var objects: [Resource: FollowedObjects<WatchedObject>]
     private var listing: Set<Resource>
 
     /// What the table holds from an earlier life stays until the first whole state of its resource shows what is gone.
     init(keeper: consuming TableKeeper) {
         self.keeper = keeper
         listing = Set(TableKeeper.resources)
+        objects = Dictionary(uniqueKeysWithValues: TableKeeper.resources.map { ($0, FollowedObjects(isNamed: true)) })
         for resource in TableKeeper.resources { self.keeper.listBegan(resource) }
     }
 
     /// - Throws: as `TableKeeper.upsert`.
     mutating func put(_ object: WatchedObject) throws {
         guard TableKeeper.holds(object.resource) else { return }
-        let name = TableWriter.ObjectName(namespace: object.identity.namespace, name: object.identity.name)
-        var held = holders[object.resource]?[name] ?? []
-        held.removeAll { $0.identity.uid == object.identity.uid }
-        held.append(object)
-        holders[object.resource, default: [:]][name] = held
+        objects[object.resource]?.upsert(Self.entry(object), bucket: Topic.bucket(ofUID: object.identity.uid))
         try keeper.upsert(object)
     }
 
     mutating func drop(_ object: WatchedObject) throws {
         guard TableKeeper.holds(object.resource) else { return }
-        let name = TableWriter.ObjectName(namespace: object.identity.namespace, name: object.identity.name)
-        var held = holders[object.resource]?[name] ?? []
-        held.removeAll { $0.identity.uid == object.identity.uid }
-        holders[object.resource]?[name] = held.isEmpty ? nil : held
-        if let namesake = held.last {
-            try keeper.upsert(namesake)
+        let entry = Self.entry(object)
+        objects[object.resource]?.remove(uid: entry.uid, bucket: Topic.bucket(ofUID: object.identity.uid))
+        if let (_, namesake) = objects[object.resource]?.entry(named: entry.name) {
+            try keeper.upsert(namesake.kept)
         } else {
             try keeper.delete(object)
         }
+    }
+
+    private static func entry(_ object: WatchedObject) -> FollowedObjects<WatchedObject>.Entry {
+        let identity = object.identity
+        return .init(
+            uid: ObjectKey(uid: identity.uid), name: ObjectKey(namespace: identity.namespace, name: identity.name), kept: object)
     }
 
     /// The resource is whole: what an earlier life left and nobody named goes.

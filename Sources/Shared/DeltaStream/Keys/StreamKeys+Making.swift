@@ -10,7 +10,7 @@ extension StreamKeys {
         guard !FileManager.default.fileExists(atPath: path(directory, .serverPair)) else {
             throw DeltaStreamError(
                 "this directory has keys already; add a client with --client NAME, or choose another directory",
-                place: directory)
+                place: directory, kind: .notCreated)
         }
         try makeDirectory(directory)
         let server = ZeroMQ.newKeyPair()
@@ -33,13 +33,14 @@ extension StreamKeys {
         guard !name.isEmpty, name.utf8.allSatisfy(isNameByte), !name.hasPrefix("."),
             !File.allNames.contains(name)
         else {
-            throw DeltaStreamError("a client's name has letters, digits, dots, dashes and underscores only", place: name)
+            throw DeltaStreamError(
+                "a client's name has letters, digits, dots, dashes and underscores only", place: name, kind: .badArgument)
         }
         let folder = directory + "/" + name
         guard try !keys.allowedClients().values.contains(name), !FileManager.default.fileExists(atPath: folder) else {
             throw DeltaStreamError(
                 "there is a client of this name already; choose another, or remove its directory and its line in "
-                    + path(directory, .clients), place: folder)
+                    + path(directory, .clients), place: folder, kind: .notCreated)
         }
         try makeDirectory(folder)
         let client = ZeroMQ.newKeyPair()
@@ -71,7 +72,7 @@ extension StreamKeys {
     private static func makeDirectory(_ path: String) throws(DeltaStreamError) {
         // Safe: Swift hands over a NUL-terminated copy.
         guard unsafe mkdir(path, 0o700) == 0 || errno == EEXIST else {
-            throw DeltaStreamError("cannot make this directory", place: path, errorNumber: errno)
+            throw DeltaStreamError("cannot make this directory", place: path, kind: .notCreated, errorNumber: errno)
         }
     }
 
@@ -81,13 +82,14 @@ extension StreamKeys {
         guard file >= 0 else {
             throw DeltaStreamError(
                 errno == EEXIST ? "this file is there already, and keys are never overwritten" : "cannot make this file",
-                place: path, errorNumber: errno)
+                place: path, kind: .notCreated, errorNumber: errno)
         }
         defer { close(file) }
         let bytes = Array(text.utf8)
         // Safe: the array has that many bytes. One short line: written whole, or the file system is full.
         guard unsafe Glibc.write(file, bytes, bytes.count) == bytes.count, fsync(file) == 0 else {
-            throw DeltaStreamError("cannot write this file; remove it before the next try", place: path, errorNumber: errno)
+            throw DeltaStreamError(
+                "cannot write this file; remove it before the next try", place: path, kind: .notCreated, errorNumber: errno)
         }
     }
 }

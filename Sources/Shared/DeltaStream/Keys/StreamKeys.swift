@@ -40,13 +40,13 @@ public struct StreamKeys: Hashable, Sendable {
         let publicPath = Self.path(directory, .serverPublic)
         serverPublic = try Self.lines(publicPath).map { lines throws(DeltaStreamError) in
             guard lines.count == 1, lines[0].count == 2, lines[0][0] == "public", ZeroMQ.isKey(lines[0][1]) else {
-                throw DeltaStreamError("expected one line: public, and a key of 40 characters", place: publicPath)
+                throw DeltaStreamError("expected one line: public, and a key of 40 characters", place: publicPath, kind: .keys)
             }
             return lines[0][1]
         }
         guard server != nil || client != nil else {
             throw DeltaStreamError(
-                "there are no stream keys here; 'mizzen-watcher keys \(directory)' makes a new set", place: directory)
+                "there are no stream keys here; 'mizzen-watcher keys \(directory)' makes a new set", place: directory, kind: .keys)
         }
     }
 
@@ -69,7 +69,7 @@ public struct StreamKeys: Hashable, Sendable {
     private func missing(_ file: File, _ purpose: String) -> DeltaStreamError {
         DeltaStreamError(
             "\(purpose) over tcp with keys this file is needed, and it is not there or not readable; "
-                + "copy it from where 'mizzen-watcher keys' made it", place: Self.path(directory, file))
+                + "copy it from where 'mizzen-watcher keys' made it", place: Self.path(directory, file), kind: .keys)
     }
 
     /// The names of those who may connect, by public key, as the file says now.
@@ -80,7 +80,7 @@ public struct StreamKeys: Hashable, Sendable {
         for line in lines {
             guard line.count == 2, ZeroMQ.isKey(line[1]) else {
                 throw DeltaStreamError(
-                    "the line '\(line.joined(separator: " "))' is not a name and a public key of 40 characters", place: path)
+                    "the line '\(line.joined(separator: " "))' is not a name and a public key of 40 characters", place: path, kind: .keys)
             }
             names[line[1]] = line[0]
         }
@@ -94,12 +94,12 @@ public struct StreamKeys: Hashable, Sendable {
         guard let lines = try lines(path) else { return nil }
         let words = Dictionary(lines.filter { $0.count == 2 }.map { ($0[0], $0[1]) }) { first, _ in first }
         guard let publicKey = words["public"], let secretKey = words["secret"], lines.count == 2 else {
-            throw DeltaStreamError("expected two lines: public and secret, each with a key of 40 characters", place: path)
+            throw DeltaStreamError("expected two lines: public and secret, each with a key of 40 characters", place: path, kind: .keys)
         }
         guard ZeroMQ.publicKey(ofSecret: secretKey) == publicKey else {
             throw DeltaStreamError(
                 "the public key does not belong to the secret one, or one is not a key of 40 characters; "
-                    + "copy the file again from where 'mizzen-watcher keys' made it", place: path)
+                    + "copy the file again from where 'mizzen-watcher keys' made it", place: path, kind: .keys)
         }
         return Pair(publicKey: publicKey, secretKey: secretKey)
     }
@@ -111,7 +111,7 @@ public struct StreamKeys: Hashable, Sendable {
         do {
             text = try String(contentsOfFile: path, encoding: .utf8)
         } catch {
-            throw DeltaStreamError("cannot be read as text; make it readable for this user", place: path)
+            throw DeltaStreamError("cannot be read as text; make it readable for this user", place: path, kind: .keys)
         }
         return text.split(whereSeparator: \.isNewline).map { line in
             line.split(whereSeparator: \.isWhitespace).map(String.init)

@@ -36,13 +36,14 @@ public enum Catalog {
             let left = deadline - MonotonicClock.nanoseconds()
             // Whoever is refused once is refused again: no use to wait.
             if link.refusals() > 0 {
-                throw DeltaStreamError("the watcher's endpoint refuses this process; the log says why", place: endpoint.text)
+                throw DeltaStreamError(
+                    "the watcher's endpoint refuses this process; the log says why", place: endpoint.text, kind: .unavailable)
             }
             guard left > 0 else {
-                throw DeltaStreamError("no watcher answers; is one running?", place: endpoint.text)
+                throw DeltaStreamError("no watcher answers; is one running?", place: endpoint.text, kind: .unavailable)
             }
             if link.socket.wait(waker: waker, milliseconds: min(1000, Int(left / 1_000_000) + 1)).wake {
-                throw DeltaStreamError("stopped before a watcher answered", place: endpoint.text)
+                throw DeltaStreamError("stopped before a watcher answered", place: endpoint.text, kind: .unavailable)
             }
         }
     }

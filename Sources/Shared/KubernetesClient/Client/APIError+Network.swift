@@ -18,45 +18,25 @@ extension APIError {
                     + "the connection is closed")
         case let error as NIOHTTP2Errors.StreamClosed:
             return connection(server, "the server broke the request off (HTTP/2 \(error.errorCode))", nil)
-        case let error as HTTPClientError:
-            switch error {
-            case .cancelled where Task.isCancelled: return CancellationError()
-            case .cancelled: return connection(server, "the connection was closed", nil)
-            case .connectTimeout:
-                return connection(server, "no connection within the time limit", "check the address and the network")
-            case .remoteConnectionClosed:
-                return connection(server, "the connection was closed", nil)
-            default:
-                return connection(server, "\(error)", nil)
-            }
-        case let error as NIOConnectionError:
-            let causes =
-                error.connectionErrors.map { reason($0.error) }
-                + [error.dnsAError, error.dnsAAAAError].compactMap {
-                    $0.map { "\($0)" }
-                }
-            return connection(server, causes.isEmpty ? "\(error)" : causes.joined(separator: "; "), addressAdvice)
-        case let error as IOError:
-            return connection(server, reason(error), error.errnoCode == ECONNREFUSED ? addressAdvice : nil)
-        case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError:
-            return connection(server, "TLS: \(error)", tlsAdvice("\(error)", configuration))
+        case let error as HTTPClientError where error == .cancelled:
+            return Task.isCancelled ? CancellationError() : connection(server, "the connection was closed", nil)
         default:
-            return connection(server, "\(error)", nil)
+            let cause = HTTPClientErrorText.words(error) ?? "\(error)"
+            return connection(server, cause, advice(error, configuration))
+        }
+    }
+
+    private static func advice(_ error: any Error, _ configuration: ClientConfiguration?) -> String? {
+        switch error {
+        case let error as HTTPClientError: error == .connectTimeout ? "check the address and the network" : nil
+        case is NIOConnectionError: addressAdvice
+        case let error as IOError: error.errnoCode == ECONNREFUSED ? addressAdvice : nil
+        case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError: tlsAdvice("\(error)", configuration)
+        default: nil
         }
     }
 
     private static let addressAdvice = "check the address, and that the server runs"
-
-    private static func reason(_ error: any Error) -> String {
-        guard let error = error as? IOError else { return "\(error)" }
-        switch error.errnoCode {
-        case ECONNREFUSED: return "connection refused"
-        case ECONNRESET, EPIPE: return "the connection was closed"
-        case ETIMEDOUT: return "the server does not acknowledge what is sent"
-        case EHOSTUNREACH, ENETUNREACH: return "no route to the server"
-        default: return "\(error)"
-        }
-    }
 
     private static func connection(_ server: String, _ cause: String, _ advice: String?) -> APIError {
         .connection(server: server, cause: cause, advice: advice)

@@ -37,7 +37,7 @@ extension TLSConfiguration {
         } catch {
             throw keySource.place.error(
                 "does not belong to the certificate of \(certificateSource.place.field); "
-                    + "set the certificate and the key that were issued together (\(error))")
+                    + "set the certificate and the key that were issued together")
         }
         return tls
     }
