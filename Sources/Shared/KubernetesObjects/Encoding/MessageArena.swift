@@ -67,7 +67,7 @@ final class MessageArena {
 ///   or what `body` throws.
 func withMessage<Result>(
     _ bytes: [UInt8], _ schema: MessageSchema,
-    _ body: (MessageReader) throws(ObjectDecodingError) -> Result
+    _ body: (MessagePointer) throws(ObjectDecodingError) -> Result
 ) throws(ObjectDecodingError) -> Result {
     let arena = MessageArena(messageSize: bytes.count)
     // Safe: `unpack` reads exactly `count` bytes during the call and copies what it keeps into the arena.
@@ -77,21 +77,40 @@ func withMessage<Result>(
         }
     }
     guard let message = unsafe message else { throw MessageFault.find(in: bytes, schema) }
-    // Safe: the message was made by `unpack` for this schema and lives in the arena until after `body`.
     defer { withExtendedLifetime(arena) {} }
-    return try body(unsafe MessageReader(message, schema))
+    // Safe: the message was made by `unpack` and lives in the arena until after `body`.
+    return try body(unsafe MessagePointer(message, in: arena))
+}
+
+/// The same, for code that walks a schema.
+func withMessage<Result>(
+    _ bytes: [UInt8], _ schema: MessageSchema, _ body: (MessageReader) throws(ObjectDecodingError) -> Result
+) throws(ObjectDecodingError) -> Result {
+    try withMessage(bytes, schema) { (message: MessagePointer) throws(ObjectDecodingError) in
+        // Safe: the message was decoded by this schema.
+        try body(unsafe MessageReader(message.fields(), schema))
+    }
 }
 
 extension EncodedObject {
-    /// Calls `body` with the object as a message of `schema`; JSON becomes protobuf first, so that both give the same.
+    /// The bytes as protobuf; JSON becomes that first, so that both give the same.
+    private func protobuf(_ schema: MessageSchema) throws(ObjectDecodingError) -> [UInt8] {
+        switch encoding {
+        case .protobuf: bytes
+        case .json: try JSONToProtobuf.convert(bytes, schema)
+        }
+    }
+
+    /// Calls `body` with the object as a message of `schema`.
+    func withMessage<Result>(
+        _ schema: MessageSchema, _ body: (MessagePointer) throws(ObjectDecodingError) -> Result
+    ) throws(ObjectDecodingError) -> Result {
+        try KubernetesObjects.withMessage(protobuf(schema), schema, body)
+    }
+
     func withMessage<Result>(
         _ schema: MessageSchema, _ body: (MessageReader) throws(ObjectDecodingError) -> Result
     ) throws(ObjectDecodingError) -> Result {
-        let message: [UInt8]
-        switch encoding {
-        case .protobuf: message = bytes
-        case .json: message = try JSONToProtobuf.convert(bytes, schema)
-        }
-        return try KubernetesObjects.withMessage(message, schema, body)
+        try KubernetesObjects.withMessage(protobuf(schema), schema, body)
     }
 }
