@@ -18,7 +18,7 @@ help:
 	@echo "make sanitize              table and stream tests under the thread and address sanitizers, 10 minutes each at first"
 	@echo "make bench                 measure: ratios inside one run, instructions, allocations"
 	@echo "make format, make lint     rewrite, or check, the layout of the code"
-	@echo "make schemas               regenerate the C code of the message schemas"
+	@echo "make schemas               regenerate the C code of the message schemas and the Swift views of the messages"
 
 # KUBECONFIG in the environment is the user's default cluster, not a wish to run Mizzen there: only the command line counts.
 up:

@@ -192,6 +192,10 @@ let package = Package(
                 name: "stream-bench",
                 dependencies: ["CZeroMQ", "DeltaStream", "KubernetesObjects", "MizzenSystem", "Names", argumentParser, logging],
                 path: "Tests/Benchmarks/Stream", swiftSettings: strict),
+            // One way from a delta's object to a scrape's lines, for counting its instructions.
+            .executableTarget(
+                name: "render-bench", dependencies: ["Exporter", "KubernetesObjects"], path: "Tests/Benchmarks/Render",
+                swiftSettings: strict),
             .target(name: "TestSupport", dependencies: ["Names"], path: "Tests/Support", swiftSettings: strict),
             tests("NamesTests", path: "Shared/Names", ["Names"]),
             tests("MizzenSystemTests", path: "Shared/System", ["MizzenSystem"]),

@@ -36,9 +36,8 @@ struct UsageStoreTests {
     }
 
     private func node(_ store: UsageStore) -> MetricsItem? {
-        var node = Node()
-        node.metadata.name = "n"
-        return store.items(of: [CatalogNode(node)]).first
+        let node = CatalogNode(uid: "", name: "n", labels: [:], addresses: [], kubeletPort: 0, isReady: true)
+        return store.items(of: [node]).first
     }
 
     private func pod(_ store: UsageStore) -> MetricsItem? {

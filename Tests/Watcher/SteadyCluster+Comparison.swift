@@ -36,19 +36,19 @@ extension SteadyCluster {
             try simulator.list(resource).map { EncodedObject(encoding: .json, bytes: $0.encoded) }
         }
         for object in try objects(.namespaces) {
-            let record = NamespaceRecord(try Namespace(object))
+            let record = try NamespaceRecord(decoding: object)
             wanted["namespace \(record.name)"] = Self.text(record)
         }
         for object in try objects(.services) {
-            let record = ServiceRecord(try Service(object))
+            let record = try ServiceRecord(decoding: object)
             wanted["service \(record.namespace)/\(record.name)"] = Self.text(record)
         }
         for object in try objects(.endpointSlices) {
-            let record = EndpointSliceRecord(try EndpointSlice(object))
+            let record = try EndpointSliceRecord(decoding: object)
             wanted["slice \(record.namespace)/\(record.name)"] = Self.text(record)
         }
         for object in try objects(.pods) {
-            guard let record = PodRecord(try Pod(object)) else { continue }
+            guard let record = try PodRecord(decoding: object) else { continue }
             wanted["pod \(record.namespace)/\(record.name)"] = Self.text(record)
         }
         return wanted

@@ -126,7 +126,7 @@ struct TableKeeperTests {
 
     @Test("services keep their kind", arguments: [("None", ServiceRecord.Kind.headless), ("10.0.0.1", .clusterIP), ("", .clusterIP)])
     func kinds(address: String, kind: ServiceRecord.Kind) throws {
-        let record = ServiceRecord(try Service(try Self.service("a", address).object))
+        let record = try ServiceRecord(decoding: try Self.service("a", address).object)
         #expect(record.kind == kind)
         #expect(record.clusterIPs == (address == "10.0.0.1" ? [.v4(0x0A00_0001)] : []))
     }

@@ -7,7 +7,13 @@ struct CatalogNode: Hashable, Sendable {
     var uid: String
     var name: String
     var labels: [String: String]
-    var addresses: [Node.Address]
+    struct Address: Hashable, Sendable {
+        /// `Hostname`, `InternalIP`, `ExternalIP`, `InternalDNS` or `ExternalDNS`.
+        var type: String
+        var address: String
+    }
+
+    var addresses: [Address]
     /// 0 if the node does not say.
     var kubeletPort: Int
     /// Where this node's kubelet serves its metrics, if not at the usual path.
@@ -17,13 +23,16 @@ struct CatalogNode: Hashable, Sendable {
     /// The annotation by which a node asks to be scraped at another path, as in metrics-server.
     static let metricsPathAnnotation = "metrics.k8s.io/resource-metrics-path"
 
+}
+
+extension CatalogNode {
     init(_ node: Node) {
-        uid = node.metadata.uid
-        name = node.metadata.name
-        labels = node.metadata.labels
-        addresses = node.status.addresses
-        kubeletPort = Int(node.status.kubeletPort)
-        let path = node.metadata.annotations[Self.metricsPathAnnotation] ?? ""
+        uid = node.metadata.uid.string
+        name = node.metadata.name.string
+        labels = node.metadata.labels.dictionary()
+        addresses = node.status.addresses.map { Address(type: $0.type.string, address: $0.address.string) }
+        kubeletPort = Int(node.status.daemonEndpoints.kubeletEndpoint.port)
+        let path = node.metadata.annotations[Self.metricsPathAnnotation].orEmpty.string
         metricsPath = path.isEmpty ? nil : path
         isReady = node.status.conditions.contains { $0.type == "Ready" && $0.status == "True" }
     }
@@ -97,16 +106,21 @@ final class ClusterCatalog: Sendable {
     // MARK: Changes
 
     private func node(_ delta: Delta) -> FollowedObjects<CatalogNode>.Entry? {
-        guard let node = decoded(delta, { CatalogNode(try Node($0)) }) else { return nil }
+        guard let node = decoded(delta, { try $0.read(as: Node.self) { CatalogNode($0) } }) else { return nil }
         return .init(uid: ObjectKey(uid: delta.uid), name: ObjectKey(namespace: "", name: delta.name), kept: node)
     }
 
     /// - Returns: nil for a pod that does not run, too: nothing is held of it.
     private func pod(_ delta: Delta) -> FollowedObjects<CatalogPod>.Entry? {
-        guard let pod = decoded(delta, { try Pod($0) }), pod.status.phase == "Running" else { return nil }
-        return .init(
-            uid: ObjectKey(uid: delta.uid), name: ObjectKey(namespace: delta.namespace, name: delta.name),
-            kept: CatalogPod(uid: delta.uid, namespace: delta.namespace, name: delta.name, labels: pod.metadata.labels))
+        let running = decoded(delta) { object in
+            try object.read(as: Pod.self) { pod -> CatalogPod? in
+                guard pod.status.phase == "Running" else { return nil }
+                return CatalogPod(
+                    uid: delta.uid, namespace: delta.namespace, name: delta.name, labels: pod.metadata.labels.dictionary())
+            }
+        }
+        guard let running = running ?? nil else { return nil }
+        return .init(uid: ObjectKey(uid: delta.uid), name: ObjectKey(namespace: delta.namespace, name: delta.name), kept: running)
     }
 
     private func decoded<Object>(_ delta: Delta, _ decode: (EncodedObject) throws -> Object) -> Object? {

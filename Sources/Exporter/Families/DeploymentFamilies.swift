@@ -8,8 +8,13 @@ private let deploymentIdentityFamilies: [MetricFamily<Deployment>] = [
     DeploymentFamily("kube_deployment_owner", .alpha, "Each owner of the deployment; one sample with empty labels if it has none.") {
         deployment, out in
         let owners = deployment.metadata.ownerReferences
-        if owners.isEmpty { out.info(("owner_kind", ""), ("owner_name", "")) }
-        for owner in owners { out.info(("owner_kind", owner.kind), ("owner_name", owner.name)) }
+        if owners.isEmpty { out.sample(1, labels: [("owner_kind", ""), ("owner_name", "")]) }
+        owners.forEach { owner in
+            out.info { label in
+                label("owner_kind", owner.kind)
+                label("owner_name", owner.name)
+            }
+        }
     },
     .created("kube_deployment_created"),
     .deleted("kube_deployment_deletion_timestamp"),
@@ -26,9 +31,12 @@ private let deploymentIdentityFamilies: [MetricFamily<Deployment>] = [
         "kube_deployment_status_condition", .stable,
         "Conditions of the deployment, one sample for each possible status; reasons that are not Kubernetes' own are unknown."
     ) { deployment, out in
-        for condition in deployment.status.conditions {
-            let reason = conditionReasons.contains(condition.reason) ? condition.reason : "unknown"
-            out.condition(condition.status, label: "status", ("reason", reason), ("condition", condition.type))
+        deployment.status.conditions.forEach { condition in
+            let reason = conditionReasons.contains(condition.reason.string) ? condition.reason : .literal("unknown")
+            out.condition(condition.status, label: "status") { label in
+                label("reason", reason)
+                label("condition", condition.type)
+            }
         }
     },
 ]

@@ -7,19 +7,22 @@ enum FamilyRegistry {
     /// In the order in which an exposition shows them.
     static let all: [ResourceFamilies] = [
         ResourceFamilies(deploymentFamilies) { deployment in
-            [("namespace", deployment.metadata.namespace), ("deployment", deployment.metadata.name)]
+            [("namespace", deployment.metadata.namespace.string), ("deployment", deployment.metadata.name.string)]
         },
-        ResourceFamilies(nodeFamilies) { node in [("node", node.metadata.name)] },
+        ResourceFamilies(nodeFamilies) { node in [("node", node.metadata.name.string)] },
         ResourceFamilies(
             podFamilies,
             identity: { pod in
-                [("namespace", pod.metadata.namespace), ("pod", pod.metadata.name), ("uid", pod.metadata.uid)]
+                [
+                    ("namespace", pod.metadata.namespace.string), ("pod", pod.metadata.name.string),
+                    ("uid", pod.metadata.uid.string),
+                ]
             },
-            node: { $0.spec.nodeName }),
+            node: { $0.spec.nodeName.string }),
         ResourceFamilies(serviceFamilies) { service in
             [
-                ("namespace", service.metadata.namespace), ("service", service.metadata.name),
-                ("uid", service.metadata.uid),
+                ("namespace", service.metadata.namespace.string), ("service", service.metadata.name.string),
+                ("uid", service.metadata.uid.string),
             ]
         },
     ]

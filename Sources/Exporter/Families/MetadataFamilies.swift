@@ -1,7 +1,7 @@
 import KubernetesObjects
 
 /// Rows that every resource has, from the object's metadata.
-extension MetricFamily where Object: KubernetesObject {
+extension MetricFamily where Object: KubernetesObject & ~Escapable {
     static func created(_ name: String) -> Self {
         Self(name, .stable, "When the object was created, in seconds since 1970.") { object, out in
             out.time(object.metadata.creationTimestamp)

@@ -18,7 +18,7 @@ struct FamilyContext: Sendable {
 }
 
 /// One row of the registry: a metric family and how one object contributes to it.
-struct MetricFamily<Object>: Sendable {
+struct MetricFamily<Object: ~Escapable>: Sendable {
     let name: String
     let stability: Stability
     let type: MetricType

@@ -9,27 +9,36 @@ let nodeFamilies: [MetricFamily<Node>] = [
     NodeFamily("kube_node_info", .stable, "What the node runs on and as: versions, provider and first pod range.") {
         node, out in
         let info = node.status.nodeInfo
-        out.info(
-            ("kernel_version", info.kernelVersion), ("os_image", info.osImage),
-            ("container_runtime_version", info.containerRuntimeVersion), ("kubelet_version", info.kubeletVersion),
+        out.info { label in
+            label("kernel_version", info.kernelVersion)
+            label("os_image", info.osImage)
+            label("container_runtime_version", info.containerRuntimeVersion)
+            label("kubelet_version", info.kubeletVersion)
             // Kubernetes stopped reporting it; the label stays for the queries that name it.
-            ("kubeproxy_version", "deprecated"),
-            ("provider_id", node.spec.providerID), ("pod_cidr", node.spec.podCIDR), ("system_uuid", info.systemUUID),
-            ("internal_ip", node.status.addresses.last { $0.type == "InternalIP" }?.address ?? ""))
+            label("kubeproxy_version", "deprecated")
+            label("provider_id", node.spec.providerID)
+            label("pod_cidr", node.spec.podCIDR)
+            label("system_uuid", info.systemUUID)
+            label("internal_ip", (node.status.addresses.last { $0.type == "InternalIP" }?.address).orEmpty)
+        }
     },
     .labels("kube_node_labels"),
     NodeFamily("kube_node_role", .alpha, "Roles of the node, from its node-role.kubernetes.io labels.") { node, out in
         let prefix = "node-role.kubernetes.io/"
-        for label in node.metadata.labels.keys.sorted() where label.hasPrefix(prefix) {
-            out.info(("role", String(label.dropFirst(prefix.count))))
+        for label in node.metadata.labels.dictionary(where: { $0.hasPrefix(prefix) }).keys.sorted() {
+            out.info("role", String(label.dropFirst(prefix.count)))
         }
     },
     NodeFamily("kube_node_spec_pod_cidrs", .alpha, "Each address range that the node gives to its pods.") { node, out in
-        for range in node.spec.podCIDRs { out.info(("pod_cidr", range)) }
+        node.spec.podCIDRs.forEach { range in out.info("pod_cidr", range) }
     },
     NodeFamily("kube_node_spec_taint", .stable, "Each taint that keeps pods off the node.") { node, out in
-        for taint in node.spec.taints {
-            out.info(("key", taint.key), ("value", taint.value), ("effect", taint.effect))
+        node.spec.taints.forEach { taint in
+            out.info { label in
+                label("key", taint.key)
+                label("value", taint.value)
+                label("effect", taint.effect)
+            }
         }
     },
     NodeFamily("kube_node_spec_unschedulable", .stable, "Whether the node is cordoned: it takes no new pods.") {
@@ -45,19 +54,27 @@ let nodeFamilies: [MetricFamily<Node>] = [
     },
     NodeFamily("kube_node_status_condition", .stable, "Conditions of the node, one sample for each possible status.") {
         node, out in
-        for condition in node.status.conditions {
-            out.condition(condition.status, label: "status", ("condition", condition.type))
+        node.status.conditions.forEach { condition in
+            out.condition(condition.status, label: "status") { label in label("condition", condition.type) }
         }
     },
     NodeFamily("kube_node_status_addresses", .alpha, "Each address of the node.") { node, out in
-        for address in node.status.addresses { out.info(("type", address.type), ("address", address.address)) }
+        node.status.addresses.forEach { address in
+            out.info { label in
+                label("type", address.type)
+                label("address", address.address)
+            }
+        }
     },
 ]
 
 extension SampleWriter {
-    fileprivate mutating func amounts(_ amounts: [String: Quantity]) {
+    fileprivate mutating func amounts(_ amounts: QuantityMap) {
         for amount in ResourceAmounts.reported(amounts, wholeBytes: false) {
-            sample(amount.value, ("resource", amount.resource), ("unit", amount.unit))
+            sample(amount.value) { label in
+                label("resource", amount.resource)
+                label("unit", amount.unit)
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ let podStatusFamilies: [MetricFamily<Pod>] = [
         pod, out in
         guard !pod.status.phase.isEmpty else { return }
         for phase in ["Pending", "Succeeded", "Failed", "Unknown", "Running"] {
-            out.flag(pod.status.phase == phase, ("phase", phase))
+            out.flag(pod.status.phase == phase, "phase", phase)
         }
     },
     PodFamily(
@@ -15,34 +15,34 @@ let podStatusFamilies: [MetricFamily<Pod>] = [
     ) { pod, out in
         guard !pod.status.qosClass.isEmpty else { return }
         for qosClass in ["BestEffort", "Burstable", "Guaranteed"] {
-            out.flag(pod.status.qosClass == qosClass, ("qos_class", qosClass))
+            out.flag(pod.status.qosClass == qosClass, "qos_class", qosClass)
         }
     },
     PodFamily("kube_pod_status_ready", .stable, "Whether the pod is ready, one sample for each possible status.") {
         pod, out in
-        for condition in pod.conditions("Ready") { out.condition(condition.status, label: "condition") }
+        pod.conditions("Ready") { condition in out.condition(condition.status, label: "condition") }
     },
     PodFamily(
         "kube_pod_status_scheduled", .stable, "Whether the pod has a node, one sample for each possible status."
     ) { pod, out in
-        for condition in pod.conditions("PodScheduled") { out.condition(condition.status, label: "condition") }
+        pod.conditions("PodScheduled") { condition in out.condition(condition.status, label: "condition") }
     },
     PodFamily("kube_pod_status_unschedulable", .stable, "1 while no node has been found for the pod.") { pod, out in
-        for _ in pod.conditions("PodScheduled", status: "False") { out.info() }
+        pod.conditions("PodScheduled", status: "False") { _ in out.sample(1) }
     },
     PodFamily(
         "kube_pod_status_reason", .alpha,
         "Why the pod is in its state, from its status, conditions and ended containers; Other for a reason not listed here."
     ) { pod, out in
-        for reason in statusReasons where pod.hasReason(reason) { out.info(("reason", reason)) }
-        if !pod.status.reason.isEmpty, !statusReasons.contains(pod.status.reason) { out.info(("reason", "Other")) }
+        for reason in statusReasons where pod.hasReason(reason) { out.info("reason", reason) }
+        if !pod.status.reason.isEmpty, !statusReasons.contains(pod.status.reason.string) { out.info("reason", "Other") }
     },
     PodFamily(
         "kube_pod_status_disruption_reason", .alpha,
         "Why the pod is about to be ended by something other than itself; Other for a reason not listed here."
     ) { pod, out in
-        for condition in pod.conditions("DisruptionTarget") {
-            out.info(("reason", disruptionReasons.contains(condition.reason) ? condition.reason : "Other"))
+        pod.conditions("DisruptionTarget") { condition in
+            out.info("reason", disruptionReasons.contains(condition.reason.string) ? condition.reason : .literal("Other"))
         }
     },
 ]
@@ -55,7 +55,8 @@ let podTimeFamilies: [MetricFamily<Pod>] = [
         "kube_pod_completion_time", .stable, "When the last ended container of the pod ended, in seconds since 1970."
     ) { pod, out in
         let ends = pod.status.containerStatuses.compactMap { status in
-            status.state.terminated.map { $0.finishedAt?.seconds ?? SampleWriter.zeroTime }
+            guard let ended = status.state.terminated else { return nil as Int64? }
+            return ended.finishedAt?.seconds ?? SampleWriter.zeroTime
         }
         if let last = ends.max(), last > 0 { out.sample(Double(last)) }
     },
@@ -86,14 +87,18 @@ extension MetricFamily<Pod> {
         _ name: String, _ stability: Stability, to type: String, status: String = "True", _ help: String
     ) -> Self {
         Self(name, stability, "\(help), in seconds since 1970.") { pod, out in
-            for condition in pod.conditions(type, status: status) { out.requiredTime(condition.lastTransitionTime) }
+            pod.conditions(type, status: status) { condition in out.requiredTime(condition.lastTransitionTime) }
         }
     }
 }
 
 extension Pod {
-    fileprivate func conditions(_ type: String, status: String? = nil) -> [Condition] {
-        self.status.conditions.filter { $0.type == type && (status == nil || $0.status == status) }
+    fileprivate func conditions(_ type: String, status: String? = nil, _ body: (Core.PodCondition) -> Void) {
+        self.status.conditions.forEach { condition in
+            guard condition.type == type else { return }
+            if let status, condition.status != status { return }
+            body(condition)
+        }
     }
 
     fileprivate func hasReason(_ reason: String) -> Bool {

@@ -10,25 +10,35 @@ let podFamilies: [MetricFamily<Pod>] =
 private let podIdentityFamilies: [MetricFamily<Pod>] = [
     PodFamily("kube_pod_info", .stable, "Where the pod runs, its addresses and what made it.") { pod, out in
         let owner = pod.metadata.ownerReferences.first { $0.controller == true }
-        out.info(
-            ("host_ip", pod.status.hostIP), ("pod_ip", pod.status.podIP), ("node", pod.spec.nodeName),
-            ("created_by_kind", owner?.kind ?? ""), ("created_by_name", owner?.name ?? ""),
-            ("priority_class", pod.spec.priorityClassName), ("host_network", pod.spec.hostNetwork ? "true" : "false"))
+        out.info { label in
+            label("host_ip", pod.status.hostIP)
+            label("pod_ip", pod.status.podIP)
+            label("node", pod.spec.nodeName)
+            label("created_by_kind", (owner?.kind).orEmpty)
+            label("created_by_name", (owner?.name).orEmpty)
+            label("priority_class", pod.spec.priorityClassName)
+            label("host_network", pod.spec.hostNetwork ? "true" : "false")
+        }
     },
     PodFamily("kube_pod_ips", .alpha, "Each address of the pod, with its family: 4 or 6.") { pod, out in
-        for text in pod.status.podIPs {
-            guard let family = addressFamily(text) else { continue }
-            out.info(("ip", text), ("ip_family", family))
+        pod.status.podIPs.forEach { address in
+            guard let family = addressFamily(address.ip.string) else { return }
+            out.info { label in
+                label("ip", address.ip)
+                label("ip_family", family)
+            }
         }
     },
     PodFamily("kube_pod_owner", .stable, "Each owner of the pod; one sample with empty labels if it has none.") {
         pod, out in
         let owners = pod.metadata.ownerReferences
-        if owners.isEmpty { out.info(("owner_kind", ""), ("owner_name", ""), ("owner_is_controller", "")) }
-        for owner in owners {
-            out.info(
-                ("owner_kind", owner.kind), ("owner_name", owner.name),
-                ("owner_is_controller", owner.controller == true ? "true" : "false"))
+        if owners.isEmpty { out.sample(1, labels: [("owner_kind", ""), ("owner_name", ""), ("owner_is_controller", "")]) }
+        owners.forEach { owner in
+            out.info { label in
+                label("owner_kind", owner.kind)
+                label("owner_name", owner.name)
+                label("owner_is_controller", owner.controller == true ? "true" : "false")
+            }
         }
     },
     .created("kube_pod_created"),
@@ -36,47 +46,57 @@ private let podIdentityFamilies: [MetricFamily<Pod>] = [
     .labels("kube_pod_labels"),
     .annotations("kube_pod_annotations"),
     PodFamily("kube_pod_restart_policy", .stable, "When the containers of the pod are started again.") { pod, out in
-        out.info(("type", pod.spec.restartPolicy))
+        out.info("type", pod.spec.restartPolicy)
     },
     PodFamily("kube_pod_service_account", .alpha, "As which service account the pod runs.") { pod, out in
-        out.info(("service_account", pod.spec.serviceAccountName))
+        out.info("service_account", pod.spec.serviceAccountName)
     },
     PodFamily("kube_pod_runtimeclass_name_info", .alpha, "The runtime class of the pod, if it names one.") { pod, out in
-        if let name = pod.spec.runtimeClassName { out.info(("runtimeclass_name", name)) }
+        if let name = pod.spec.runtimeClassName { out.info("runtimeclass_name", name) }
     },
     PodFamily(
         "kube_pod_resourceclaim_info", .alpha,
         "Each device claim of the pod: its name in the pod, the claim object and the template it came from."
     ) { pod, out in
-        for claim in pod.spec.resourceClaims {
-            guard claim.resourceClaimName != nil || claim.resourceClaimTemplateName != nil else { continue }
+        pod.spec.resourceClaims.forEach { claim in
+            guard claim.resourceClaimName != nil || claim.resourceClaimTemplateName != nil else { return }
             // A claim made from a template gets its name when it is created; the status tells it.
             let made = pod.status.resourceClaimStatuses.last { $0.name == claim.name && $0.resourceClaimName != nil }
-            out.info(
-                ("claim_name", claim.name),
-                ("resourceclaim_name", claim.resourceClaimName ?? made?.resourceClaimName ?? ""),
-                ("resourceclaim_template_name", claim.resourceClaimTemplateName ?? ""))
+            out.info { label in
+                label("claim_name", claim.name)
+                if let name = claim.resourceClaimName {
+                    label("resourceclaim_name", name)
+                } else {
+                    label("resourceclaim_name", (made?.resourceClaimName).orEmpty)
+                }
+                label("resourceclaim_template_name", claim.resourceClaimTemplateName.orEmpty)
+            }
         }
     },
 ]
 
 private let podPlacementFamilies: [MetricFamily<Pod>] = [
     PodFamily("kube_pod_scheduler", .alpha, "Which scheduler places the pod.") { pod, out in
-        out.info(("name", pod.spec.schedulerName))
+        out.info("name", pod.spec.schedulerName)
     },
     PodFamily("kube_pod_tolerations", .alpha, "Each taint that the pod tolerates, the same one once.") { pod, out in
-        var seen: Set<Pod.Toleration> = []
-        for toleration in pod.spec.tolerations where seen.insert(toleration).inserted {
-            out.info(
-                ("key", toleration.key), ("operator", toleration.operator), ("value", toleration.value),
-                ("effect", toleration.effect),
-                ("toleration_seconds", toleration.tolerationSeconds.map(String.init) ?? ""))
+        let tolerations = pod.spec.tolerations
+        for index in 0..<tolerations.count {
+            let toleration = tolerations[index]
+            if (0..<index).contains(where: { isSame(tolerations[$0], toleration) }) { continue }
+            out.info { label in
+                label("key", toleration.key)
+                label("operator", toleration.operator)
+                label("value", toleration.value)
+                label("effect", toleration.effect)
+                label("toleration_seconds", toleration.tolerationSeconds.map(String.init) ?? "")
+            }
         }
     },
     PodFamily(
         "kube_pod_nodeselectors", .alpha, isOptIn: true, "The labels that the pod's node must have, each as a label."
     ) { pod, out in
-        out.sample(1, labels: MetadataLabels.make(pod.spec.nodeSelector, prefix: "nodeselector"))
+        out.sample(1, labels: MetadataLabels.make(pod.spec.nodeSelector.dictionary(), prefix: "nodeselector"))
     },
     PodFamily("kube_pod_overhead_cpu_cores", .alpha, "Cores that running the pod takes beside its containers.") {
         pod, out in
@@ -91,8 +111,7 @@ private let podPlacementFamilies: [MetricFamily<Pod>] = [
         "Each volume of the pod that has a claim, its own or an ephemeral one."
     ) { pod, out in
         for claim in claims(of: pod) {
-            out.info(
-                ("volume", claim.volume), ("persistentvolumeclaim", claim.name), ("ephemeral", claim.isEphemeral))
+            out.info { label in claim.write(to: &label) }
         }
     },
     PodFamily(
@@ -100,9 +119,7 @@ private let podPlacementFamilies: [MetricFamily<Pod>] = [
         "Whether the pod mounts the claim read-only; ephemeral claims never are."
     ) { pod, out in
         for claim in claims(of: pod) {
-            out.flag(
-                claim.isReadOnly, ("volume", claim.volume), ("persistentvolumeclaim", claim.name),
-                ("ephemeral", claim.isEphemeral))
+            out.sample(claim.isReadOnly ? 1 : 0) { label in claim.write(to: &label) }
         }
     },
 ]
@@ -112,19 +129,28 @@ private struct VolumeClaim {
     var name: String
     var isReadOnly: Bool
     var isEphemeral: String
+
+    func write(to label: inout SampleLabels) {
+        label("volume", volume)
+        label("persistentvolumeclaim", name)
+        label("ephemeral", isEphemeral)
+    }
+}
+
+private func isSame(_ left: Core.Toleration, _ right: Core.Toleration) -> Bool {
+    left.key == right.key && left.operator == right.operator && left.value == right.value && left.effect == right.effect
+        && left.tolerationSeconds == right.tolerationSeconds
 }
 
 private func claims(of pod: Pod) -> [VolumeClaim] {
     pod.spec.volumes.compactMap { volume in
-        if let claim = volume.persistentVolumeClaim {
-            VolumeClaim(volume: volume.name, name: claim.claimName, isReadOnly: claim.readOnly, isEphemeral: "false")
-        } else if volume.isEphemeral {
-            VolumeClaim(
-                volume: volume.name, name: "\(pod.metadata.name)-\(volume.name)", isReadOnly: false,
-                isEphemeral: "true")
-        } else {
-            nil
+        let name = volume.name.string
+        if let claim = volume.volumeSource.persistentVolumeClaim {
+            return VolumeClaim(volume: name, name: claim.claimName.string, isReadOnly: claim.readOnly, isEphemeral: "false")
         }
+        guard volume.volumeSource.ephemeral != nil else { return nil }
+        return VolumeClaim(
+            volume: name, name: "\(pod.metadata.name.string)-\(name)", isReadOnly: false, isEphemeral: "true")
     }
 }
 

@@ -13,8 +13,8 @@ enum ResourceAmounts {
     /// a meaning here, malformed extended ones) are left out.
     /// - Parameter wholeBytes: as for pods, where everything but cores is in whole units; nodes report thousandths, and
     ///   how many pods fit.
-    static func reported(_ amounts: [String: Quantity], wholeBytes: Bool) -> [Amount] {
-        amounts.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }.compactMap { name, quantity in
+    static func reported(_ amounts: QuantityMap, wholeBytes: Bool) -> [Amount] {
+        amounts.dictionary.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }.compactMap { name, quantity in
             guard let unit = unit(of: name, countsPods: !wholeBytes) else { return nil }
             let value = unit == "core" || !wholeBytes ? fractional(quantity) : Double(quantity.value)
             return Amount(resource: MetadataLabels.sanitized(name), unit: unit, value: value)
@@ -39,7 +39,9 @@ enum ResourceAmounts {
 
     /// Whether this names a resource that Kubernetes does not know itself: `example.com/dongle`.
     private static func isExtended(_ name: String) -> Bool {
-        guard name.contains("/"), !name.contains("kubernetes.io/"), !name.hasPrefix("requests.") else { return false }
+        guard name.utf8.contains(UInt8(ascii: "/")), !name.contains("kubernetes.io/"), !name.hasPrefix("requests.") else {
+            return false
+        }
         // In quotas the name is written behind "requests."; it must be a qualified name there.
         let parts = "requests.\(name)".split(separator: "/", omittingEmptySubsequences: false)
         return parts.count == 2 && isSubdomain(parts[0]) && isQualifiedName(parts[1])

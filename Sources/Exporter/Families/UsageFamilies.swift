@@ -37,22 +37,22 @@ let podUsageFamilies: [MetricFamily<PodUsage>] = [
         "mizzen_container_cpu_usage_seconds_total", .alpha, type: .counter,
         "CPU time that the container has used since it was started, in seconds."
     ) { pod, out in
-        for container in pod.containers { out.cpu(container.reading, ("container", container.container)) }
+        for container in pod.containers { out.cpu(container.reading, [("container", container.container)]) }
     },
     MetricFamily(
         "mizzen_container_memory_working_set_bytes", .alpha,
         "Memory of the container that cannot be reclaimed, in bytes."
     ) { pod, out in
-        for container in pod.containers { out.memory(container.reading, ("container", container.container)) }
+        for container in pod.containers { out.memory(container.reading, [("container", container.container)]) }
     },
 ]
 
 extension SampleWriter {
-    fileprivate mutating func cpu(_ reading: Reading?, _ labels: (String, String)...) {
+    fileprivate mutating func cpu(_ reading: Reading?, _ labels: [(String, String)] = []) {
         if let seconds = reading?.cpuSecondsTotal { sample(seconds, labels: labels) }
     }
 
-    fileprivate mutating func memory(_ reading: Reading?, _ labels: (String, String)...) {
+    fileprivate mutating func memory(_ reading: Reading?, _ labels: [(String, String)] = []) {
         if let bytes = reading?.memoryWorkingSetBytes { sample(bytes, labels: labels) }
     }
 }

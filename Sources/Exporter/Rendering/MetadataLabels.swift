@@ -1,3 +1,5 @@
+import KubernetesObjects
+
 /// Which labels (or annotations) of one resource become Prometheus labels: `--metric-labels-allowlist`.
 ///
 /// Patterns are exact keys or keys with one `*`. A pattern that is `*` alone allows everything, but only as the first
@@ -40,9 +42,11 @@ struct MetadataAllowList: Hashable, Sendable {
     /// then has one sample an object, without extra labels.
     private(set) var isEmpty = true
 
-    func allowed(_ metadata: [String: String]) -> [String: String] {
-        allowsAll ? metadata : metadata.filter { entry in patterns.contains { $0.matches(entry.key) } }
+    func allowed(_ metadata: TextMap) -> [String: String] {
+        metadata.dictionary { key in allows(key.string) }
     }
+
+    func allows(_ key: String) -> Bool { allowsAll || patterns.contains { $0.matches(key) } }
 }
 
 /// Prometheus labels made from Kubernetes labels or annotations.
@@ -95,6 +99,7 @@ enum MetadataLabels {
 
     /// Every character that a Prometheus label name cannot have becomes an underscore.
     static func sanitized(_ text: String) -> String {
+        if text.utf8.allSatisfy(isLabelByte) { return text }
         var out = ""
         for scalar in text.unicodeScalars {
             switch scalar {
@@ -103,5 +108,14 @@ enum MetadataLabels {
             }
         }
         return out
+    }
+
+    private static func isLabelByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+            UInt8(ascii: "_"):
+            true
+        default: false
+        }
     }
 }

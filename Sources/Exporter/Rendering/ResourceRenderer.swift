@@ -10,7 +10,7 @@ struct ResourceRenderer: Sendable {
 }
 
 /// The families that are served of one kind of object.
-struct FamilySet<Object: Sendable>: Sendable {
+struct FamilySet<Object: ~Escapable>: Sendable {
     private let rows: [MetricFamily<Object>]
 
     init(_ rows: [MetricFamily<Object>], filter: FamilyFilter) {
@@ -27,9 +27,9 @@ struct FamilySet<Object: Sendable>: Sendable {
         var lengths: [Int] = []
         lengths.reserveCapacity(rows.count)
         for row in rows {
-            let start = writer.bytes.count
+            let start = writer.count
             row.write(object, context, &writer)
-            lengths.append(writer.bytes.count - start)
+            lengths.append(writer.count - start)
         }
         return ObjectRecord(identity: identity, samples: writer.bytes, lengths: lengths)
     }
@@ -44,7 +44,7 @@ struct ResourceFamilies: Sendable {
     /// - Parameters:
     ///   - identity: the labels of every sample, in their order.
     ///   - node: the node of an object, for resources that are selected by node.
-    init<Object: KubernetesObject>(
+    init<Object: KubernetesObject & ~Escapable>(
         _ rows: [MetricFamily<Object>], identity: @escaping @Sendable (Object) -> [(String, String)],
         node: (@Sendable (Object) -> String)? = nil
     ) {
@@ -54,9 +54,10 @@ struct ResourceFamilies: Sendable {
             let served = FamilySet(rows, filter: filter)
             return ResourceRenderer(resource: Object.resource, families: served.descriptions) {
                 (encoded) throws(ObjectDecodingError) in
-                let object = try Object(encoded)
-                if let node, !selection.admits(node(object)) { return nil }
-                return served.record(of: object, identity: identityLabels(identity(object)), context)
+                try encoded.read(as: Object.self) { object in
+                    if let node, !selection.admits(node(object)) { return nil }
+                    return served.record(of: object, identity: identityLabels(identity(object)), context)
+                }
             }
         }
     }

@@ -4,9 +4,39 @@ extension [UInt8] {
     mutating func append(number value: Double) {
         if value.isNaN { return append(contentsOf: "NaN".utf8) }
         if value.isInfinite { return append(contentsOf: (value < 0 ? "-Inf" : "+Inf").utf8) }
-        if value == 0 { return append(UInt8(ascii: "0")) }
+        // Nearly all samples are whole numbers. Below 2^53 no shorter digits than their own read back as the same number.
+        if value < Self.wholeUpTo, let whole = UInt64(exactly: value) { return append(whole: whole) }
         if value < 0 { append(UInt8(ascii: "-")) }
         append(Digits(value.magnitude))
+    }
+
+    private static var wholeUpTo: Double { 9_007_199_254_740_992 }
+
+    private mutating func append(whole value: UInt64) {
+        var digits = 1
+        var highest: UInt64 = 1
+        while value / highest >= 10 {
+            highest *= 10
+            digits += 1
+        }
+        var rest = value
+        let isExponential = digits > Self.exponentFrom
+        let start = count
+        while highest > 0, rest > 0 || !isExponential || count == start {
+            append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest / highest))
+            rest %= highest
+            highest /= 10
+        }
+        guard isExponential else { return }
+        if count > start + 1 { insert(UInt8(ascii: "."), at: start + 1) }
+        append(exponent: digits - 1)
+    }
+
+    private mutating func append(exponent: Int) {
+        append(UInt8(ascii: "e"))
+        append(exponent < 0 ? UInt8(ascii: "-") : UInt8(ascii: "+"))
+        if exponent.magnitude < 10 { append(UInt8(ascii: "0")) }
+        append(contentsOf: String(exponent.magnitude).utf8)
     }
 
     /// From this power of ten on numbers are written with an exponent.
@@ -21,10 +51,7 @@ extension [UInt8] {
                 append(UInt8(ascii: "."))
                 append(contentsOf: digits[1...])
             }
-            append(UInt8(ascii: "e"))
-            append(exponent < 0 ? UInt8(ascii: "-") : UInt8(ascii: "+"))
-            if exponent.magnitude < 10 { append(UInt8(ascii: "0")) }
-            append(contentsOf: String(exponent.magnitude).utf8)
+            append(exponent: exponent)
         } else if number.point <= 0 {
             append(contentsOf: "0.".utf8)
             append(contentsOf: repeatElement(UInt8(ascii: "0"), count: -number.point))

@@ -3,31 +3,44 @@ import KubernetesObjects
 /// Appends the samples of one object and one family, without the family's name and without the labels that every
 /// sample of the object has: `,container="web"} 1` and a line feed.
 ///
-/// A line feed ends each sample and occurs nowhere else, because label values have theirs escaped.
+/// A line feed ends each sample and occurs nowhere else, because label values have theirs escaped. Nothing is allocated for a
+/// sample but room at the end of the bytes.
 struct SampleWriter: Sendable {
-    private(set) var bytes: [UInt8] = []
+    private var line = SampleLabels()
 
-    /// One sample. Labels appear in the order given.
-    mutating func sample(_ value: Double, _ labels: (String, String)...) {
-        for (name, text) in labels { append(label: name, text) }
-        end(value)
+    var bytes: [UInt8] { line.bytes }
+    var count: Int { line.bytes.count }
+
+    /// One sample with labels of its own.
+    mutating func sample(_ value: Double, _ labels: (inout SampleLabels) -> Void) {
+        labels(&line)
+        line.end(value)
+    }
+
+    /// One sample with at most one label of its own.
+    mutating func sample(_ value: Double) { line.end(value) }
+
+    mutating func sample(_ value: Double, _ name: String, _ text: borrowing some LabelValue & ~Escapable) {
+        line(name, text)
+        line.end(value)
     }
 
     /// One sample of value 1.
-    mutating func info(_ labels: (String, String)...) {
-        for (name, text) in labels { append(label: name, text) }
-        end(1)
+    mutating func info(_ labels: (inout SampleLabels) -> Void) { sample(1, labels) }
+
+    mutating func info(_ name: String, _ text: borrowing some LabelValue & ~Escapable) { sample(1, name, text) }
+
+    /// One sample of value 1 or 0.
+    mutating func flag(_ value: Bool) { sample(value ? 1 : 0) }
+
+    mutating func flag(_ value: Bool, _ name: String, _ text: borrowing some LabelValue & ~Escapable) {
+        sample(value ? 1 : 0, name, text)
     }
 
-    mutating func flag(_ value: Bool, _ labels: (String, String)...) {
-        for (name, text) in labels { append(label: name, text) }
-        end(value ? 1 : 0)
-    }
-
-    /// One sample whose labels are made at run time.
+    /// One sample whose labels have names made at run time.
     mutating func sample(_ value: Double, labels: [(String, String)]) {
-        for (name, text) in labels { append(label: name, text) }
-        end(value)
+        for (name, text) in labels { line(name, text) }
+        line.end(value)
     }
 
     /// Seconds since 1970; nothing for a time that is not set.
@@ -37,9 +50,10 @@ struct SampleWriter: Sendable {
 
     /// Seconds since 1970 of a time that should be there. One that is missing counts as Go's zero time, the beginning
     /// of the year 1, because that is the value dashboards know for it.
-    mutating func requiredTime(_ time: Timestamp?, _ labels: (String, String)...) {
-        for (name, text) in labels { append(label: name, text) }
-        end(Double(time?.seconds ?? Self.zeroTime))
+    mutating func requiredTime(_ time: Timestamp?) { sample(Double(time?.seconds ?? Self.zeroTime)) }
+
+    mutating func requiredTime(_ time: Timestamp?, _ name: String, _ text: borrowing some LabelValue & ~Escapable) {
+        sample(Double(time?.seconds ?? Self.zeroTime), name, text)
     }
 
     static let zeroTime: Int64 = -62_135_596_800
@@ -48,24 +62,12 @@ struct SampleWriter: Sendable {
     /// - Parameters:
     ///   - status: `True`, `False` or `Unknown`, as in conditions.
     ///   - label: the label that holds the lower-case status; it comes last.
-    mutating func condition(_ status: String, label: String, _ labels: (String, String)...) {
+    mutating func condition(_ status: Text, label: String, _ labels: (inout SampleLabels) -> Void = { _ in }) {
         for (candidate, text) in [("True", "true"), ("False", "false"), ("Unknown", "unknown")] {
-            for (name, value) in labels { append(label: name, value) }
-            append(label: label, text)
-            end(candidate == status ? 1 : 0)
+            labels(&line)
+            line(label, text)
+            line.end(status == candidate ? 1 : 0)
         }
-    }
-
-    private mutating func append(label name: String, _ value: String) {
-        bytes.append(UInt8(ascii: ","))
-        bytes.append(label: name, value: value)
-    }
-
-    private mutating func end(_ value: Double) {
-        bytes.append(UInt8(ascii: "}"))
-        bytes.append(UInt8(ascii: " "))
-        bytes.append(number: value)
-        bytes.append(UInt8(ascii: "\n"))
     }
 }
 
@@ -77,26 +79,4 @@ func identityLabels(_ labels: [(String, String)]) -> [UInt8] {
         bytes.append(label: label.0, value: label.1)
     }
     return bytes
-}
-
-extension [UInt8] {
-    /// `name="value"`, with backslash, line feed and double quote of the value escaped.
-    mutating func append(label name: String, value: String) {
-        append(contentsOf: name.utf8)
-        append(UInt8(ascii: "="))
-        append(UInt8(ascii: "\""))
-        if value.utf8.contains(where: { $0 == UInt8(ascii: "\\") || $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\"") }) {
-            for byte in value.utf8 {
-                switch byte {
-                case UInt8(ascii: "\\"): append(contentsOf: [byte, byte])
-                case UInt8(ascii: "\n"): append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "n")])
-                case UInt8(ascii: "\""): append(contentsOf: [UInt8(ascii: "\\"), byte])
-                default: append(byte)
-                }
-            }
-        } else {
-            append(contentsOf: value.utf8)
-        }
-        append(UInt8(ascii: "\""))
-    }
 }

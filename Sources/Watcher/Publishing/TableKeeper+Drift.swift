@@ -10,10 +10,10 @@ extension TableKeeper {
         let (namespace, name) = (object.identity.namespace, object.identity.name)
         do {
             switch resource {
-            case .namespaces: return writer.namespace(name) == NamespaceRecord(try Namespace(object.object))
-            case .services: return writer.service(namespace, name) == ServiceRecord(try Service(object.object))
-            case .endpointSlices: return writer.slice(namespace, name) == EndpointSliceRecord(try EndpointSlice(object.object))
-            case .pods: return writer.pod(namespace, name) == PodRecord(try Pod(object.object))
+            case .namespaces: return writer.namespace(name) == (try NamespaceRecord(decoding: object.object))
+            case .services: return writer.service(namespace, name) == (try ServiceRecord(decoding: object.object))
+            case .endpointSlices: return writer.slice(namespace, name) == (try EndpointSliceRecord(decoding: object.object))
+            case .pods: return writer.pod(namespace, name) == (try PodRecord(decoding: object.object))
             }
         } catch {
             return true

@@ -26,11 +26,11 @@ struct TableKeeper {
         // Before decoding: an object that exists but cannot be read keeps its place.
         listed[object.resource]?.insert(name)
         switch resource {
-        case .namespaces: try writer.upsert(NamespaceRecord(Namespace(object.object)))
-        case .services: try writer.upsert(ServiceRecord(Service(object.object)))
-        case .endpointSlices: try writer.upsert(EndpointSliceRecord(EndpointSlice(object.object)))
+        case .namespaces: try writer.upsert(NamespaceRecord(decoding: object.object))
+        case .services: try writer.upsert(ServiceRecord(decoding: object.object))
+        case .endpointSlices: try writer.upsert(EndpointSliceRecord(decoding: object.object))
         case .pods:
-            if let record = PodRecord(try Pod(object.object)) {
+            if let record = try PodRecord(decoding: object.object) {
                 try writer.upsert(record)
             } else {
                 try writer.removePod(namespace: name.namespace, name: name.name)

@@ -7,15 +7,20 @@ public import RecordTable
 
 extension NamespaceRecord {
     public init(_ namespace: Namespace) {
-        self.init(name: namespace.metadata.name, labels: namespace.metadata.labels)
+        self.init(name: namespace.metadata.name.string, labels: namespace.metadata.labels.dictionary())
+    }
+
+    public init(decoding object: EncodedObject) throws(ObjectDecodingError) {
+        self = try object.read(as: Namespace.self) { NamespaceRecord($0) }
     }
 }
 
 extension ServiceRecord {
     public init(_ service: Service) {
-        let addresses = service.spec.clusterIPs.isEmpty ? [service.spec.clusterIP] : service.spec.clusterIPs
+        let spec = service.spec
+        let addresses = spec.clusterIPs.isEmpty ? [spec.clusterIP.string] : spec.clusterIPs.strings
         let kind: Kind =
-            if service.spec.type == "ExternalName" {
+            if spec.type == "ExternalName" {
                 .externalName
             } else if addresses.first == "None" {
                 .headless
@@ -23,63 +28,64 @@ extension ServiceRecord {
                 .clusterIP
             }
         self.init(
-            namespace: service.metadata.namespace, name: service.metadata.name, kind: kind,
+            namespace: service.metadata.namespace.string, name: service.metadata.name.string, kind: kind,
             clusterIPs: kind == .clusterIP ? addresses.compactMap { IPAddress($0) } : [],
-            externalName: service.spec.externalName,
-            ports: service.spec.ports.map {
+            externalName: spec.externalName.string,
+            ports: spec.ports.map {
                 PortRecord(
-                    name: $0.name, protocol: TransportProtocol(kubernetesName: $0.protocol),
+                    name: $0.name.string, protocol: TransportProtocol(kubernetesName: $0.protocol),
                     number: UInt16(clamping: $0.port))
             },
-            publishesNotReadyAddresses: service.spec.publishNotReadyAddresses, labels: service.metadata.labels)
+            publishesNotReadyAddresses: spec.publishNotReadyAddresses, labels: service.metadata.labels.dictionary())
+    }
+
+    public init(decoding object: EncodedObject) throws(ObjectDecodingError) {
+        self = try object.read(as: Service.self) { ServiceRecord($0) }
     }
 }
 
 extension TransportProtocol {
     /// Kubernetes' default is TCP, also for names of a later API.
-    init(kubernetesName name: String) {
-        switch name {
-        case "UDP": self = .udp
-        case "SCTP": self = .sctp
-        default: self = .tcp
-        }
+    init(kubernetesName name: Text) {
+        self = name == "UDP" ? .udp : name == "SCTP" ? .sctp : .tcp
     }
 }
 
 extension EndpointSliceRecord {
-    /// The label that ties a slice to its service (discovery.k8s.io/v1, LabelServiceName).
+    /// The label that names the service of a slice, in the slice's namespace (discovery.k8s.io/v1, LabelServiceName).
     private static let serviceLabel = "kubernetes.io/service-name"
 
     public init(_ slice: EndpointSlice) {
         self.init(
-            namespace: slice.metadata.namespace, name: slice.metadata.name,
-            service: slice.metadata.labels[Self.serviceLabel] ?? "",
+            namespace: slice.metadata.namespace.string, name: slice.metadata.name.string,
+            service: slice.metadata.labels[Self.serviceLabel].orEmpty.string,
             addressType: AddressType(kubernetesName: slice.addressType),
             ports: slice.ports.map {
                 PortRecord(
-                    name: $0.name ?? "", protocol: TransportProtocol(kubernetesName: $0.protocol ?? ""),
+                    name: $0.name.orEmpty.string, protocol: TransportProtocol(kubernetesName: $0.protocol.orEmpty),
                     number: UInt16(clamping: $0.port ?? 0))
             },
-            endpoints: slice.endpoints.map(EndpointRecord.init), labels: slice.metadata.labels)
+            endpoints: slice.endpoints.map { EndpointRecord($0) }, labels: slice.metadata.labels.dictionary())
+    }
+
+    public init(decoding object: EncodedObject) throws(ObjectDecodingError) {
+        self = try object.read(as: EndpointSlice.self) { EndpointSliceRecord($0) }
     }
 }
 
 extension EndpointSliceRecord.AddressType {
-    init(kubernetesName name: String) {
-        switch name {
-        case "IPv4": self = .ipv4
-        case "IPv6": self = .ipv6
-        default: self = .fqdn
-        }
+    init(kubernetesName name: Text) {
+        self = name == "IPv4" ? .ipv4 : name == "IPv6" ? .ipv6 : .fqdn
     }
 }
 
 extension EndpointRecord {
-    init(_ endpoint: EndpointSlice.Endpoint) {
+    init(_ endpoint: Discovery.Endpoint) {
         self.init(
-            addresses: endpoint.addresses.compactMap { IPAddress($0) }, hostname: endpoint.hostname ?? "",
-            podName: endpoint.targetRef?.name ?? "",
-            nodeName: endpoint.nodeName ?? "", zone: endpoint.zone ?? "", zoneHints: endpoint.hintedZones,
+            addresses: endpoint.addresses.strings.compactMap { IPAddress($0) }, hostname: endpoint.hostname.orEmpty.string,
+            podName: (endpoint.targetRef?.name).orEmpty.string,
+            nodeName: endpoint.nodeName.orEmpty.string, zone: endpoint.zone.orEmpty.string,
+            zoneHints: endpoint.hints?.forZones.map { $0.name.string } ?? [],
             isReady: endpoint.conditions.ready ?? true, isServing: endpoint.conditions.serving ?? true,
             isTerminating: endpoint.conditions.terminating ?? false)
     }
@@ -93,11 +99,18 @@ extension PodRecord {
     public init?(_ pod: Pod) {
         let isGone = pod.status.phase == "Succeeded" || pod.status.phase == "Failed" || pod.status.phase == "Unknown"
         guard !isGone, pod.metadata.deletionTimestamp == nil else { return nil }
-        let texts = [pod.status.podIP] + pod.status.podIPs.filter { $0 != pod.status.podIP }
+        let first = pod.status.podIP.string
+        let texts = [first] + pod.status.podIPs.map { $0.ip.string }.filter { $0 != first }
         let addresses = texts.compactMap { IPAddress($0) }
         guard !addresses.isEmpty else { return nil }
         self.init(
-            namespace: pod.metadata.namespace, name: pod.metadata.name, uid: pod.metadata.uid, addresses: addresses,
-            isHostNetwork: pod.spec.hostNetwork, nodeName: pod.spec.nodeName, labels: pod.metadata.labels)
+            namespace: pod.metadata.namespace.string, name: pod.metadata.name.string, uid: pod.metadata.uid.string,
+            addresses: addresses, isHostNetwork: pod.spec.hostNetwork, nodeName: pod.spec.nodeName.string,
+            labels: pod.metadata.labels.dictionary())
+    }
+
+    public init?(decoding object: EncodedObject) throws(ObjectDecodingError) {
+        guard let record = try object.read(as: Pod.self, { PodRecord($0) }) else { return nil }
+        self = record
     }
 }

@@ -43,6 +43,9 @@ typedef struct Admission__MutatingAdmissionPolicyBindingSpec Admission__Mutating
 struct  Admission__MutatingWebhookConfiguration
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
   size_t n_webhooks;
   Admission__MutatingWebhook **webhooks;
@@ -56,6 +59,9 @@ struct  Admission__MutatingWebhook
 {
   ProtobufCMessage base;
   char *name;
+  /*
+   * by value
+   */
   Admission__WebhookClientConfig *clientconfig;
   char *failurepolicy;
   char *sideeffects;
@@ -75,6 +81,9 @@ extern char admission__mutating_webhook__name__default_value[];
 struct  Admission__ValidatingWebhookConfiguration
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
   size_t n_webhooks;
   Admission__ValidatingWebhook **webhooks;
@@ -88,6 +97,9 @@ struct  Admission__ValidatingWebhook
 {
   ProtobufCMessage base;
   char *name;
+  /*
+   * by value
+   */
   Admission__WebhookClientConfig *clientconfig;
   char *failurepolicy;
   char *sideeffects;
@@ -133,8 +145,17 @@ extern char admission__service_reference__name__default_value[];
 struct  Admission__ValidatingAdmissionPolicy
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
+  /*
+   * by value
+   */
   Admission__ValidatingAdmissionPolicySpec *spec;
+  /*
+   * by value
+   */
   Admission__ValidatingAdmissionPolicyStatus *status;
 };
 #define ADMISSION__VALIDATING_ADMISSION_POLICY__INIT \
@@ -195,7 +216,13 @@ extern char admission__param_ref__namespace__default_value[];
 struct  Admission__ValidatingAdmissionPolicyBinding
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
+  /*
+   * by value
+   */
   Admission__ValidatingAdmissionPolicyBindingSpec *spec;
 };
 #define ADMISSION__VALIDATING_ADMISSION_POLICY_BINDING__INIT \
@@ -220,7 +247,13 @@ extern char admission__validating_admission_policy_binding_spec__policy_name__de
 struct  Admission__MutatingAdmissionPolicy
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
+  /*
+   * by value
+   */
   Admission__MutatingAdmissionPolicySpec *spec;
 };
 #define ADMISSION__MUTATING_ADMISSION_POLICY__INIT \
@@ -244,7 +277,13 @@ extern char admission__mutating_admission_policy_spec__reinvocation_policy__defa
 struct  Admission__MutatingAdmissionPolicyBinding
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
+  /*
+   * by value
+   */
   Admission__MutatingAdmissionPolicyBindingSpec *spec;
 };
 #define ADMISSION__MUTATING_ADMISSION_POLICY_BINDING__INIT \

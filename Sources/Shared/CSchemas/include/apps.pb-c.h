@@ -49,8 +49,17 @@ typedef struct Apps__StatefulSetCondition Apps__StatefulSetCondition;
 struct  Apps__DaemonSet
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
+  /*
+   * by value
+   */
   Apps__DaemonSetSpec *spec;
+  /*
+   * by value
+   */
   Apps__DaemonSetStatus *status;
 };
 #define APPS__DAEMON_SET__INIT \
@@ -62,6 +71,9 @@ struct  Apps__DaemonSetSpec
 {
   ProtobufCMessage base;
   Meta__LabelSelector *selector;
+  /*
+   * by value
+   */
   Apps__DaemonSetUpdateStrategy *updatestrategy;
   protobuf_c_boolean has_minreadyseconds;
   int32_t minreadyseconds;
@@ -124,8 +136,17 @@ struct  Apps__DaemonSetStatus
 struct  Apps__Deployment
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
+  /*
+   * by value
+   */
   Apps__DeploymentSpec *spec;
+  /*
+   * by value
+   */
   Apps__DeploymentStatus *status;
 };
 #define APPS__DEPLOYMENT__INIT \
@@ -139,6 +160,9 @@ struct  Apps__DeploymentSpec
   protobuf_c_boolean has_replicas;
   int32_t replicas;
   Meta__LabelSelector *selector;
+  /*
+   * by value
+   */
   Apps__DeploymentStrategy *strategy;
   protobuf_c_boolean has_minreadyseconds;
   int32_t minreadyseconds;
@@ -224,8 +248,17 @@ extern char apps__deployment_condition__message__default_value[];
 struct  Apps__ReplicaSet
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
+  /*
+   * by value
+   */
   Apps__ReplicaSetSpec *spec;
+  /*
+   * by value
+   */
   Apps__ReplicaSetStatus *status;
 };
 #define APPS__REPLICA_SET__INIT \
@@ -291,8 +324,17 @@ extern char apps__replica_set_condition__message__default_value[];
 struct  Apps__StatefulSet
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
+  /*
+   * by value
+   */
   Apps__StatefulSetSpec *spec;
+  /*
+   * by value
+   */
   Apps__StatefulSetStatus *status;
 };
 #define APPS__STATEFUL_SET__INIT \
@@ -308,6 +350,9 @@ struct  Apps__StatefulSetSpec
   Meta__LabelSelector *selector;
   char *servicename;
   char *podmanagementpolicy;
+  /*
+   * by value
+   */
   Apps__StatefulSetUpdateStrategy *updatestrategy;
   protobuf_c_boolean has_revisionhistorylimit;
   int32_t revisionhistorylimit;

@@ -30,8 +30,17 @@ typedef struct Authentication__UserInfo Authentication__UserInfo;
 struct  Authentication__TokenReview
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
+  /*
+   * by value
+   */
   Authentication__TokenReviewSpec *spec;
+  /*
+   * by value
+   */
   Authentication__TokenReviewStatus *status;
 };
 #define AUTHENTICATION__TOKEN_REVIEW__INIT \

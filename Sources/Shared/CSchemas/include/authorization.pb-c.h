@@ -31,8 +31,17 @@ typedef struct Authorization__SubjectAccessReviewStatus Authorization__SubjectAc
 struct  Authorization__SubjectAccessReview
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
+  /*
+   * by value
+   */
   Authorization__SubjectAccessReviewSpec *spec;
+  /*
+   * by value
+   */
   Authorization__SubjectAccessReviewStatus *status;
 };
 #define AUTHORIZATION__SUBJECT_ACCESS_REVIEW__INIT \

@@ -49,8 +49,17 @@ typedef struct Autoscaling__HorizontalPodAutoscalerCondition Autoscaling__Horizo
 struct  Autoscaling__HorizontalPodAutoscaler
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
+  /*
+   * by value
+   */
   Autoscaling__HorizontalPodAutoscalerSpec *spec;
+  /*
+   * by value
+   */
   Autoscaling__HorizontalPodAutoscalerStatus *status;
 };
 #define AUTOSCALING__HORIZONTAL_POD_AUTOSCALER__INIT \
@@ -61,6 +70,9 @@ struct  Autoscaling__HorizontalPodAutoscaler
 struct  Autoscaling__HorizontalPodAutoscalerSpec
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Autoscaling__CrossVersionObjectReference *scaletargetref;
   protobuf_c_boolean has_minreplicas;
   int32_t minreplicas;
@@ -177,8 +189,17 @@ extern char autoscaling__metric_target__type__default_value[];
 struct  Autoscaling__ObjectMetricSource
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Autoscaling__CrossVersionObjectReference *describedobject;
+  /*
+   * by value
+   */
   Autoscaling__MetricTarget *target;
+  /*
+   * by value
+   */
   Autoscaling__MetricIdentifier *metric;
 };
 #define AUTOSCALING__OBJECT_METRIC_SOURCE__INIT \
@@ -189,7 +210,13 @@ struct  Autoscaling__ObjectMetricSource
 struct  Autoscaling__PodsMetricSource
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Autoscaling__MetricIdentifier *metric;
+  /*
+   * by value
+   */
   Autoscaling__MetricTarget *target;
 };
 #define AUTOSCALING__PODS_METRIC_SOURCE__INIT \
@@ -201,6 +228,9 @@ struct  Autoscaling__ResourceMetricSource
 {
   ProtobufCMessage base;
   char *name;
+  /*
+   * by value
+   */
   Autoscaling__MetricTarget *target;
 };
 extern char autoscaling__resource_metric_source__name__default_value[];
@@ -213,6 +243,9 @@ struct  Autoscaling__ContainerResourceMetricSource
 {
   ProtobufCMessage base;
   char *name;
+  /*
+   * by value
+   */
   Autoscaling__MetricTarget *target;
   char *container;
 };
@@ -226,7 +259,13 @@ extern char autoscaling__container_resource_metric_source__container__default_va
 struct  Autoscaling__ExternalMetricSource
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Autoscaling__MetricIdentifier *metric;
+  /*
+   * by value
+   */
   Autoscaling__MetricTarget *target;
 };
 #define AUTOSCALING__EXTERNAL_METRIC_SOURCE__INIT \
@@ -286,8 +325,17 @@ struct  Autoscaling__MetricValueStatus
 struct  Autoscaling__ObjectMetricStatus
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Autoscaling__MetricIdentifier *metric;
+  /*
+   * by value
+   */
   Autoscaling__MetricValueStatus *current;
+  /*
+   * by value
+   */
   Autoscaling__CrossVersionObjectReference *describedobject;
 };
 #define AUTOSCALING__OBJECT_METRIC_STATUS__INIT \
@@ -298,7 +346,13 @@ struct  Autoscaling__ObjectMetricStatus
 struct  Autoscaling__PodsMetricStatus
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Autoscaling__MetricIdentifier *metric;
+  /*
+   * by value
+   */
   Autoscaling__MetricValueStatus *current;
 };
 #define AUTOSCALING__PODS_METRIC_STATUS__INIT \
@@ -310,6 +364,9 @@ struct  Autoscaling__ResourceMetricStatus
 {
   ProtobufCMessage base;
   char *name;
+  /*
+   * by value
+   */
   Autoscaling__MetricValueStatus *current;
 };
 extern char autoscaling__resource_metric_status__name__default_value[];
@@ -322,6 +379,9 @@ struct  Autoscaling__ContainerResourceMetricStatus
 {
   ProtobufCMessage base;
   char *name;
+  /*
+   * by value
+   */
   Autoscaling__MetricValueStatus *current;
   char *container;
 };
@@ -335,7 +395,13 @@ extern char autoscaling__container_resource_metric_status__container__default_va
 struct  Autoscaling__ExternalMetricStatus
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Autoscaling__MetricIdentifier *metric;
+  /*
+   * by value
+   */
   Autoscaling__MetricValueStatus *current;
 };
 #define AUTOSCALING__EXTERNAL_METRIC_STATUS__INIT \

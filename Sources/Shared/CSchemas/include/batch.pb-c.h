@@ -34,8 +34,17 @@ typedef struct Batch__JobCondition Batch__JobCondition;
 struct  Batch__CronJob
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
+  /*
+   * by value
+   */
   Batch__CronJobSpec *spec;
+  /*
+   * by value
+   */
   Batch__CronJobStatus *status;
 };
 #define BATCH__CRON_JOB__INIT \
@@ -81,8 +90,17 @@ struct  Batch__CronJobStatus
 struct  Batch__Job
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
+  /*
+   * by value
+   */
   Batch__JobSpec *spec;
+  /*
+   * by value
+   */
   Batch__JobStatus *status;
 };
 #define BATCH__JOB__INIT \

@@ -30,8 +30,17 @@ typedef struct Certificates__CertificateSigningRequestCondition Certificates__Ce
 struct  Certificates__CertificateSigningRequest
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
+  /*
+   * by value
+   */
   Certificates__CertificateSigningRequestSpec *spec;
+  /*
+   * by value
+   */
   Certificates__CertificateSigningRequestStatus *status;
 };
 #define CERTIFICATES__CERTIFICATE_SIGNING_REQUEST__INIT \

@@ -28,7 +28,13 @@ typedef struct Coordination__LeaseSpec Coordination__LeaseSpec;
 struct  Coordination__Lease
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
+  /*
+   * by value
+   */
   Coordination__LeaseSpec *spec;
 };
 #define COORDINATION__LEASE__INIT \

@@ -154,6 +154,9 @@ extern char core__object_reference__field_path__default_value[];
 struct  Core__ConfigMap
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
   size_t n_data;
   Meta__StringEntry **data;
@@ -168,6 +171,9 @@ struct  Core__ConfigMap
 struct  Core__Secret
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
   size_t n_data;
   Meta__BytesEntry **data;
@@ -184,6 +190,9 @@ extern char core__secret__type__default_value[];
 struct  Core__Endpoints
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
   size_t n_subsets;
   Core__EndpointSubset **subsets;
@@ -242,7 +251,13 @@ extern char core__endpoint_port__protocol__default_value[];
 struct  Core__LimitRange
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
+  /*
+   * by value
+   */
   Core__LimitRangeSpec *spec;
 };
 #define CORE__LIMIT_RANGE__INIT \
@@ -285,8 +300,17 @@ extern char core__limit_range_item__type__default_value[];
 struct  Core__Namespace
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
+  /*
+   * by value
+   */
   Core__NamespaceSpec *spec;
+  /*
+   * by value
+   */
   Core__NamespaceStatus *status;
 };
 #define CORE__NAMESPACE__INIT \
@@ -339,8 +363,17 @@ extern char core__namespace_condition__message__default_value[];
 struct  Core__Node
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
+  /*
+   * by value
+   */
   Core__NodeSpec *spec;
+  /*
+   * by value
+   */
   Core__NodeStatus *status;
 };
 #define CORE__NODE__INIT \
@@ -395,7 +428,13 @@ struct  Core__NodeStatus
   Core__NodeCondition **conditions;
   size_t n_addresses;
   Core__NodeAddress **addresses;
+  /*
+   * by value
+   */
   Core__NodeDaemonEndpoints *daemonendpoints;
+  /*
+   * by value
+   */
   Core__NodeSystemInfo *nodeinfo;
 };
 extern char core__node_status__phase__default_value[];
@@ -439,6 +478,9 @@ extern char core__node_address__address__default_value[];
 struct  Core__NodeDaemonEndpoints
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Core__DaemonEndpoint *kubeletendpoint;
 };
 #define CORE__NODE_DAEMON_ENDPOINTS__INIT \
@@ -489,8 +531,17 @@ extern char core__node_system_info__architecture__default_value[];
 struct  Core__PersistentVolumeClaim
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
+  /*
+   * by value
+   */
   Core__PersistentVolumeClaimSpec *spec;
+  /*
+   * by value
+   */
   Core__PersistentVolumeClaimStatus *status;
 };
 #define CORE__PERSISTENT_VOLUME_CLAIM__INIT \
@@ -503,6 +554,9 @@ struct  Core__PersistentVolumeClaimSpec
   ProtobufCMessage base;
   size_t n_accessmodes;
   char **accessmodes;
+  /*
+   * by value
+   */
   Core__VolumeResourceRequirements *resources;
   char *volumename;
   Meta__LabelSelector *selector;
@@ -567,8 +621,17 @@ extern char core__persistent_volume_claim_condition__message__default_value[];
 struct  Core__PersistentVolume
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
+  /*
+   * by value
+   */
   Core__PersistentVolumeSpec *spec;
+  /*
+   * by value
+   */
   Core__PersistentVolumeStatus *status;
 };
 #define CORE__PERSISTENT_VOLUME__INIT \
@@ -581,6 +644,9 @@ struct  Core__PersistentVolumeSpec
   ProtobufCMessage base;
   size_t n_capacity;
   Meta__QuantityEntry **capacity;
+  /*
+   * by value
+   */
   Core__PersistentVolumeSource *persistentvolumesource;
   size_t n_accessmodes;
   char **accessmodes;
@@ -786,8 +852,17 @@ extern char core__persistent_volume_status__reason__default_value[];
 struct  Core__Pod
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
+  /*
+   * by value
+   */
   Core__PodSpec *spec;
+  /*
+   * by value
+   */
   Core__PodStatus *status;
 };
 #define CORE__POD__INIT \
@@ -843,6 +918,9 @@ struct  Core__Volume
 {
   ProtobufCMessage base;
   char *name;
+  /*
+   * by value
+   */
   Core__VolumeSource *volumesource;
 };
 extern char core__volume__name__default_value[];
@@ -888,7 +966,13 @@ struct  Core__EphemeralVolumeSource
 struct  Core__PersistentVolumeClaimTemplate
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
+  /*
+   * by value
+   */
   Core__PersistentVolumeClaimSpec *spec;
 };
 #define CORE__PERSISTENT_VOLUME_CLAIM_TEMPLATE__INIT \
@@ -903,6 +987,9 @@ struct  Core__Container
   char *image;
   size_t n_ports;
   Core__ContainerPort **ports;
+  /*
+   * by value
+   */
   Core__ResourceRequirements *resources;
   char *restartpolicy;
 };
@@ -1060,7 +1147,13 @@ struct  Core__ContainerStatus
 {
   ProtobufCMessage base;
   char *name;
+  /*
+   * by value
+   */
   Core__ContainerState *state;
+  /*
+   * by value
+   */
   Core__ContainerState *laststate;
   protobuf_c_boolean has_ready;
   protobuf_c_boolean ready;
@@ -1152,8 +1245,17 @@ extern char core__pod_resource_claim_status__name__default_value[];
 struct  Core__ReplicationController
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
+  /*
+   * by value
+   */
   Core__ReplicationControllerSpec *spec;
+  /*
+   * by value
+   */
   Core__ReplicationControllerStatus *status;
 };
 #define CORE__REPLICATION_CONTROLLER__INIT \
@@ -1198,8 +1300,17 @@ struct  Core__ReplicationControllerStatus
 struct  Core__ResourceQuota
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
+  /*
+   * by value
+   */
   Core__ResourceQuotaSpec *spec;
+  /*
+   * by value
+   */
   Core__ResourceQuotaStatus *status;
 };
 #define CORE__RESOURCE_QUOTA__INIT \
@@ -1236,6 +1347,9 @@ struct  Core__ResourceQuotaStatus
 struct  Core__ServiceAccount
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
   size_t n_secrets;
   Core__ObjectReference **secrets;
@@ -1252,8 +1366,17 @@ struct  Core__ServiceAccount
 struct  Core__Service
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
+  /*
+   * by value
+   */
   Core__ServiceSpec *spec;
+  /*
+   * by value
+   */
   Core__ServiceStatus *status;
 };
 #define CORE__SERVICE__INIT \
@@ -1319,6 +1442,9 @@ extern char core__service_port__protocol__default_value[];
 struct  Core__ServiceStatus
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Core__LoadBalancerStatus *loadbalancer;
 };
 #define CORE__SERVICE_STATUS__INIT \

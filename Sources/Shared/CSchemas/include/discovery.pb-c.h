@@ -34,6 +34,9 @@ typedef struct Discovery__EndpointPort Discovery__EndpointPort;
 struct  Discovery__EndpointSlice
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
   size_t n_endpoints;
   Discovery__Endpoint **endpoints;
@@ -52,6 +55,9 @@ struct  Discovery__Endpoint
   ProtobufCMessage base;
   size_t n_addresses;
   char **addresses;
+  /*
+   * by value
+   */
   Discovery__EndpointConditions *conditions;
   char *hostname;
   Core__ObjectReference *targetref;

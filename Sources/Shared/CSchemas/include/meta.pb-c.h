@@ -148,6 +148,9 @@ struct  Meta__QuantityEntry
 {
   ProtobufCMessage base;
   char *key;
+  /*
+   * by value
+   */
   Meta__Quantity *value;
 };
 extern char meta__quantity_entry__key__default_value[];
@@ -204,6 +207,9 @@ extern char meta__type_meta__kind__default_value[];
 struct  Meta__Unknown
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__TypeMeta *typemeta;
   protobuf_c_boolean has_raw;
   ProtobufCBinaryData raw;
@@ -351,6 +357,9 @@ extern char meta__condition__message__default_value[];
 struct  Meta__Status
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ListMeta *metadata;
   char *status;
   char *message;
@@ -406,6 +415,9 @@ extern char meta__status_cause__field__default_value[];
 struct  Meta__PartialObjectMetadata
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
 };
 #define META__PARTIAL_OBJECT_METADATA__INIT \

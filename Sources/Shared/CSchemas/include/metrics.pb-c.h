@@ -31,6 +31,9 @@ typedef struct Metrics__ContainerMetrics Metrics__ContainerMetrics;
 struct  Metrics__NodeMetrics
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
   Meta__Time *timestamp;
   Meta__Duration *window;
@@ -45,6 +48,9 @@ struct  Metrics__NodeMetrics
 struct  Metrics__NodeMetricsList
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ListMeta *metadata;
   size_t n_items;
   Metrics__NodeMetrics **items;
@@ -57,6 +63,9 @@ struct  Metrics__NodeMetricsList
 struct  Metrics__PodMetrics
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
   Meta__Time *timestamp;
   Meta__Duration *window;
@@ -71,6 +80,9 @@ struct  Metrics__PodMetrics
 struct  Metrics__PodMetricsList
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ListMeta *metadata;
   size_t n_items;
   Metrics__PodMetrics **items;

@@ -48,8 +48,17 @@ typedef struct Networking__NetworkPolicyPort Networking__NetworkPolicyPort;
 struct  Networking__Ingress
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
+  /*
+   * by value
+   */
   Networking__IngressSpec *spec;
+  /*
+   * by value
+   */
   Networking__IngressStatus *status;
 };
 #define NETWORKING__INGRESS__INIT \
@@ -87,6 +96,9 @@ struct  Networking__IngressServiceBackend
 {
   ProtobufCMessage base;
   char *name;
+  /*
+   * by value
+   */
   Networking__ServiceBackendPort *port;
 };
 extern char networking__ingress_service_backend__name__default_value[];
@@ -125,6 +137,9 @@ struct  Networking__IngressRule
 {
   ProtobufCMessage base;
   char *host;
+  /*
+   * by value
+   */
   Networking__IngressRuleValue *ingressrulevalue;
 };
 extern char networking__ingress_rule__host__default_value[];
@@ -158,6 +173,9 @@ struct  Networking__HTTPIngressPath
 {
   ProtobufCMessage base;
   char *path;
+  /*
+   * by value
+   */
   Networking__IngressBackend *backend;
   char *pathtype;
 };
@@ -170,6 +188,9 @@ extern char networking__httpingress_path__path__default_value[];
 struct  Networking__IngressStatus
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Networking__IngressLoadBalancerStatus *loadbalancer;
 };
 #define NETWORKING__INGRESS_STATUS__INIT \
@@ -204,7 +225,13 @@ extern char networking__ingress_load_balancer_ingress__hostname__default_value[]
 struct  Networking__IngressClass
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
+  /*
+   * by value
+   */
   Networking__IngressClassSpec *spec;
 };
 #define NETWORKING__INGRESS_CLASS__INIT \
@@ -243,7 +270,13 @@ extern char networking__ingress_class_parameters_reference__name__default_value[
 struct  Networking__NetworkPolicy
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
+  /*
+   * by value
+   */
   Networking__NetworkPolicySpec *spec;
 };
 #define NETWORKING__NETWORK_POLICY__INIT \
@@ -254,6 +287,9 @@ struct  Networking__NetworkPolicy
 struct  Networking__NetworkPolicySpec
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__LabelSelector *podselector;
   size_t n_ingress;
   Networking__NetworkPolicyIngressRule **ingress;

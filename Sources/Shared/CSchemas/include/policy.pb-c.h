@@ -29,8 +29,17 @@ typedef struct Policy__PodDisruptionBudgetStatus Policy__PodDisruptionBudgetStat
 struct  Policy__PodDisruptionBudget
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
+  /*
+   * by value
+   */
   Policy__PodDisruptionBudgetSpec *spec;
+  /*
+   * by value
+   */
   Policy__PodDisruptionBudgetStatus *status;
 };
 #define POLICY__POD_DISRUPTION_BUDGET__INIT \

@@ -32,6 +32,9 @@ typedef struct Rbac__Subject Rbac__Subject;
 struct  Rbac__Role
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
 };
 #define RBAC__ROLE__INIT \
@@ -42,9 +45,15 @@ struct  Rbac__Role
 struct  Rbac__RoleBinding
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
   size_t n_subjects;
   Rbac__Subject **subjects;
+  /*
+   * by value
+   */
   Rbac__RoleRef *roleref;
 };
 #define RBAC__ROLE_BINDING__INIT \
@@ -55,6 +64,9 @@ struct  Rbac__RoleBinding
 struct  Rbac__ClusterRole
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
 };
 #define RBAC__CLUSTER_ROLE__INIT \
@@ -65,9 +77,15 @@ struct  Rbac__ClusterRole
 struct  Rbac__ClusterRoleBinding
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
   size_t n_subjects;
   Rbac__Subject **subjects;
+  /*
+   * by value
+   */
   Rbac__RoleRef *roleref;
 };
 #define RBAC__CLUSTER_ROLE_BINDING__INIT \

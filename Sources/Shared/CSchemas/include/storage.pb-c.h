@@ -32,6 +32,9 @@ typedef struct Storage__VolumeAttachmentStatus Storage__VolumeAttachmentStatus;
 struct  Storage__StorageClass
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
   char *provisioner;
   size_t n_parameters;
@@ -54,8 +57,17 @@ extern char storage__storage_class__provisioner__default_value[];
 struct  Storage__VolumeAttachment
 {
   ProtobufCMessage base;
+  /*
+   * by value
+   */
   Meta__ObjectMeta *metadata;
+  /*
+   * by value
+   */
   Storage__VolumeAttachmentSpec *spec;
+  /*
+   * by value
+   */
   Storage__VolumeAttachmentStatus *status;
 };
 #define STORAGE__VOLUME_ATTACHMENT__INIT \
@@ -67,6 +79,9 @@ struct  Storage__VolumeAttachmentSpec
 {
   ProtobufCMessage base;
   char *attacher;
+  /*
+   * by value
+   */
   Storage__VolumeAttachmentSource *source;
   char *nodename;
 };

@@ -13,7 +13,7 @@ public struct ListMetadata: Hashable, Sendable {
     }
 }
 
-extension ListMetadata: MessageMapped {
+extension ListMetadata {
     init(_ message: MessageReader) throws(ObjectDecodingError) {
         self.init(
             resourceVersion: message.string("resourceVersion"), continueToken: message.string("continue"),

@@ -1,11 +1,7 @@
 internal import CProtobufC
 
-/// A Swift value that is read from a message, field by field.
-protocol MessageMapped {
-    init(_ message: MessageReader) throws(ObjectDecodingError)
-}
-
-/// Reads the fields of a decoded protobuf-c message by their Kubernetes names.
+/// Reads the fields of a decoded protobuf-c message by their schema or their Kubernetes names: for code that knows no kind,
+/// as the transcoders. Whoever knows the kind reads its view.
 ///
 /// Only valid inside the `withMessage` call that made it: what leaves that call are the values read here,
 /// never a reader.
@@ -36,87 +32,10 @@ struct MessageReader {
 
     func message(_ name: StaticString) -> MessageReader? { message(schema.field(name)) }
 
-    func value<Value: MessageMapped>(_ name: StaticString) throws(ObjectDecodingError) -> Value? {
-        guard let message = message(schema.field(name)) else { return nil }
-        do { return try Value(message) } catch { throw error.inside("\(name)") }
-    }
-
-    func list<Value: MessageMapped>(_ name: StaticString) throws(ObjectDecodingError) -> [Value] {
-        try list(name) { message throws(ObjectDecodingError) in try Value(message) }
-    }
-
-    func list<Value>(
-        _ name: StaticString, _ transform: (MessageReader) throws(ObjectDecodingError) -> Value
-    ) throws(ObjectDecodingError) -> [Value] {
-        let field = schema.field(name)
-        let count = count(field)
-        if count == 0 { return [] }
-        var values: [Value] = []
-        values.reserveCapacity(count)
-        for index in 0..<count {
-            guard let message = message(field, at: index) else { continue }
-            do { values.append(try transform(message)) } catch { throw error.inside("\(name)") }
-        }
-        return values
-    }
-
     func strings(_ name: StaticString) -> [String] {
         let field = schema.field(name)
         let count = count(field)
         return count == 0 ? [] : (0..<count).map { string(field, at: $0) }
-    }
-
-    // MARK: Kubernetes' own kinds of values
-
-    /// A `map<string, string>`. Of two pairs with one key the later wins.
-    func stringMap(_ name: StaticString) -> [String: String] {
-        let field = schema.field(name)
-        let count = count(field)
-        if count == 0 { return [:] }
-        var map: [String: String] = [:]
-        map.reserveCapacity(count)
-        for index in 0..<count {
-            guard let pair = message(field, at: index) else { continue }
-            map[pair.string("key")] = pair.string("value")
-        }
-        return map
-    }
-
-    /// A `map<string, Quantity>`.
-    func quantityMap(_ name: StaticString) throws(ObjectDecodingError) -> [String: Quantity] {
-        let field = schema.field(name)
-        let count = count(field)
-        if count == 0 { return [:] }
-        var map: [String: Quantity] = [:]
-        map.reserveCapacity(count)
-        for index in 0..<count {
-            guard let pair = message(field, at: index) else { continue }
-            let text = pair.message("value")?.string("string") ?? "0"
-            guard let quantity = Quantity(text) else {
-                throw ObjectDecodingError(
-                    .unexpectedValue("\"\(text)\" is not a quantity"), at: 0, field: "\(name).\(pair.string("key"))")
-            }
-            map[pair.string("key")] = quantity
-        }
-        return map
-    }
-
-    /// A `Time` or `MicroTime`; the empty message is Kubernetes' zero time and reads as absent.
-    func time(_ name: StaticString) throws(ObjectDecodingError) -> Timestamp? {
-        guard let time = message(name) else { return nil }
-        let seconds = time.optionalInt64("seconds")
-        let nanoseconds = time.optionalInt32("nanos")
-        if seconds == nil, nanoseconds == nil { return nil }
-        let timestamp = Timestamp(seconds: seconds ?? 0, nanoseconds: nanoseconds ?? 0)
-        guard (0..<1_000_000_000).contains(timestamp.nanoseconds) else {
-            throw ObjectDecodingError(.unexpectedValue("nanoseconds out of range"), at: 0, field: "\(name)")
-        }
-        return timestamp
-    }
-
-    func intOrString(_ name: StaticString) -> IntOrString? {
-        guard let value = message(name) else { return nil }
-        return value.int64("type") == 0 ? .int(value.int32("intVal")) : .string(value.string("strVal"))
     }
 }
 

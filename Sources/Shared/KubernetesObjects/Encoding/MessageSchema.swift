@@ -5,7 +5,7 @@ internal import CSchemas
 ///
 /// Descriptors are constants of the program, written by protoc-c; every pointer in them is valid for good.
 @safe
-struct MessageSchema: @unchecked Sendable {
+public struct MessageSchema: @unchecked Sendable {
     // @unchecked Sendable: what it points to is constant.
     let descriptor: UnsafePointer<ProtobufCMessageDescriptor>
 
@@ -18,6 +18,12 @@ struct MessageSchema: @unchecked Sendable {
         // Safe: the function reads the name only during the call and returns a constant or NULL.
         guard let descriptor = unsafe mizzen_schema_named(name) else { return nil }
         unsafe self.descriptor = descriptor
+    }
+
+    /// The schema of an object, which CSchemas registers.
+    static func object(_ name: String) -> MessageSchema {
+        guard let schema = MessageSchema(named: name) else { preconditionFailure("CSchemas does not register \(name)") }
+        return schema
     }
 
     /// Full name: `core.Pod`.

@@ -37,20 +37,12 @@ extension MessageSchema {
         return schema
     }
 
-    /// A message of `meta.proto` that CSchemas registers.
-    private static func meta(_ name: String) -> MessageSchema {
-        guard let schema = MessageSchema(named: "meta.\(name)") else {
-            preconditionFailure("CSchemas does not register meta.\(name)")
-        }
-        return schema
-    }
-
-    static let status = meta("Status")
-    static let listMeta = meta("ListMeta")
-    static let objectMeta = meta("ObjectMeta")
-    static let partialObjectMetadata = meta("PartialObjectMetadata")
-    static let unknown = meta("Unknown")
-    static let watchEvent = meta("WatchEvent")
+    static let status = object("meta.Status")
+    static let listMeta = object("meta.ListMeta")
+    static let objectMeta = object("meta.ObjectMeta")
+    static let partialObjectMetadata = object("meta.PartialObjectMetadata")
+    static let unknown = object("meta.Unknown")
+    static let watchEvent = object("meta.WatchEvent")
 }
 
 extension Resource {

@@ -24,7 +24,7 @@ public struct StatusObject: Hashable, Sendable {
             message = contents.message
         case .json: message = try JSONToProtobuf.convert(body, .status)
         }
-        self = try withMessage(message, .status) { message throws(ObjectDecodingError) in try StatusObject(message) }
+        self = try withMessage(message, .status) { (message: MessagePointer) in StatusObject(message) }
     }
 
     /// The bare protobuf message.
@@ -42,14 +42,16 @@ public struct StatusObject: Hashable, Sendable {
     }
 }
 
-extension StatusObject: MessageMapped {
-    init(_ message: MessageReader) throws(ObjectDecodingError) {
-        self.init()
-        status = message.string("status")
-        self.message = message.string("message")
-        reason = message.string("reason")
-        code = message.int32("code")
-        let seconds = message.message("details")?.int32("retryAfterSeconds") ?? 0
+extension StatusObject {
+    /// - Parameter message: decoded by the schema of `Status`.
+    init(_ message: MessagePointer) {
+        // Safe: as the parameter says.
+        let status = unsafe Meta.Status(message)
+        self.status = status.status.string
+        self.message = status.message.string
+        reason = status.reason.string
+        code = status.code
+        let seconds = status.details?.retryAfterSeconds ?? 0
         retryAfterSeconds = seconds > 0 ? seconds : nil
     }
 }

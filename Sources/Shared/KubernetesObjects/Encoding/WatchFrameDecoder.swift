@@ -184,19 +184,18 @@ extension WatchFrame {
         case "MODIFIED": self = .modified(object)
         case "DELETED": self = .deleted(object)
         case "BOOKMARK":
-            let metadata: ObjectMetadata? = try object.withMessage(.partialObjectMetadata) {
-                message throws(ObjectDecodingError) in
-                try message.value("metadata")
+            self = try object.withMessage(.partialObjectMetadata) { (message: MessagePointer) throws(ObjectDecodingError) in
+                // Safe: the message was decoded by the schema of this view.
+                let metadata = unsafe Meta.PartialObjectMetadata(message).metadata
+                guard !metadata.resourceVersion.isEmpty else {
+                    throw ObjectDecodingError(.malformed("a bookmark without a resourceVersion"), at: 0)
+                }
+                return .bookmark(
+                    resourceVersion: metadata.resourceVersion.string,
+                    initialEventsEnd: metadata.annotations[Self.initialEventsEndAnnotation] == "true")
             }
-            guard let metadata, !metadata.resourceVersion.isEmpty else {
-                throw ObjectDecodingError(.malformed("a bookmark without a resourceVersion"), at: 0)
-            }
-            self = .bookmark(
-                resourceVersion: metadata.resourceVersion,
-                initialEventsEnd: metadata.annotations[Self.initialEventsEndAnnotation] == "true")
         case "ERROR":
-            self = .error(
-                try object.withMessage(.status) { message throws(ObjectDecodingError) in try StatusObject(message) })
+            self = .error(try object.withMessage(.status) { (message: MessagePointer) in StatusObject(message) })
         default: throw ObjectDecodingError(.unexpectedValue("an event of type \"\(type)\""), at: 0, field: "type")
         }
     }

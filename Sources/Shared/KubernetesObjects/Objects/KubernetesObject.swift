@@ -1,62 +1,54 @@
-/// An object decoded to a Swift value; the value is the same from either encoding.
-public protocol KubernetesObject: Hashable, Sendable {
+/// An object of ``Resource/all``, read in place; what it says is the same from either encoding.
+public protocol KubernetesObject: MessageView, ~Escapable {
     static var resource: Resource { get }
-    var metadata: ObjectMetadata { get }
-    init(_ encoded: EncodedObject) throws(ObjectDecodingError)
+    static var schema: MessageSchema { get }
+
+    var metadata: Meta.ObjectMeta {
+        @_lifetime(copy self)
+        get
+    }
 }
 
 /// A row of `status.conditions` of any object.
-public struct Condition: Hashable, Sendable {
-    public var type = ""
+public protocol ConditionView: MessageView, ~Escapable {
+    var type: Text {
+        @_lifetime(copy self)
+        get
+    }
+
     /// `True`, `False` or `Unknown`.
-    public var status = ""
-    public var reason = ""
-    public var message = ""
-    public var lastTransitionTime: Timestamp?
-
-    public init() {}
-}
-
-public struct LabelSelector: Hashable, Sendable {
-    public struct Requirement: Hashable, Sendable {
-        public var key = ""
-        /// `In`, `NotIn`, `Exists` or `DoesNotExist`.
-        public var `operator` = ""
-        public var values: [String] = []
-
-        public init() {}
+    var status: Text {
+        @_lifetime(copy self)
+        get
     }
 
-    public var matchLabels: [String: String] = [:]
-    public var matchExpressions: [Requirement] = []
-
-    public init() {}
-}
-
-extension Condition: MessageMapped {
-    init(_ message: MessageReader) throws(ObjectDecodingError) {
-        self.init()
-        type = message.string("type")
-        status = message.string("status")
-        reason = message.string("reason")
-        self.message = message.string("message")
-        lastTransitionTime = try message.time("lastTransitionTime")
+    var reason: Text {
+        @_lifetime(copy self)
+        get
     }
-}
 
-extension LabelSelector: MessageMapped {
-    init(_ message: MessageReader) throws(ObjectDecodingError) {
-        self.init()
-        matchLabels = message.stringMap("matchLabels")
-        matchExpressions = try message.list("matchExpressions")
+    var message: Text {
+        @_lifetime(copy self)
+        get
     }
+
+    var lastTransitionTime: Timestamp? { get }
 }
 
-extension LabelSelector.Requirement: MessageMapped {
-    init(_ message: MessageReader) throws(ObjectDecodingError) {
-        self.init()
-        key = message.string("key")
-        `operator` = message.string("operator")
-        values = message.strings("values")
+extension EncodedObject {
+    /// Decodes the object and calls `body` with it. Nothing of the object is copied that `body` does not copy.
+    ///
+    /// - Throws: ``ObjectDecodingError`` with the place where the bytes stop being such an object, or what `body` throws.
+    public func read<Object: KubernetesObject & ~Escapable, Result>(
+        as type: Object.Type, _ body: (Object) throws(ObjectDecodingError) -> Result
+    ) throws(ObjectDecodingError) -> Result {
+        do {
+            return try withMessage(Object.schema) { message throws(ObjectDecodingError) in
+                // Safe: the message was decoded by the schema of this type.
+                try body(unsafe Object(message))
+            }
+        } catch {
+            throw error.named(Object.resource)
+        }
     }
 }

@@ -9,13 +9,17 @@ public struct Quantity: Hashable, Sendable, Comparable {
     private static let nanosPerUnit: Int128 = 1_000_000_000
     private static let largest: Int128 = Int128(Int64.max) * nanosPerUnit
 
+    public static let zero = Quantity(nanos: 0)
+
     public init(nanos: Int128) {
         self.nanos = min(max(nanos, -Self.largest), Self.largest)
     }
 
     /// Reads Kubernetes' notation; nil for anything else.
-    public init?(_ text: some StringProtocol) {
-        var parser = QuantityParser(text.utf8)
+    public init?(_ text: some StringProtocol) { self.init(utf8: text.utf8) }
+
+    init?(utf8 text: some Sequence<UInt8>) {
+        var parser = QuantityParser(text)
         guard let amount = parser.parse() else { return nil }
         self.init(nanos: amount)
     }

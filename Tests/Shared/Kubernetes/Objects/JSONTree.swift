@@ -30,6 +30,13 @@ indirect enum JSONTree: Equatable {
         }
     }
 
+    /// An object without one of its members; nil when none is left.
+    func without(_ key: String) -> JSONTree? {
+        guard case .object(var members) = self else { return self }
+        members[key] = nil
+        return members.isEmpty ? nil : .object(members)
+    }
+
     private var isEmptyObject: Bool {
         guard case .object(let members) = self else { return false }
         return members.values.allSatisfy(\.isEmptyObject)

@@ -74,10 +74,12 @@ import Testing
         var pod: [UInt8] = []
         pod.appendField(3, status)
         let small = EncodedObject(encoding: .protobuf, bytes: pod)
-        #expect(throws: Never.self) { try Pod(small) }
+        #expect(throws: Never.self) { try small.read(as: Pod.self) { _ in } }
         var deep: [UInt8] = []
         for _ in 0..<400_000 { deep.append(contentsOf: [0x1a, 0x00]) }
-        #expect(throws: Never.self) { try Pod(EncodedObject(encoding: .protobuf, bytes: deep)) }
+        #expect(throws: Never.self) {
+            try EncodedObject(encoding: .protobuf, bytes: deep).read(as: Pod.self) { _ in }
+        }
     }
 
     @Test("a fault in protobuf names the field and the byte")
@@ -87,7 +89,7 @@ import Testing
         var pod: [UInt8] = []
         pod.appendField(1, metadata)
         let error = #expect(throws: ObjectDecodingError.self) {
-            try Pod(EncodedObject(encoding: .protobuf, bytes: pod))
+            try EncodedObject(encoding: .protobuf, bytes: pod).read(as: Pod.self) { _ in }
         }
         #expect(error?.field == "metadata.name" && error?.offset == 2 && error?.resource == "pods")
         #expect(error?.description.contains("metadata.name") == true)

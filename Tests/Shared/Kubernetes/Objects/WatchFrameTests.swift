@@ -21,9 +21,9 @@ import Testing
     private func expectSameObject(_ json: EncodedObject, _ protobuf: EncodedObject, _ watch: String) throws {
         #expect(json.encoding == .json && protobuf.encoding == .protobuf)
         switch watch.prefix(while: { $0 != "." }) {
-        case "services": #expect(try Service(json) == Service(protobuf))
-        case "endpointslices": #expect(try EndpointSlice(json) == EndpointSlice(protobuf))
-        default: #expect(try Namespace(json) == Namespace(protobuf))
+        case "services": #expect(try viewTree(json, .services) == viewTree(protobuf, .services))
+        case "endpointslices": #expect(try viewTree(json, .endpointSlices) == viewTree(protobuf, .endpointSlices))
+        default: #expect(try viewTree(json, .namespaces) == viewTree(protobuf, .namespaces))
         }
     }
 
