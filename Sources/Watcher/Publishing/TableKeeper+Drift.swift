@@ -13,7 +13,7 @@ extension TableKeeper {
             case .namespaces: return writer.namespace(name) == NamespaceRecord(try Namespace(object.object))
             case .services: return writer.service(namespace, name) == ServiceRecord(try Service(object.object))
             case .endpointSlices: return writer.slice(namespace, name) == EndpointSliceRecord(try EndpointSlice(object.object))
-            case .pods: return writer.pod(namespace, name) == PodRecord(try Pod(object.object))
+            case .pods: return writer.pod(namespace, name) == PodRecord(try PodAddressing(object.object))
             }
         } catch {
             return true

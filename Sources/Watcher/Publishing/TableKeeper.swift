@@ -30,7 +30,7 @@ struct TableKeeper {
         case .services: try writer.upsert(ServiceRecord(Service(object.object)))
         case .endpointSlices: try writer.upsert(EndpointSliceRecord(EndpointSlice(object.object)))
         case .pods:
-            if let record = PodRecord(try Pod(object.object)) {
+            if let record = PodRecord(try PodAddressing(object.object)) {
                 try writer.upsert(record)
             } else {
                 try writer.removePod(namespace: name.namespace, name: name.name)

@@ -90,14 +90,14 @@ extension PodRecord {
     ///
     /// Host-network pods are in the table, although the first design left them out: CoreDNS answers for them under
     /// `pods verified`, as the captured answers show. Their flag keeps them out of what asks who has an address.
-    public init?(_ pod: Pod) {
-        let isGone = pod.status.phase == "Succeeded" || pod.status.phase == "Failed" || pod.status.phase == "Unknown"
-        guard !isGone, pod.metadata.deletionTimestamp == nil else { return nil }
-        let texts = [pod.status.podIP] + pod.status.podIPs.filter { $0 != pod.status.podIP }
+    public init?(_ pod: PodAddressing) {
+        let isGone = pod.phase == "Succeeded" || pod.phase == "Failed" || pod.phase == "Unknown"
+        guard !isGone, !pod.isDeleted else { return nil }
+        let texts = [pod.podIP] + pod.podIPs.filter { $0 != pod.podIP }
         let addresses = texts.compactMap { IPAddress($0) }
         guard !addresses.isEmpty else { return nil }
         self.init(
-            namespace: pod.metadata.namespace, name: pod.metadata.name, uid: pod.metadata.uid, addresses: addresses,
-            isHostNetwork: pod.spec.hostNetwork, nodeName: pod.spec.nodeName, labels: pod.metadata.labels)
+            namespace: pod.namespace, name: pod.name, uid: pod.uid, addresses: addresses,
+            isHostNetwork: pod.isHostNetwork, nodeName: pod.nodeName, labels: pod.labels)
     }
 }
