@@ -187,6 +187,11 @@ let package = Package(
                 name: "stream-bench",
                 dependencies: ["CZeroMQ", "DeltaStream", "KubernetesObjects", "MizzenSystem", "Names", argumentParser, logging],
                 path: "Tests/Benchmarks/Stream", swiftSettings: strict),
+            // What `make bench` counts the instructions of an event with.
+            .executableTarget(
+                name: "event-bench",
+                dependencies: ["DeltaStream", "KubernetesClient", "KubernetesObjects", "MizzenSystem", "Watcher", logging],
+                path: "Tests/Benchmarks/Events", swiftSettings: strict),
             .target(name: "TestSupport", dependencies: ["Names"], path: "Tests/Support", swiftSettings: strict),
             tests("NamesTests", path: "Shared/Names", ["Names"]),
             tests("MizzenSystemTests", path: "Shared/System", ["MizzenSystem"]),
