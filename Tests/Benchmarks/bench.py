@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measure what Mizzen promises: ratios inside one run, counts and processor time; never a verdict on the machine.
 
-bench.py [dns|list|latency|table|stream|relay|relist …]     without a word: all of them
+bench.py [dns|list|latency|events|memory|table|stream|relay|relist …]     without a word: all of them
 
 The server runs on the first core, the load on the second. Exits 1 if a promise of the README does not hold.
 """
@@ -23,6 +23,7 @@ import tempfile
 import time
 import urllib.request
 
+from events import bench_events, bench_memory
 from relay import bench_relay
 from relist import bench_relist
 from stream import bench_stream
@@ -413,6 +414,7 @@ def bench_latency(run, rate=500, probe_rate=50, probes=1_000, rounds=3):
 def main():
     benches = {
         "dns": bench_dns, "list": bench_list, "latency": bench_latency,
+        "events": lambda run: bench_events(sys.modules[__name__]), "memory": lambda run: bench_memory(run, sys.modules[__name__]),
         "table": lambda run: bench_table(run, BIN, verdict), "stream": lambda run: bench_stream(BIN, verdict),
         "relay": lambda run: bench_relay(run, sys.modules[__name__]),
         "relist": lambda run: bench_relist(run, sys.modules[__name__]),

@@ -25,7 +25,7 @@ enum CapturedCluster {
         var decoder = ListDecoder(encoding: encoding, resource: resource)
         decoder.append(try bytes("lists/v1_\(resource.plural).\(suffix)"))
         var deltas: [Delta] = []
-        while let object = try decoder.next() {
+        while let object = try decoder.next()?.object {
             deltas.append(
                 Delta(
                     streamID: 1, sequence: UInt64(deltas.count + 1), change: .added, resource: resource,

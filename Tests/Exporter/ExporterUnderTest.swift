@@ -23,9 +23,7 @@ enum CapturedCluster {
         decoder.append(Array(body))
         var objects: [WatchedObject] = []
         while let item = try decoder.next() {
-            let object = try item.publishable(as: resource)
-            objects.append(
-                WatchedObject(resource: resource, identity: try ObjectIdentity(object), object: object))
+            objects.append(try item.watched(as: resource))
         }
         return objects
     }

@@ -48,7 +48,7 @@ extension SteadyCluster {
             wanted["slice \(record.namespace)/\(record.name)"] = Self.text(record)
         }
         for object in try objects(.pods) {
-            guard let record = try PodRecord(decoding: object) else { continue }
+            guard let record = PodRecord(try PodAddressing(object)) else { continue }
             wanted["pod \(record.namespace)/\(record.name)"] = Self.text(record)
         }
         return wanted

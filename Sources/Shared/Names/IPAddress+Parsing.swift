@@ -2,32 +2,41 @@ extension IPAddress {
     /// Reads dotted decimal (no leading zeros, as inet_pton) or RFC 4291 text, with or without a dotted tail.
     ///
     /// Nil for anything else: ports, brackets, prefixes, zone identifiers and spaces are not part of an address.
-    public init?(_ text: some StringProtocol) {
+    public init?(_ text: some StringProtocol) { self.init(utf8: text.utf8) }
+
+    /// As for any other text; a table's writer reads very many of these.
+    public init?(_ text: String) { self.init(utf8: text.utf8) }
+
+    private init?(utf8: some Collection<UInt8>) {
         // No valid text is longer than eight groups of four with a dotted tail.
-        guard text.utf8.count <= 45 else { return nil }
-        let characters = Array(text.utf8)
-        let parsed =
-            characters.contains(UInt8(ascii: ":"))
-            ? Self.parseV6(characters[...]) : Self.parseV4(characters[...]).map(IPAddress.v4)
-        guard let parsed else { return nil }
-        self = parsed
+        guard utf8.count <= 45 else { return nil }
+        if let bits = Self.parseV4(utf8) {
+            self = .v4(bits)
+        } else {
+            guard let parsed = Self.parseV6(Array(utf8)[...]) else { return nil }
+            self = parsed
+        }
     }
 
-    private static func parseV4(_ characters: ArraySlice<UInt8>) -> UInt32? {
-        let parts = characters.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        guard parts.count == 4 else { return nil }
+    private static func parseV4(_ characters: some Sequence<UInt8>) -> UInt32? {
         var bits: UInt32 = 0
-        for part in parts {
-            guard (1...3).contains(part.count), part.count == 1 || part.first != UInt8(ascii: "0") else { return nil }
-            var octet: UInt32 = 0
-            for character in part {
-                guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(character) else { return nil }
+        var (octet, digits, dots) = (0 as UInt32, 0, 0)
+        for character in characters {
+            switch character {
+            case UInt8(ascii: "."):
+                guard digits > 0, dots < 3 else { return nil }
+                bits = bits << 8 | octet
+                (octet, digits, dots) = (0, 0, dots + 1)
+            case UInt8(ascii: "0")...UInt8(ascii: "9"):
+                // Nothing follows a zero that begins an octet.
+                guard digits == 0 || octet > 0 else { return nil }
                 octet = octet * 10 + UInt32(character - UInt8(ascii: "0"))
+                digits += 1
+                guard octet <= 255 else { return nil }
+            default: return nil
             }
-            guard octet <= 255 else { return nil }
-            bits = bits << 8 | octet
         }
-        return bits
+        return dots == 3 && digits > 0 ? bits << 8 | octet : nil
     }
 
     private static func parseV6(_ characters: ArraySlice<UInt8>) -> IPAddress? {

@@ -7,7 +7,11 @@ import RecordTable
 /// the writer can tell that there is nothing to do.
 struct PayloadBuilder {
     private(set) var bytes: [UInt8]
-    private var placed: [String: UInt32] = [:]
+    /// Where the first strings stand. Most records have few, and comparing these is cheaper than hashing.
+    private var few: [(place: Int, count: Int)] = []
+    /// Where those after them stand.
+    private var further: [String: UInt32] = [:]
+    private static let fewCount = 16
 
     /// - Parameter fixedSize: bytes of the fixed part, zero until set.
     init(fixedSize: Int) {
@@ -38,16 +42,25 @@ struct PayloadBuilder {
     mutating func set(_ string: String, at offset: Int) {
         let utf8 = string.utf8
         guard !utf8.isEmpty else { return }
-        let place: UInt32
-        if let known = placed[string] {
-            place = known
-        } else {
-            place = UInt32(bytes.count)
-            bytes.append(contentsOf: utf8)
-            placed[string] = place
-        }
-        set(place, at: offset)
+        set(place(string), at: offset)
         set(UInt32(utf8.count), at: offset + 4)
+    }
+
+    /// Where the string stands; it is put there if it stands nowhere yet.
+    private mutating func place(_ string: String) -> UInt32 {
+        let utf8 = string.utf8
+        for known in few where known.count == utf8.count && bytes[known.place..<known.place + known.count].elementsEqual(utf8) {
+            return UInt32(known.place)
+        }
+        if let known = further[string] { return known }
+        let place = bytes.count
+        bytes.append(contentsOf: utf8)
+        if few.count < Self.fewCount {
+            few.append((place, utf8.count))
+        } else {
+            further[string] = UInt32(place)
+        }
+        return UInt32(place)
     }
 
     /// Writes an array reference (offset and count, 4 bytes each) at `offset`, and the labels in the order of their keys.

@@ -77,6 +77,7 @@ public struct WatcherCommand: AsyncParsableCommand {
     }
 
     public func run() async throws {
+        Allocator.staysSmall()
         let logger = logging.makeLogger("mizzen-watcher")
         // First of all: what is told to stop while it opens a large table ends in good order as soon as it has.
         let stop = await StopRequest()

@@ -1,8 +1,8 @@
 import MizzenSystem
-import DeltaStream
-import KubernetesClient
-import KubernetesObjects
-import Logging
+package import DeltaStream
+package import KubernetesClient
+package import KubernetesObjects
+package import Logging
 import RecordTable
 import RecordTableWriter
 import ServiceLifecycle
@@ -21,6 +21,8 @@ final class Committer: ReflectorSink {
     /// Asked before every commit; nil without a lease.
     private let fence: LeaseFence?
     private let now: @Sendable () -> Int64
+    /// Whether a list has ended since memory was last trimmed.
+    private let hasListed = Mutex(false)
 
     init(
         table: sending TableKeeper, publisher: Publisher, metrics: WatcherMetrics, logger: Logger, fence: LeaseFence? = nil,
@@ -44,6 +46,12 @@ final class Committer: ReflectorSink {
         if let fence, await !fence.pass() { return }
         writeTable(object) { try $0.upsert(object) }
         publisher.upsert(object)
+    }
+
+    func upsert(_ objects: [WatchedObject]) async {
+        if let fence, await !fence.pass() { return }
+        for object in objects { writeTable(object) { try $0.upsert(object) } }
+        publisher.upsert(objects)
     }
 
     func delete(_ object: WatchedObject) async {
@@ -78,6 +86,7 @@ final class Committer: ReflectorSink {
                 metadata: ["resource": "\(resource)", "error": "\(error)"])
         }
         publisher.endReplace(resource)
+        hasListed.withLock { $0 = true }
         publisher.markSynced(resource, resourceVersion: resourceVersion)
         if metrics.synced(resource) {
             logger.info("synced", metadata: ["resource": "\(resource)", "resource_version": "\(resourceVersion)"])
@@ -133,12 +142,21 @@ final class Committer: ReflectorSink {
         table.withLock { $0.beat(now: time) }
     }
 
+    /// Gives back what lists have left behind, if any has ended since the last call; `Heartbeat` calls it.
+    func trim() {
+        let isDue = hasListed.withLock { hasListed in
+            defer { hasListed = false }
+            return hasListed
+        }
+        if isDue { Allocator.trim() }
+    }
+
     var tableState: (statistics: TableWriter.Statistics, counts: TableStatus.Counts) {
         table.withLock { ($0.statistics, $0.counts) }
     }
 }
 
-/// States once a second in the table's header that the watcher lives.
+/// States once a second in the table's header that the watcher lives, and cleans up behind lists.
 struct Heartbeat: ServiceLifecycle.Service {
     let committer: Committer
 
@@ -146,9 +164,19 @@ struct Heartbeat: ServiceLifecycle.Service {
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 committer.beat()
+                committer.trim()
                 // Cancelled: the loop's condition sees it.
                 try? await Task.sleep(for: .seconds(1))
             }
         }
     }
+}
+
+/// A committer with a table of its own, for `make bench`, which counts what an object costs from here on.
+package func committer(
+    tableAt path: String, publisher: Publisher, resources: [Resource], logger: Logger
+) throws -> any ReflectorSink {
+    let writer = try TableWriter(path: path, identity: "event-bench", now: UInt64(clamping: WallClock.nanoseconds()))
+    return Committer(
+        table: TableKeeper(writer: writer), publisher: publisher, metrics: WatcherMetrics(wanted: resources), logger: logger)
 }

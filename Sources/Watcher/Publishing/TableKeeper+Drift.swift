@@ -13,7 +13,7 @@ extension TableKeeper {
             case .namespaces: return writer.namespace(name) == (try NamespaceRecord(decoding: object.object))
             case .services: return writer.service(namespace, name) == (try ServiceRecord(decoding: object.object))
             case .endpointSlices: return writer.slice(namespace, name) == (try EndpointSliceRecord(decoding: object.object))
-            case .pods: return writer.pod(namespace, name) == (try PodRecord(decoding: object.object))
+            case .pods: return writer.pod(namespace, name) == PodRecord(try PodAddressing(object.object))
             }
         } catch {
             return true

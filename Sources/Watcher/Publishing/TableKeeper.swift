@@ -30,7 +30,7 @@ struct TableKeeper {
         case .services: try writer.upsert(ServiceRecord(decoding: object.object))
         case .endpointSlices: try writer.upsert(EndpointSliceRecord(decoding: object.object))
         case .pods:
-            if let record = try PodRecord(decoding: object.object) {
+            if let record = PodRecord(try PodAddressing(object.object)) {
                 try writer.upsert(record)
             } else {
                 try writer.removePod(namespace: name.namespace, name: name.name)

@@ -96,21 +96,14 @@ extension PodRecord {
     ///
     /// Host-network pods are in the table, although the first design left them out: CoreDNS answers for them under
     /// `pods verified`, as the captured answers show. Their flag keeps them out of what asks who has an address.
-    public init?(_ pod: Pod) {
-        let isGone = pod.status.phase == "Succeeded" || pod.status.phase == "Failed" || pod.status.phase == "Unknown"
-        guard !isGone, pod.metadata.deletionTimestamp == nil else { return nil }
-        let first = pod.status.podIP.string
-        let texts = [first] + pod.status.podIPs.map { $0.ip.string }.filter { $0 != first }
+    public init?(_ pod: PodAddressing) {
+        let isGone = pod.phase == "Succeeded" || pod.phase == "Failed" || pod.phase == "Unknown"
+        guard !isGone, !pod.isDeleted else { return nil }
+        let texts = [pod.podIP] + pod.podIPs.filter { $0 != pod.podIP }
         let addresses = texts.compactMap { IPAddress($0) }
         guard !addresses.isEmpty else { return nil }
         self.init(
-            namespace: pod.metadata.namespace.string, name: pod.metadata.name.string, uid: pod.metadata.uid.string,
-            addresses: addresses, isHostNetwork: pod.spec.hostNetwork, nodeName: pod.spec.nodeName.string,
-            labels: pod.metadata.labels.dictionary())
-    }
-
-    public init?(decoding object: EncodedObject) throws(ObjectDecodingError) {
-        guard let record = try object.read(as: Pod.self, { PodRecord($0) }) else { return nil }
-        self = record
+            namespace: pod.namespace, name: pod.name, uid: pod.uid, addresses: addresses,
+            isHostNetwork: pod.isHostNetwork, nodeName: pod.nodeName, labels: pod.labels)
     }
 }

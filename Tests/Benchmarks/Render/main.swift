@@ -30,7 +30,7 @@ let path = "Tests/Fixtures/cluster-a/lists/\(group)\(resource.version)_\(resourc
 var decoder = ListDecoder(encoding: .protobuf, resource: resource)
 decoder.append(Array(try Data(contentsOf: URL(filePath: path))))
 var objects: [EncodedObject] = []
-while let object = try decoder.next() { objects.append(object) }
+while let arrived = try decoder.next() { objects.append(arrived.object) }
 var bytes = 0
 for _ in 0..<rounds {
     for object in objects {

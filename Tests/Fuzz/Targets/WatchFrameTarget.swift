@@ -77,7 +77,7 @@ private struct BodyReading: Equatable {
     private mutating func take(_ frame: WatchFrame) {
         frames.append(frame)
         switch frame {
-        case .added(let object), .modified(let object), .deleted(let object): objects.append(object)
+        case .added(let object), .modified(let object), .deleted(let object): objects.append(object.object)
         case .bookmark, .error: break
         }
     }
@@ -87,7 +87,7 @@ private struct BodyReading: Equatable {
         do throws(ObjectDecodingError) {
             for piece in pieces {
                 decoder.append(piece)
-                while let object = try decoder.next() { objects.append(object) }
+                while let object = try decoder.next() { objects.append(object.object) }
             }
             metadata = try decoder.finish()
         } catch {
@@ -108,6 +108,11 @@ enum ObjectProperties {
     /// What leaves the watcher names the same object and is not made smaller by a second pass. An object that our schema reads
     /// comes back the same from the other encoding: decode → encode → decode is equal.
     static func check(_ object: EncodedObject, _ resource: Resource) throws(PropertyFailure) {
+        let watched = try? ArrivedObject(object).watched(as: resource)
+        let (kept, identity) = (try? object.publishable(as: resource), try? ObjectIdentity(object))
+        try expect(
+            watched?.object == (identity == nil ? nil : kept) && watched?.identity == (kept == nil ? nil : identity),
+            "in one pass \(text(watched?.object)), in two \(text(kept))")
         if let published = try? object.publishable(as: resource) {
             let again = try? published.publishable(as: resource)
             try expect(again == published, "published twice: \(text(again)) from \(published.bytes)")

@@ -111,7 +111,7 @@ struct StreamHistoryRandomTests {
     }
 
     private func send(_ delta: Delta, _ world: inout World, isLost: Bool) throws {
-        world.history?.append(delta)
+        world.history?.append([delta])
         let place = "\(delta.streamID) \(delta.bucket) \(delta.sequence)"
         let content = "\(delta.change) \(delta.uid) \(delta.resourceVersion)"
         #expect(world.sent[place] == nil, "\(place) was \(world.sent[place] ?? "") and is \(content)")
@@ -143,7 +143,7 @@ struct StreamHistoryRandomTests {
         if Bool.random(using: &world.random), let object = world.server.values.randomElement(using: &world.random),
             let delta = world.store.upsert(object, commitTime: 1)
         {
-            world.history?.append(delta)
+            world.history?.append([delta])
             let after = try size(world.path)
             let end = Bool.random(using: &world.random) ? after : Int.random(in: before...after, using: &world.random)
             // Safe: truncate reads the terminated path.

@@ -1,5 +1,6 @@
 import Foundation
 import KubernetesObjects
+import Synchronization
 import TestSupport
 import Testing
 
@@ -26,22 +27,23 @@ private struct Outlet {
 
     mutating func upsert(_ object: WatchedObject) -> Delta? {
         let delta = store.upsert(object, commitTime: 5)
-        if let delta { history?.append(delta) }
+        if let delta { history?.append([delta]) }
         return delta
     }
 
     mutating func delete(_ object: WatchedObject) -> Delta? {
         let delta = store.delete(object, commitTime: 5)
-        if let delta { history?.append(delta) }
+        if let delta { history?.append([delta]) }
         return delta
     }
 
     /// The first list.
     mutating func list(_ objects: [WatchedObject], of resource: Resource = .pods) -> [Delta] {
         store.beginReplace(resource)
-        var deltas = objects.compactMap { upsert($0) }
+        var deltas = objects.compactMap { store.upsert($0, commitTime: 5) }
+        history?.append(deltas)
         let gone = store.endReplace(resource, commitTime: 5)
-        for delta in gone { history?.append(delta) }
+        history?.append(gone)
         deltas += gone
         store.markSynced(resource, resourceVersion: "1")
         return deltas
@@ -56,6 +58,20 @@ struct StreamHistoryTests {
     init() throws {
         folder = try TemporaryFolder()
         path = folder.path("table.history")
+    }
+
+    @Test("the objects of a list are one write")
+    func oneWrite() throws {
+        let writes = Atomic<Int>(0)
+        let means = StreamHistory.Means(write: { descriptor, bytes in
+            writes.add(1, ordering: .relaxed)
+            return HistoryFile.systemWrite(descriptor, bytes)
+        })
+        var outlet = Outlet(open(path, means: means))
+        let before = writes.load(ordering: .relaxed)
+        _ = outlet.list((0..<100).map { object("pod-\($0)") })
+        #expect(writes.load(ordering: .relaxed) == before + 1)
+        #expect(Outlet(open(path)).beginning == .resumed(objects: 100))
     }
 
     @Test("a restart goes on with id and sequences, and what is as it was published is not published again")

@@ -129,9 +129,10 @@ struct HistoryEncoder {
     /// What identifies an object is far shorter than 65,535 bytes (``EnvelopeDecoder/longestText``); a longer text would be
     /// cut here and found to be another object's after a restart.
     private mutating func put(_ text: String) {
-        let utf8 = text.utf8.prefix(Int(UInt16.max))
-        put(UInt16(utf8.count))
-        bytes += utf8
+        let count = min(text.utf8.count, Int(UInt16.max))
+        put(UInt16(count))
+        // A prefix would be appended byte by byte.
+        if count == text.utf8.count { bytes.append(contentsOf: text.utf8) } else { bytes.append(contentsOf: text.utf8.prefix(count)) }
     }
 
     private mutating func put<Number: FixedWidthInteger>(_ number: Number) {

@@ -10,8 +10,9 @@ import Logging
 // gone is a DELETED without an object. So a subscriber finds after the restart the numbers it knows, and fetches only what it missed.
 //
 // Why no sequence is ever used twice:
-// - The publisher writes a delta's record before it sends the delta, both under the store's lock. Whoever has a delta of the stream
-//   finds it in the file, also if the publisher was killed (-9 too) in between: written bytes are the kernel's.
+// - The publisher writes a delta's record before it sends the delta (those of a list many at a time), both under the store's lock.
+//   Whoever has a delta of the stream finds it in the file, also if the publisher was killed (-9 too) in between: written bytes
+//   are the kernel's.
 // - A record that was cut short belongs to a delta that was never sent. It is cut off.
 // - Anything else that is not as it should be, and every other boot (a power loss may take the file's end or its middle), gives up
 //   the stream: a new id, under which every subscriber fetches everything.
@@ -76,21 +77,28 @@ public final class StreamHistory {
     /// Whether restarts are provided for; not after a write has failed.
     public var isKept: Bool { file != nil }
 
-    /// Before the delta is sent.
-    func append(_ delta: borrowing Delta) {
-        guard let file else { return }
+    /// Before any of the deltas is sent. They are one write.
+    func append(_ deltas: [Delta]) {
+        guard let file, !deltas.isEmpty else { return }
         encoder.removeAll()
-        guard let number = number(delta.resource) else {
-            return giveUp(
-                DeltaStreamError("there are more resources than a history has numbers for; watch fewer with --resources", place: file.path))
+        var renewed: [UInt8] = []
+        for delta in deltas {
+            let start = encoder.bytes.count
+            guard let number = number(delta.resource) else {
+                return giveUp(
+                    DeltaStreamError(
+                        "there are more resources than a history has numbers for; watch fewer with --resources", place: file.path))
+            }
+            let change = encoder.bytes.count
+            encoder.change(
+                resource: number, delta.change,
+                RememberedObject(
+                    identity: delta.identity, encoding: delta.object.encoding, digest: Self.digest(delta.object.bytes),
+                    sequence: delta.sequence, commitTime: delta.commitTime))
+            guard let renewal else { continue }
+            // A resource that is declared belongs into both, its change only where its bucket is.
+            renewed += encoder.bytes[start..<(renewal.holds(Int(number), delta.bucket) ? encoder.bytes.count : change)]
         }
-        let change = encoder.bytes.count
-        let identity = delta.identity
-        encoder.change(
-            resource: number, delta.change,
-            RememberedObject(
-                identity: identity, encoding: delta.object.encoding, digest: Self.digest(delta.object.bytes), sequence: delta.sequence,
-                commitTime: delta.commitTime))
         do {
             try file.append(encoder.bytes)
             size += encoder.bytes.count
@@ -98,10 +106,7 @@ public final class StreamHistory {
             giveUp(error)
             return
         }
-        guard let renewal else { return }
-        // A resource that is declared belongs into both, its change only where its bucket is.
-        let bytes = renewal.holds(Int(number), delta.bucket) ? encoder.bytes : Array(encoder.bytes[..<change])
-        appendToRenewal(bytes)
+        appendToRenewal(renewed)
     }
 
     /// Far more than a cluster with all its custom resources has. In the file a resource's number has 16 bits.

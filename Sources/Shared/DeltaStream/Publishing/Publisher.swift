@@ -102,10 +102,17 @@ public final class Publisher: Sendable {
     /// - Returns: what was published; nil when this state of the object had been published already.
     @discardableResult
     public func upsert(_ object: WatchedObject, commitTime: Int64? = nil) -> Delta? {
+        upsert([object], commitTime: commitTime).first
+    }
+
+    /// As one after the other, but the history has them in one write: for the objects of a list.
+    @discardableResult
+    public func upsert(_ objects: [WatchedObject], commitTime: Int64? = nil) -> [Delta] {
         outlet.withLock { outlet in
-            let delta = outlet.store.upsert(object, commitTime: commitTime ?? outlet.now())
-            if let delta { outlet.send(delta) }
-            return delta
+            let time = commitTime ?? outlet.now()
+            let deltas = objects.compactMap { outlet.store.upsert($0, commitTime: time) }
+            outlet.send(deltas)
+            return deltas
         }
     }
 
@@ -114,7 +121,7 @@ public final class Publisher: Sendable {
     public func delete(_ object: WatchedObject, commitTime: Int64? = nil) -> Delta? {
         outlet.withLock { outlet in
             let delta = outlet.store.delete(object, commitTime: commitTime ?? outlet.now())
-            if let delta { outlet.send(delta) }
+            if let delta { outlet.send([delta]) }
             return delta
         }
     }
@@ -129,7 +136,7 @@ public final class Publisher: Sendable {
     public func endReplace(_ resource: Resource) -> [Delta] {
         outlet.withLock { outlet in
             let deltas = outlet.store.endReplace(resource, commitTime: outlet.now())
-            for delta in deltas { outlet.send(delta) }
+            outlet.send(deltas)
             return deltas
         }
     }
@@ -235,8 +242,12 @@ struct Outlet: ~Copyable {
         self.now = now
     }
 
-    mutating func send(_ delta: Delta) {
-        history?.append(delta)
+    mutating func send(_ deltas: [Delta]) {
+        history?.append(deltas)
+        for delta in deltas { send(delta) }
+    }
+
+    private mutating func send(_ delta: Delta) {
         fillTopic(name(of: delta.resource), bucket: delta.bucket, namespace: delta.namespace)
         encoder.encode(delta, into: &body)
         statistics.deltas += 1

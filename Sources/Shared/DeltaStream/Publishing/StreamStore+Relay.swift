@@ -111,7 +111,7 @@ extension Publisher {
     /// Stores the delta, and sends it as it is if its resource is shown.
     public func relay(_ delta: Delta) {
         outlet.withLock { outlet in
-            if outlet.store.relay(delta) { outlet.send(delta) }
+            if outlet.store.relay(delta) { outlet.send([delta]) }
         }
     }
 

@@ -10,6 +10,8 @@ struct ReflectorSession: Sendable {
     private var hasLoggedUndecodable = false
     private var hasLoggedRepeated = false
     private var order = EventOrder()
+    /// Objects of a list that the sink has not had yet: those of one chunk go to it together.
+    private var gathered: [WatchedObject] = []
 
     init(_ reflector: Reflector) {
         self.reflector = reflector
@@ -22,6 +24,8 @@ struct ReflectorSession: Sendable {
     private var observer: any ReflectorObserver { reflector.observer }
 
     mutating func conclude(_ outcome: ReflectorStateMachine.Outcome) async -> ReflectorStateMachine.Step {
+        // What arrived before a list broke off.
+        await handOver()
         if case .failed(let fault) = outcome {
             observer.failed(resource, cause: fault.cause)
             reflector.logger.debug(
@@ -44,6 +48,7 @@ struct ReflectorSession: Sendable {
     }
 
     private mutating func tell(_ notices: [ReflectorStateMachine.Notice]) async {
+        if !notices.isEmpty { await handOver() }
         for notice in notices {
             switch notice {
             case .listBegan:
@@ -95,8 +100,9 @@ extension ReflectorSession {
                 decoder.append(chunk)
                 while let item = try await nextItem(&decoder) {
                     listedItems += 1
-                    if let object = await publishable(item) { await sink.upsert(object) }
+                    if let object = await publishable(item) { gathered.append(object) }
                 }
+                await handOver()
             }
             watchdog.works()
             return .pageEnded(try decoder.finish())
@@ -105,16 +111,22 @@ extension ReflectorSession {
         }
     }
 
+    /// Gives the sink what was gathered for it: at a chunk's end, and before it is told of anything else.
+    private mutating func handOver() async {
+        guard !gathered.isEmpty else { return }
+        await sink.upsert(gathered)
+        gathered.removeAll(keepingCapacity: false)
+    }
+
     private mutating func noteListStart() {
         listStarted = reflector.server.clock.now()
         observer.listStarted(resource)
     }
 
     /// The object as the sink may have it, or nil for one that cannot be decoded, which the sink was told of.
-    private mutating func publishable(_ encoded: EncodedObject) async -> WatchedObject? {
+    private mutating func publishable(_ arrived: ArrivedObject) async -> WatchedObject? {
         do {
-            let object = try encoded.publishable(as: resource)
-            return WatchedObject(resource: resource, identity: try ObjectIdentity(object), object: object)
+            return try arrived.watched(as: resource)
         } catch {
             await undecodable(error.description)
             return nil
@@ -122,7 +134,7 @@ extension ReflectorSession {
     }
 
     /// The next item; those that are too large are counted and passed over.
-    private mutating func nextItem(_ decoder: inout ListDecoder) async throws -> EncodedObject? {
+    private mutating func nextItem(_ decoder: inout ListDecoder) async throws -> ArrivedObject? {
         while true {
             do {
                 return try decoder.next()
@@ -153,6 +165,7 @@ extension ReflectorSession {
                 "an object cannot be decoded and is skipped; further ones are only counted",
                 metadata: ["resource": "\(resource)", "error": "\(reason)"])
         }
+        await handOver()
         await sink.undecodable(resource, reason: reason)
     }
 }
@@ -189,6 +202,7 @@ extension ReflectorSession {
                 while let frame = try await nextFrame(&decoder) {
                     if let fault = await take(frame) { return .failed(fault) }
                 }
+                await handOver()
             }
             watchdog.works()
             return decoder.isInsideFrame ? .failed(.cut) : .ended
@@ -240,9 +254,9 @@ extension ReflectorSession {
             metadata: ["resource": "\(resource)"])
     }
 
-    private mutating func take(_ encoded: EncodedObject, _ kind: WatchEventKind) async -> ReflectorFault? {
+    private mutating func take(_ arrived: ArrivedObject, _ kind: WatchEventKind) async -> ReflectorFault? {
         if isListing { listedItems += 1 } else { observer.event(resource, kind: kind) }
-        if let object = await publishable(encoded) {
+        if let object = await publishable(arrived) {
             if !isListing {
                 let identity = object.identity
                 switch order.judge(key: "\(identity.namespace)/\(identity.name)", version: identity.resourceVersion) {
@@ -253,6 +267,11 @@ extension ReflectorSession {
                 case .unclear: return .disordered
                 }
             }
+            if isListing, kind != .deleted {
+                gathered.append(object)
+                return nil
+            }
+            await handOver()
             if kind == .deleted { await sink.delete(object) } else { await sink.upsert(object) }
             if !object.identity.resourceVersion.isEmpty {
                 await observe(.changed(resourceVersion: object.identity.resourceVersion))

@@ -1,4 +1,7 @@
 /// Bytes that arrive in pieces and leave from the front; it knows how far into the whole input it is.
+///
+/// What leaves is a range of the buffer that it arrived in, not a copy. It should be gone by the next `append`, which else has to
+/// leave it that buffer and copy what has not left yet.
 struct ByteQueue: Sendable {
     private var bytes: [UInt8] = []
     private var start = 0
@@ -9,6 +12,11 @@ struct ByteQueue: Sendable {
     var isEmpty: Bool { count == 0 }
 
     mutating func append(_ more: [UInt8]) {
+        if isEmpty {
+            bytes = more
+            start = 0
+            return
+        }
         // Move what is left to the front when that is little, so that the queue never grows with the input.
         if start > 0, start >= count {
             bytes.removeFirst(start)
@@ -35,12 +43,16 @@ struct ByteQueue: Sendable {
         precondition(count >= 0 && count <= self.count)
         start += count
         consumed += count
+        guard isEmpty, start > 0 else { return }
+        // A quiet watch holds no buffer.
+        bytes = []
+        start = 0
     }
 
-    mutating func take(_ count: Int) -> [UInt8] {
+    mutating func take(_ count: Int) -> ArraySlice<UInt8> {
         // Callers compare a length of the input with what is here first, and wait for more where it is longer.
         precondition(count >= 0 && count <= self.count)
-        let taken = Array(bytes[start..<start + count])
+        let taken = bytes[start..<start + count]
         drop(count)
         return taken
     }

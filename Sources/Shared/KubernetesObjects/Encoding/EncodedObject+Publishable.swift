@@ -74,11 +74,30 @@ extension EncodedObject {
     ///
     /// Everything else is kept byte for byte, fields without a schema too.
     public func publishable(as resource: Resource) throws(ObjectDecodingError) -> EncodedObject {
+        try ArrivedObject(self).published(as: resource).object
+    }
+}
+
+extension ArrivedObject {
+    /// The object as it may leave the watcher (``EncodedObject/publishable(as:)``) with its identity: one pass over the bytes, and
+    /// one copy of what is kept.
+    public func watched(as resource: Resource) throws(ObjectDecodingError) -> WatchedObject {
+        let (object, identity) = try published(as: resource)
+        guard let identity else { return try WatchedObject(resource: resource, identity: ObjectIdentity(object), object: object) }
+        try identity.check(true, size: object.bytes.count)
+        return WatchedObject(resource: resource, identity: identity, object: object)
+    }
+
+    /// - Returns: no identity where the pass did not come by it: in JSON, and without metadata.
+    fileprivate func published(
+        as resource: Resource
+    ) throws(ObjectDecodingError) -> (object: EncodedObject, identity: ObjectIdentity?) {
         let disclosure = Disclosure(resource)
         do {
-            return EncodedObject(
-                encoding: encoding,
-                bytes: try encoding == .protobuf ? protobuf(disclosure) : json(disclosure))
+            switch encoding {
+            case .protobuf: return try protobuf(disclosure)
+            case .json: return (EncodedObject(encoding: .json, bytes: try json(disclosure)), nil)
+            }
         } catch {
             throw error.named(resource)
         }
@@ -86,41 +105,42 @@ extension EncodedObject {
 
     // MARK: protobuf
 
-    private func protobuf(_ disclosure: Disclosure) throws(ObjectDecodingError) -> [UInt8] {
-        var kept: [UInt8] = []
-        kept.reserveCapacity(bytes.count)
+    private func protobuf(
+        _ disclosure: Disclosure
+    ) throws(ObjectDecodingError) -> (object: EncodedObject, identity: ObjectIdentity?) {
+        var kept = KeptRanges()
+        var identity: ObjectIdentity?
         var object = WireCursor(bytes)
         while let field = try object.next() {
             guard disclosure.keeps(objectField: field.number) else { continue }
-            if field.number == MetadataField.inObject {
-                guard field.type == .lengthDelimited else {
-                    throw ObjectDecodingError(
-                        .malformed("metadata is not a message"), at: field.start, field: "metadata")
-                }
-                kept.appendField(field.number, try protobufMetadata(field.payload, disclosure))
-            } else {
-                kept.append(contentsOf: bytes[field.whole])
+            guard field.number == MetadataField.inObject else {
+                kept.keep(field.whole)
+                continue
             }
+            guard field.type == .lengthDelimited else {
+                throw ObjectDecodingError(
+                    .malformed("metadata is not a message"), at: field.start - bytes.startIndex, field: "metadata")
+            }
+            let found = try protobufMetadata(field.payload, disclosure, &kept)
+            identity = identity ?? found
         }
-        return kept
+        return (EncodedObject(encoding: .protobuf, bytes: kept.copy(from: bytes)), identity)
     }
 
     private func protobufMetadata(
-        _ range: Range<Int>, _ disclosure: Disclosure
-    ) throws(ObjectDecodingError) -> [UInt8] {
-        var kept: [UInt8] = []
-        kept.reserveCapacity(range.count)
+        _ range: Range<Int>, _ disclosure: Disclosure, _ kept: inout KeptRanges
+    ) throws(ObjectDecodingError) -> ObjectIdentity {
+        var identity = ObjectIdentity(namespace: "", name: "", uid: "", resourceVersion: "")
+        kept.beginMessage(MetadataField.inObject, at: range.lowerBound)
         var metadata = WireCursor(bytes, range)
         while let field = try metadata.next() {
             guard disclosure.keeps(metadataField: field.number) else { continue }
-            if disclosure.hidesLastApplied, field.number == MetadataField.annotations,
-                try isLastApplied(field)
-            {
-                continue
-            }
-            kept.append(contentsOf: bytes[field.whole])
+            if disclosure.hidesLastApplied, field.number == MetadataField.annotations, try isLastApplied(field) { continue }
+            identity.take(field, of: bytes)
+            kept.keep(field.whole)
         }
-        return kept
+        kept.endMessage()
+        return identity
     }
 
     /// Whether a pair of the annotations map has that key. Any of several keys counts: decoders take the last.
@@ -140,31 +160,32 @@ extension EncodedObject {
     // MARK: JSON
 
     private func json(_ disclosure: Disclosure) throws(ObjectDecodingError) -> [UInt8] {
+        let bytes = Array(bytes)
         var cursor = JSONCursor(bytes)
-        let kept = try filtered(&cursor) { key, cursor throws(ObjectDecodingError) in
+        let kept = try filtered(bytes, &cursor) { key, cursor throws(ObjectDecodingError) in
             guard disclosure.keeps(objectKey: key) else { return nil }
             guard key == Array("metadata".utf8), cursor.peek() != UInt8(ascii: "n") else { return [] }
-            return try self.jsonMetadata(&cursor, disclosure)
+            return try self.jsonMetadata(bytes, &cursor, disclosure)
         }
         try cursor.expectEnd()
         return kept
     }
 
     private func jsonMetadata(
-        _ cursor: inout JSONCursor, _ disclosure: Disclosure
+        _ bytes: [UInt8], _ cursor: inout JSONCursor, _ disclosure: Disclosure
     ) throws(ObjectDecodingError) -> [UInt8] {
-        try filtered(&cursor) { key, cursor throws(ObjectDecodingError) in
+        try filtered(bytes, &cursor) { key, cursor throws(ObjectDecodingError) in
             guard disclosure.keeps(metadataKey: key) else { return nil }
             guard disclosure.hidesLastApplied, key == Array("annotations".utf8), cursor.peek() != UInt8(ascii: "n")
             else { return [] }
-            return try self.filtered(&cursor) { key, _ in key == Disclosure.lastApplied ? nil : [] }
+            return try self.filtered(bytes, &cursor) { key, _ in key == Disclosure.lastApplied ? nil : [] }
         }
     }
 
     /// Copies an object's members as `decide` says for each: nil drops it, an empty array keeps its text, anything
     /// else takes the value's place (and `decide` has then read the value).
     private func filtered(
-        _ cursor: inout JSONCursor,
+        _ bytes: [UInt8], _ cursor: inout JSONCursor,
         _ decide: (_ key: [UInt8], _ cursor: inout JSONCursor) throws(ObjectDecodingError) -> [UInt8]?
     ) throws(ObjectDecodingError) -> [UInt8] {
         var kept: [UInt8] = [UInt8(ascii: "{")]

@@ -22,7 +22,7 @@ struct JSONListSplitter: ListSplitter {
 
     init(resource: Resource) { self.resource = resource }
 
-    mutating func next() throws(ObjectDecodingError) -> [UInt8]? {
+    mutating func next() throws(ObjectDecodingError) -> ArraySlice<UInt8>? {
         if isSkipping {
             guard boundary.drop(from: &queue) else { return nil }
             boundary = JSONBoundary()
@@ -45,7 +45,7 @@ struct JSONListSplitter: ListSplitter {
                 }
                 let start = queue.consumed
                 guard let text = try takeValue() else { return nil }
-                var cursor = JSONCursor(text)
+                var cursor = JSONCursor(Array(text))
                 do { stage = .colon(key: try cursor.readStringBytes()) } catch { throw error.shifted(by: start) }
             case .colon(let key):
                 try expect(byte, ":")
@@ -58,7 +58,7 @@ struct JSONListSplitter: ListSplitter {
                 }
                 let start = queue.consumed
                 guard let value = try takeValue() else { return nil }
-                do { try read(key, value) } catch { throw error.shifted(by: start) }
+                do { try read(key, Array(value)) } catch { throw error.shifted(by: start) }
                 stage = .afterValue
             case .afterValue: stage = try endsAfterComma(byte, close: "}") ? .end : .key(mayEnd: false)
             case .item(let mayEnd):
@@ -101,7 +101,7 @@ struct JSONListSplitter: ListSplitter {
     }
 
     /// The value at the front; nil while its end has not arrived.
-    private mutating func takeValue() throws(ObjectDecodingError) -> [UInt8]? {
+    private mutating func takeValue() throws(ObjectDecodingError) -> ArraySlice<UInt8>? {
         let end = boundary.find(in: queue)
         guard (end ?? queue.count) <= ListDecoder.maximumItemSize else {
             if case .item = stage { isSkipping = true }

@@ -48,11 +48,11 @@ public struct ListDecoder: Sendable {
 
     public mutating func append(_ bytes: [UInt8]) { splitter.queue.append(bytes) }
 
-    /// The next whole item, or nil when more bytes are needed.
-    public mutating func next() throws(ObjectDecodingError) -> EncodedObject? {
+    /// The next whole item, or nil when more bytes are needed. It should be gone by the next `append`: see ``ArrivedObject``.
+    public mutating func next() throws(ObjectDecodingError) -> ArrivedObject? {
         do {
             guard let item = try splitter.next() else { return nil }
-            return EncodedObject(encoding: encoding, bytes: item)
+            return ArrivedObject(encoding: encoding, bytes: item)
         } catch {
             canContinue = splitter.isSkipping
             throw error.named(resource)
@@ -73,7 +73,7 @@ protocol ListSplitter: Sendable {
     var isSkipping: Bool { get }
 
     /// The next whole item, or nil when the queue must grow first.
-    mutating func next() throws(ObjectDecodingError) -> [UInt8]?
+    mutating func next() throws(ObjectDecodingError) -> ArraySlice<UInt8>?
 
     func finish() throws(ObjectDecodingError) -> ListMetadata
 }

@@ -2,7 +2,7 @@
 enum MessageFault {
     static func find(in bytes: [UInt8], _ schema: MessageSchema) -> ObjectDecodingError {
         do {
-            try check(bytes, 0..<bytes.count, schema)
+            try check(bytes[...], 0..<bytes.count, schema)
         } catch {
             return error
         }
@@ -11,7 +11,7 @@ enum MessageFault {
 
     /// Recursion is bounded by the schema, which has no cycles.
     private static func check(
-        _ bytes: [UInt8], _ range: Range<Int>, _ schema: MessageSchema
+        _ bytes: ArraySlice<UInt8>, _ range: Range<Int>, _ schema: MessageSchema
     ) throws(ObjectDecodingError) {
         var cursor = WireCursor(bytes, range)
         while let found = try cursor.next() {

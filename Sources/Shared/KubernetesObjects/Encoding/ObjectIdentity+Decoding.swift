@@ -2,41 +2,54 @@ extension ObjectIdentity {
     /// Reads only the identity; the rest of the object is passed over, and nothing after the metadata is looked at.
     ///
     /// - Throws: ``ObjectDecodingError`` when there is no metadata, or no name in it.
-    public init(_ encoded: EncodedObject) throws(ObjectDecodingError) {
+    public init(_ encoded: EncodedObject) throws(ObjectDecodingError) { try self.init(ArrivedObject(encoded)) }
+
+    /// As of an object that is kept.
+    public init(_ arrived: ArrivedObject) throws(ObjectDecodingError) {
         self.init(namespace: "", name: "", uid: "", resourceVersion: "")
         let found =
-            switch encoded.encoding {
-            case .protobuf: try read(protobuf: encoded.bytes)
-            case .json: try read(json: encoded.bytes)
+            switch arrived.encoding {
+            case .protobuf: try read(protobuf: arrived.bytes)
+            case .json: try read(json: Array(arrived.bytes))
             }
-        guard found else { throw ObjectDecodingError(.malformed("there is no metadata"), at: encoded.bytes.count) }
+        try check(found, size: arrived.bytes.count)
+    }
+
+    /// - Parameters:
+    ///   - found: whether there were metadata.
+    ///   - size: bytes of the object, for the error.
+    func check(_ found: Bool, size: Int) throws(ObjectDecodingError) {
+        guard found else { throw ObjectDecodingError(.malformed("there is no metadata"), at: size) }
         guard !name.isEmpty else {
-            throw ObjectDecodingError(.malformed("there is no name"), at: encoded.bytes.count, field: "metadata.name")
+            throw ObjectDecodingError(.malformed("there is no name"), at: size, field: "metadata.name")
         }
     }
 
-    private mutating func read(protobuf bytes: [UInt8]) throws(ObjectDecodingError) -> Bool {
+    private mutating func read(protobuf bytes: ArraySlice<UInt8>) throws(ObjectDecodingError) -> Bool {
         var object = WireCursor(bytes)
         while let field = try object.next() {
             guard field.number == MetadataField.inObject else { continue }
             guard field.type == .lengthDelimited else {
-                throw ObjectDecodingError(.malformed("metadata is not a message"), at: field.start, field: "metadata")
+                throw ObjectDecodingError(
+                    .malformed("metadata is not a message"), at: field.start - bytes.startIndex, field: "metadata")
             }
             var metadata = WireCursor(bytes, field.payload)
-            while let member = try metadata.next() {
-                guard member.type == .lengthDelimited else { continue }
-                switch member.number {
-                case MetadataField.name: name = String(decoding: bytes[member.payload], as: UTF8.self)
-                case MetadataField.namespace: namespace = String(decoding: bytes[member.payload], as: UTF8.self)
-                case MetadataField.uid: uid = String(decoding: bytes[member.payload], as: UTF8.self)
-                case MetadataField.resourceVersion:
-                    resourceVersion = String(decoding: bytes[member.payload], as: UTF8.self)
-                default: break
-                }
-            }
+            while let member = try metadata.next() { take(member, of: bytes) }
             return true
         }
         return false
+    }
+
+    /// Takes what a field of an object's metadata says about its identity.
+    mutating func take(_ member: WireCursor.Field, of bytes: ArraySlice<UInt8>) {
+        guard member.type == .lengthDelimited else { return }
+        switch member.number {
+        case MetadataField.name: name = String(decoding: bytes[member.payload], as: UTF8.self)
+        case MetadataField.namespace: namespace = String(decoding: bytes[member.payload], as: UTF8.self)
+        case MetadataField.uid: uid = String(decoding: bytes[member.payload], as: UTF8.self)
+        case MetadataField.resourceVersion: resourceVersion = String(decoding: bytes[member.payload], as: UTF8.self)
+        default: break
+        }
     }
 
     private mutating func read(json bytes: [UInt8]) throws(ObjectDecodingError) -> Bool {

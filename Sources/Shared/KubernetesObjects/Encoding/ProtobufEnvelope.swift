@@ -18,34 +18,43 @@ public enum ProtobufEnvelope {
 
     /// What an envelope holds.
     public struct Contents: Hashable, Sendable {
-        public var kind: String
-        public var apiVersion: String
-        /// The bare message.
-        public var message: [UInt8]
-        /// Where the message begins in the envelope.
-        var messageOffset: Int
+        /// `metav1.TypeMeta` on the wire.
+        fileprivate var type: ArraySlice<UInt8>
+        /// The bare message, a range of the envelope.
+        public var message: ArraySlice<UInt8>
+
+        /// Empty where the envelope does not say.
+        public var kind: String { text(2) }
+        public var apiVersion: String { text(1) }
+
+        private func text(_ number: UInt32) -> String {
+            var text = ""
+            var cursor = WireCursor(type)
+            // The type was walked whole when the envelope was unwrapped.
+            while let member = try? cursor.next() {
+                guard member.number == number, member.type == .lengthDelimited else { continue }
+                text = String(decoding: type[member.payload], as: UTF8.self)
+            }
+            return text
+        }
     }
 
-    public static func unwrap(_ envelope: [UInt8]) throws(ObjectDecodingError) -> Contents {
+    /// Nothing is copied: what comes back are ranges of `envelope`.
+    public static func unwrap(_ envelope: ArraySlice<UInt8>) throws(ObjectDecodingError) -> Contents {
         guard envelope.starts(with: magic) else {
             throw ObjectDecodingError(.malformed("the bytes k8s\\0 were expected"), at: 0)
         }
-        var contents = Contents(kind: "", apiVersion: "", message: [], messageOffset: envelope.count)
-        var cursor = WireCursor(envelope, magic.count..<envelope.count)
+        var contents = Contents(type: [], message: envelope[envelope.endIndex...])
+        var cursor = WireCursor(envelope, (envelope.startIndex + magic.count)..<envelope.endIndex)
         while let field = try cursor.next() {
             guard field.type == .lengthDelimited else { continue }
             switch field.number {
             case 1:
                 var type = WireCursor(envelope, field.payload)
-                while let member = try type.next() {
-                    guard member.type == .lengthDelimited else { continue }
-                    let text = String(decoding: envelope[member.payload], as: UTF8.self)
-                    if member.number == 1 { contents.apiVersion = text }
-                    if member.number == 2 { contents.kind = text }
-                }
+                while try type.next() != nil {}
+                contents.type = envelope[field.payload]
             case 2:
-                contents.message = Array(envelope[field.payload])
-                contents.messageOffset = field.payload.lowerBound
+                contents.message = envelope[field.payload]
             default: break
             }
         }

@@ -18,7 +18,7 @@ struct ProtobufListSplitter: ListSplitter {
 
     init(resource: Resource) { self.resource = resource }
 
-    mutating func next() throws(ObjectDecodingError) -> [UInt8]? {
+    mutating func next() throws(ObjectDecodingError) -> ArraySlice<UInt8>? {
         while true {
             if skip > 0 {
                 let count = min(skip, queue.count)
@@ -52,7 +52,7 @@ struct ProtobufListSplitter: ListSplitter {
     }
 
     private enum ListField {
-        case item([UInt8])
+        case item(ArraySlice<UInt8>)
         case other
         /// The field has not arrived whole.
         case incomplete
@@ -126,7 +126,7 @@ struct ProtobufListSplitter: ListSplitter {
         switch head.number {
         case 1:
             do {
-                metadata = try withMessage(payload, .listMeta) { message throws(ObjectDecodingError) in
+                metadata = try withMessage(Array(payload), .listMeta) { message throws(ObjectDecodingError) in
                     try ListMetadata(message)
                 }
             } catch {
@@ -139,7 +139,7 @@ struct ProtobufListSplitter: ListSplitter {
     }
 
     /// The payload, removed from the queue with its head; nil when it is not all here.
-    private mutating func take(_ head: Head) throws(ObjectDecodingError) -> [UInt8]? {
+    private mutating func take(_ head: Head) throws(ObjectDecodingError) -> ArraySlice<UInt8>? {
         guard head.payload <= ListDecoder.maximumItemSize else {
             throw ObjectDecodingError(
                 .tooLarge(size: head.payload, limit: ListDecoder.maximumItemSize), at: queue.consumed)

@@ -17,11 +17,11 @@ public struct StatusObject: Hashable, Sendable {
         let message: [UInt8]
         switch encoding {
         case .protobuf:
-            let contents = try ProtobufEnvelope.unwrap(body)
+            let contents = try ProtobufEnvelope.unwrap(body[...])
             guard contents.kind == "Status" else {
                 throw ObjectDecodingError(.unexpectedValue("a \(contents.kind) in place of a Status"), at: 0)
             }
-            message = contents.message
+            message = Array(contents.message)
         case .json: message = try JSONToProtobuf.convert(body, .status)
         }
         self = try withMessage(message, .status) { (message: MessagePointer) in StatusObject(message) }

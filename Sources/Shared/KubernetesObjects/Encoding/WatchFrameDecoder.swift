@@ -1,8 +1,8 @@
 /// One event of a watch.
 public enum WatchFrame: Hashable, Sendable {
-    case added(EncodedObject)
-    case modified(EncodedObject)
-    case deleted(EncodedObject)
+    case added(ArrivedObject)
+    case modified(ArrivedObject)
+    case deleted(ArrivedObject)
     /// `initialEventsEnd` is set on the bookmark that ends the initial events of a WatchList.
     case bookmark(resourceVersion: String, initialEventsEnd: Bool)
     case error(StatusObject)
@@ -39,12 +39,12 @@ public struct WatchFrameDecoder: Sendable {
 
     public mutating func append(_ bytes: [UInt8]) { queue.append(bytes) }
 
-    /// The next whole event, or nil when more bytes are needed.
+    /// The next whole event, or nil when more bytes are needed. Its object should be gone by the next `append`: see ``ArrivedObject``.
     public mutating func next() throws(ObjectDecodingError) -> WatchFrame? {
         canContinue = true
         guard skipped() else { return nil }
         canContinue = false
-        let frame: (start: Int, bytes: [UInt8])?
+        let frame: (start: Int, bytes: ArraySlice<UInt8>)?
         switch encoding {
         case .json: frame = try takeJSON()
         case .protobuf: frame = try takeProtobuf()
@@ -53,7 +53,7 @@ public struct WatchFrameDecoder: Sendable {
         guard let frame else { return nil }
         do {
             switch encoding {
-            case .json: return try WatchFrame(json: frame.bytes)
+            case .json: return try WatchFrame(json: Array(frame.bytes))
             case .protobuf: return try WatchFrame(protobuf: frame.bytes)
             }
         } catch {
@@ -84,7 +84,7 @@ public struct WatchFrameDecoder: Sendable {
         }
     }
 
-    private mutating func takeJSON() throws(ObjectDecodingError) -> (start: Int, bytes: [UInt8])? {
+    private mutating func takeJSON() throws(ObjectDecodingError) -> (start: Int, bytes: ArraySlice<UInt8>)? {
         if boundary.scanned == 0 {
             guard let first = queue.skipWhiteSpace() else { return nil }
             guard first == UInt8(ascii: "{") else {
@@ -101,7 +101,7 @@ public struct WatchFrameDecoder: Sendable {
         return (queue.consumed, queue.take(end))
     }
 
-    private mutating func takeProtobuf() throws(ObjectDecodingError) -> (start: Int, bytes: [UInt8])? {
+    private mutating func takeProtobuf() throws(ObjectDecodingError) -> (start: Int, bytes: ArraySlice<UInt8>)? {
         // With the first byte of the event, which tells a length from bytes that mean nothing.
         guard queue.count >= 5 else { return nil }
         let length = (0..<4).reduce(0) { $0 << 8 | Int(queue[$1]) }
@@ -149,13 +149,13 @@ extension WatchFrame {
         try cursor.expectEnd()
         guard let object else { throw ObjectDecodingError(.malformed("an event without an object"), at: bytes.count) }
         do {
-            try self.init(type, EncodedObject(encoding: .json, bytes: Array(bytes[object])))
+            try self.init(type, ArrivedObject(encoding: .json, bytes: bytes[object]))
         } catch {
             throw error.shifted(by: object.lowerBound)
         }
     }
 
-    init(protobuf bytes: [UInt8]) throws(ObjectDecodingError) {
+    init(protobuf bytes: ArraySlice<UInt8>) throws(ObjectDecodingError) {
         var type = ""
         var object: Range<Int>?
         var event = WireCursor(bytes)
@@ -170,21 +170,21 @@ extension WatchFrame {
         }
         guard let object else { throw ObjectDecodingError(.malformed("an event without an object"), at: bytes.count) }
         let contents: ProtobufEnvelope.Contents
-        do { contents = try ProtobufEnvelope.unwrap(Array(bytes[object])) } catch {
-            throw error.shifted(by: object.lowerBound)
+        do { contents = try ProtobufEnvelope.unwrap(bytes[object]) } catch {
+            throw error.shifted(by: object.lowerBound - bytes.startIndex)
         }
-        do { try self.init(type, EncodedObject(encoding: .protobuf, bytes: contents.message)) } catch {
-            throw error.shifted(by: object.lowerBound + contents.messageOffset)
+        do { try self.init(type, ArrivedObject(encoding: .protobuf, bytes: contents.message)) } catch {
+            throw error.shifted(by: contents.message.startIndex - bytes.startIndex)
         }
     }
 
-    private init(_ type: String, _ object: EncodedObject) throws(ObjectDecodingError) {
+    private init(_ type: String, _ arrived: ArrivedObject) throws(ObjectDecodingError) {
         switch type {
-        case "ADDED": self = .added(object)
-        case "MODIFIED": self = .modified(object)
-        case "DELETED": self = .deleted(object)
+        case "ADDED": self = .added(arrived)
+        case "MODIFIED": self = .modified(arrived)
+        case "DELETED": self = .deleted(arrived)
         case "BOOKMARK":
-            self = try object.withMessage(.partialObjectMetadata) { (message: MessagePointer) throws(ObjectDecodingError) in
+            self = try arrived.object.withMessage(.partialObjectMetadata) { (message: MessagePointer) throws(ObjectDecodingError) in
                 // Safe: the message was decoded by the schema of this view.
                 let metadata = unsafe Meta.PartialObjectMetadata(message).metadata
                 guard !metadata.resourceVersion.isEmpty else {
@@ -195,7 +195,7 @@ extension WatchFrame {
                     initialEventsEnd: metadata.annotations[Self.initialEventsEndAnnotation] == "true")
             }
         case "ERROR":
-            self = .error(try object.withMessage(.status) { (message: MessagePointer) in StatusObject(message) })
+            self = .error(try arrived.object.withMessage(.status) { (message: MessagePointer) in StatusObject(message) })
         default: throw ObjectDecodingError(.unexpectedValue("an event of type \"\(type)\""), at: 0, field: "type")
         }
     }

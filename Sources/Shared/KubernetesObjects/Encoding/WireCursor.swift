@@ -1,4 +1,6 @@
-/// Walks the fields of one protobuf message in bytes, without decoding them.
+/// Walks the fields of one protobuf message in bytes, without decoding or copying them.
+///
+/// Ranges are places in the slice that it was made of; offsets in errors count from that slice's beginning.
 struct WireCursor {
     enum WireType: UInt8 {
         case varint = 0
@@ -20,16 +22,18 @@ struct WireCursor {
         var whole: Range<Int> { start..<payload.upperBound }
     }
 
-    let bytes: [UInt8]
+    let bytes: ArraySlice<UInt8>
     private(set) var position: Int
     let end: Int
 
-    init(_ bytes: [UInt8]) { self.init(bytes, 0..<bytes.count) }
+    init(_ bytes: ArraySlice<UInt8>) { self.init(bytes, bytes.startIndex..<bytes.endIndex) }
+
+    init(_ bytes: [UInt8]) { self.init(bytes[...]) }
 
     /// - Parameter range: the message's bytes, inside `bytes`.
-    init(_ bytes: [UInt8], _ range: Range<Int>) {
+    init(_ bytes: ArraySlice<UInt8>, _ range: Range<Int>) {
         // Callers pass ranges that were checked against these bytes; the input decides what is in them, not where they end.
-        precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count)
+        precondition(range.lowerBound >= bytes.startIndex && range.upperBound <= bytes.endIndex)
         self.bytes = bytes
         position = range.lowerBound
         end = range.upperBound
@@ -41,10 +45,10 @@ struct WireCursor {
         let start = position
         let tag = try varint()
         guard let number = UInt32(exactly: tag >> 3), number > 0, number < 1 << 29 else {
-            throw ObjectDecodingError(.malformed("a field number out of range"), at: start)
+            throw ObjectDecodingError(.malformed("a field number out of range"), at: offset(start))
         }
         guard let type = WireType(rawValue: UInt8(tag & 7)) else {
-            throw ObjectDecodingError(.malformed("an unknown wire type \(tag & 7)"), at: start)
+            throw ObjectDecodingError(.malformed("an unknown wire type \(tag & 7)"), at: offset(start))
         }
         var payloadStart = position
         var value: UInt64 = 0
@@ -69,15 +73,18 @@ struct WireCursor {
             value |= UInt64(byte & 0x7f) << shift
             if byte < 0x80 { return value }
             shift += 7
-            if shift > 63 { throw ObjectDecodingError(.malformed("a number of more than 10 bytes"), at: position - 1) }
+            if shift > 63 { throw ObjectDecodingError(.malformed("a number of more than 10 bytes"), at: offset(position - 1)) }
         }
-        throw ObjectDecodingError(.truncated, at: end)
+        throw ObjectDecodingError(.truncated, at: offset(end))
     }
 
     private mutating func advance(_ count: UInt64) throws(ObjectDecodingError) {
-        guard count <= UInt64(end - position) else { throw ObjectDecodingError(.truncated, at: position) }
+        guard count <= UInt64(end - position) else { throw ObjectDecodingError(.truncated, at: offset(position)) }
         position += Int(count)
     }
+
+    /// How far behind the slice's beginning a place in it is.
+    private func offset(_ place: Int) -> Int { place - bytes.startIndex }
 }
 
 extension [UInt8] {

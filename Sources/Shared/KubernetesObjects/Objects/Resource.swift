@@ -17,6 +17,9 @@ public struct Resource: Hashable, Sendable {
         self.isNamespaced = isNamespaced
     }
 
+    /// Plurals alone nearly tell resources apart, and they are looked up several times for each event.
+    public func hash(into hasher: inout Hasher) { hasher.combine(plural) }
+
     /// What objects say in `apiVersion`: `v1`, `apps/v1`.
     public var apiVersion: String { group.isEmpty ? version : "\(group)/\(version)" }
 

@@ -37,7 +37,7 @@ enum ClusterFixtures {
         for end in pieces + [body.count] {
             decoder.append(Array(body[start..<end]))
             start = end
-            while let item = try decoder.next() { items.append(item) }
+            while let item = try decoder.next() { items.append(item.object) }
         }
         return (items, try decoder.finish())
     }

@@ -49,6 +49,17 @@ import Testing
         }
     }
 
+    @Test("what is kept takes the room that it needs, not that of the object as it came")
+    func room() throws {
+        for item in try ClusterFixtures.items(.pods, .protobuf).items {
+            let published = try item.publishable(as: .pods)
+            // Otherwise there is nothing to see: the captured pods have managed fields.
+            #expect(item.bytes.count > published.bytes.count + 256)
+            // malloc's steps, and the heads of messages.
+            #expect(published.bytes.capacity < published.bytes.count + 64)
+        }
+    }
+
     @Test("what metrics report of a secret is kept")
     func secretMetadata() throws {
         for encoding in Self.encodings {
@@ -147,6 +158,7 @@ import Testing
             { _ = try object.publishable(as: resource) }, { _ = try ObjectIdentity(object) },
             // Every field of the view, whatever the bytes are.
             { _ = try viewTree(object, .pods) }, { _ = try viewTree(object, .services) },
+            { _ = try PodAddressing(object) }, { _ = try ArrivedObject(object).watched(as: resource) },
             { _ = try ObjectTranscoder.json(fromProtobuf: bytes, resource: resource) },
         ]
         var refused = 0

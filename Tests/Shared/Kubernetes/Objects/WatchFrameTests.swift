@@ -18,12 +18,12 @@ import Testing
         }
     }
 
-    private func expectSameObject(_ json: EncodedObject, _ protobuf: EncodedObject, _ watch: String) throws {
+    private func expectSameObject(_ json: ArrivedObject, _ protobuf: ArrivedObject, _ watch: String) throws {
         #expect(json.encoding == .json && protobuf.encoding == .protobuf)
         switch watch.prefix(while: { $0 != "." }) {
-        case "services": #expect(try viewTree(json, .services) == viewTree(protobuf, .services))
-        case "endpointslices": #expect(try viewTree(json, .endpointSlices) == viewTree(protobuf, .endpointSlices))
-        default: #expect(try viewTree(json, .namespaces) == viewTree(protobuf, .namespaces))
+        case "services": #expect(try viewTree(json.object, .services) == viewTree(protobuf.object, .services))
+        case "endpointslices": #expect(try viewTree(json.object, .endpointSlices) == viewTree(protobuf.object, .endpointSlices))
+        default: #expect(try viewTree(json.object, .namespaces) == viewTree(protobuf.object, .namespaces))
         }
     }
 
@@ -98,7 +98,7 @@ import Testing
         decoder.append(Array(text.utf8))
         let error = #expect(throws: ObjectDecodingError.self) { try decoder.next() }
         #expect(error?.field == "type" && decoder.canContinue)
-        #expect(try decoder.next() == .added(EncodedObject(encoding: .json, bytes: Array(#"{"metadata":{}}"#.utf8))))
+        #expect(try decoder.next() == .added(ArrivedObject(encoding: .json, bytes: Array(#"{"metadata":{}}"#.utf8)[...])))
         #expect(try decoder.next() == nil)
         #expect(!decoder.isInsideFrame)
     }
@@ -109,7 +109,7 @@ import Testing
         let envelope = ProtobufEnvelope.wrap(object.bytes, kind: "Service", apiVersion: "v1")
         var decoder = WatchFrameDecoder(encoding: .protobuf, maximumFrameSize: 1 << 20)
         decoder.append(watchFrame(type: "MODIFIED", object: envelope))
-        #expect(try decoder.next() == .modified(object))
+        #expect(try decoder.next() == .modified(ArrivedObject(object)))
         var status = StatusObject()
         status.code = 429
         status.reason = "TooManyRequests"
