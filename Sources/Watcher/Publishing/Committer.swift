@@ -49,9 +49,17 @@ final class Committer: ReflectorSink {
     }
 
     func upsert(_ objects: [WatchedObject]) async {
-        if let fence, await !fence.pass() { return }
-        for object in objects { writeTable(object) { try $0.upsert(object) } }
-        publisher.upsert(objects)
+        var first = 0
+        for index in objects.indices {
+            // Asked for each object, as for a single one: a process that was stopped in the middle commits at most one when it goes on.
+            if let fence, !fence.isOpen {
+                publisher.upsert(Array(objects[first..<index]))
+                first = index
+                guard await fence.pass() else { return }
+            }
+            writeTable(objects[index]) { try $0.upsert(objects[index]) }
+        }
+        publisher.upsert(first == 0 ? objects : Array(objects[first...]))
     }
 
     func delete(_ object: WatchedObject) async {

@@ -283,11 +283,11 @@ struct StreamHistoryTests {
         #expect(reason.contains("more resources"))
         let history = try #require(opened.history)
         for (number, resource) in invented.enumerated() {
-            history.append(
-                Delta(
-                    streamID: 1, sequence: 1, previous: 0, change: .added, resource: resource,
-                    identity: ObjectIdentity(namespace: "", name: "", uid: "u\(number)", resourceVersion: "1"), commitTime: 0,
-                    object: EncodedObject(encoding: .json, bytes: [])))
+            let delta = Delta(
+                streamID: 1, sequence: 1, previous: 0, change: .added, resource: resource,
+                identity: ObjectIdentity(namespace: "", name: "", uid: "u\(number)", resourceVersion: "1"), commitTime: 0,
+                object: EncodedObject(encoding: .json, bytes: []))
+            history.append([delta])
         }
         #expect(!history.isKept)
     }
