@@ -123,7 +123,8 @@ let package = Package(
         shared(
             "KubernetesClient",
             [
-                "KubernetesObjects", "MizzenSystem", "Names", "NetworkErrors", asyncHTTPClient, nio, nioPosix, nioHTTP2, nioSSL, logging, yams,
+                "KubernetesObjects", "MizzenSystem", "Names", "NetworkErrors", asyncHTTPClient, nio, nioPosix, nioHTTP2, nioSSL, logging,
+                yams,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
         shared(
