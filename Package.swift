@@ -232,7 +232,9 @@ let package = Package(
                     "ClusterSimulator", "ProcessRuntime",
                     "mizzen-watcher", "mizzen-frontend", "cluster-simulator", logging, lifecycle, argumentParser,
                 ]),
-            tests("FrontendTests", path: "Frontend", ["Frontend", "RecordTable", "RecordTableWriter", "Names", "ProcessRuntime", logging]),
+            tests(
+                "FrontendTests", path: "Frontend",
+                ["Frontend", "MizzenSystem", "RecordTable", "RecordTableWriter", "Names", "ProcessRuntime", logging]),
             tests(
                 "CollectorTests", path: "Collector",
                 [

@@ -1,3 +1,4 @@
+import MizzenSystem
 import CMizzenSystem
 
 /// Up to `slots` datagrams received at once and the answers to them. One thread uses a batch.

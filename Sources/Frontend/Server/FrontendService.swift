@@ -1,3 +1,4 @@
+import MizzenSystem
 import CMizzenSystem
 import FoundationEssentials
 public import Logging

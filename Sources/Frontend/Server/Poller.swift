@@ -1,3 +1,4 @@
+import MizzenSystem
 import CMizzenSystem
 
 /// Waits for sockets (epoll). One thread uses it; `Waker` is for the others.
@@ -44,18 +45,6 @@ final class Poller {
     }
 }
 
-/// Ends another thread's wait.
-final class Waker: Sendable {
-    let descriptor: Descriptor
-
-    init() throws(SystemError) {
-        descriptor = Descriptor(try systemCall("eventfd") { mz_wake_create() })
-    }
-
-    func wake() { _ = mz_wake(descriptor.raw) }
-    func clear() { _ = mz_wake_clear(descriptor.raw) }
-}
-
 /// Nanoseconds of the monotonic clock.
 typealias Instant = UInt64
 
@@ -66,10 +55,6 @@ func monotonicNow() -> Instant { mz_now() }
 func nanoseconds(from now: Instant, until deadline: Instant) -> UInt64 { now < deadline ? deadline - now : 0 }
 
 extension Duration {
-    /// Whole nanoseconds, 0 for anything negative.
-    var nanoseconds: UInt64 {
-        let (seconds, attoseconds) = components
-        guard seconds >= 0, attoseconds >= 0 else { return 0 }
-        return UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds) / 1_000_000_000
-    }
+    /// As a span between two instants: whole nanoseconds, 0 for anything negative.
+    var span: UInt64 { UInt64(max(0, nanoseconds)) }
 }

@@ -1,3 +1,4 @@
+import MizzenSystem
 import Names
 
 /// What came of a packet.
@@ -77,7 +78,7 @@ final class Resolver {
     ///
     /// - Parameter memory: where the answer goes; at least 512 octets.
     func run(
-        _ packet: Span<UInt8>, transport: Transport, on server: WorkerServer, into memory: UnsafeMutableRawBufferPointer
+        _ packet: Span<UInt8>, transport: QueryTransport, on server: WorkerServer, into memory: UnsafeMutableRawBufferPointer
     ) -> Resolution {
         let frame = frames[0]
         zone = nil
@@ -202,7 +203,7 @@ final class Resolver {
         unsafe frame.response.begin(frame.query, in: memory)
         var flags: UInt16
         do throws(WireError) {
-            var reader = try MessageReader(message)
+            var reader = try PacketReader(message)
             flags = reader.flags
             while let record = try reader.next(in: message) {
                 // The hop to the upstream has its own OPT record, the hop to the client gets another.

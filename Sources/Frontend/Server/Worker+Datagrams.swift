@@ -1,3 +1,4 @@
+import MizzenSystem
 import ProcessRuntime
 
 /// A query that waits for an upstream.
@@ -22,7 +23,7 @@ final class WaitingQuery {
         self.began = began
     }
 
-    var transport: Transport {
+    var transport: QueryTransport {
         switch path {
         case .datagram: .udp
         case .stream: .tcp

@@ -1,3 +1,4 @@
+import MizzenSystem
 import ProcessRuntime
 
 /// Asks upstreams, in the order and with the limits that CoreDNS's forward has; the transport is the query's own unless
@@ -232,7 +233,7 @@ extension Worker {
         let now = monotonicNow()
         socket.use = .idle
         socket.serial += 1
-        socket.idleUntil = now + socket.handler.source.settings.expire.nanoseconds
+        socket.idleUntil = now + socket.handler.source.settings.expire.span
         socket.upstream.keep(socket)
         switch use {
         case .idle: return
@@ -301,7 +302,7 @@ extension Worker {
             upstream.countFailedCheck()
             timers.add(
                 .probe(handler, upstream),
-                due: monotonicNow() + handler.source.settings.healthCheck.interval.nanoseconds)
+                due: monotonicNow() + handler.source.settings.healthCheck.interval.span)
         }
     }
 

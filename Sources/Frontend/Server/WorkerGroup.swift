@@ -1,3 +1,4 @@
+import MizzenSystem
 import Glibc
 import Logging
 import ProcessRuntime
@@ -65,7 +66,7 @@ final class WorkerGroup: Sendable {
             pulse.beat(monotonicNow())
             alive.wrappingAdd(1, ordering: .relaxed)
             do throws(SystemError) {
-                try WorkerThread.start(name: "mizzen-dns-\(thread)") { [self] in
+                try SystemThread.start(name: "mizzen-dns-\(thread)") { [self] in
                     let fault = Self.serve { () throws(SystemError) in try make(thread, mailbox, pulse) }
                     if fault == nil { pulse.end() }
                     alive.wrappingSubtract(1, ordering: .relaxed)

@@ -1,5 +1,5 @@
 /// How a packet reached the server; what may be sent back depends on it.
-enum Transport: Sendable {
+enum QueryTransport: Sendable {
     case udp, tcp
 }
 
@@ -38,7 +38,7 @@ struct Query: ~Copyable {
     private(set) var advertisedSize: UInt16 = 0
     /// The DNSSEC OK bit.
     private(set) var wantsDNSSEC = false
-    private(set) var transport = Transport.udp
+    private(set) var transport = QueryTransport.udp
 
     /// Octets the answer may have: 65,535 over TCP; over UDP what the client advertised, at least 512.
     var sizeLimit: Int {
@@ -52,7 +52,7 @@ struct Query: ~Copyable {
     private(set) var hasQuestion = false
 
     /// Replaces everything by what `packet` (one message, without TCP's length octets) says.
-    mutating func read(_ packet: Span<UInt8>, transport: Transport) -> Intake {
+    mutating func read(_ packet: Span<UInt8>, transport: QueryTransport) -> Intake {
         self.transport = transport
         hasEDNS = false
         hasQuestion = false
@@ -96,7 +96,7 @@ struct Query: ~Copyable {
         var badVersion = false
         for index in 0..<count {
             let isRoot = at < packet.count && packet[at] == 0
-            at = try MessageReader.skipName(packet, at: at)
+            at = try PacketReader.skipName(packet, at: at)
             guard at + 10 <= packet.count else { throw .truncated(at: packet.count) }
             let recordType = RecordType(rawValue: packet.word(at: at))
             let end = at + 10 + Int(packet.word(at: at + 8))

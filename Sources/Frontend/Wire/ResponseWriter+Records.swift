@@ -4,7 +4,7 @@ import Names
 extension ResponseWriter {
     /// A or AAAA, by the address's kind.
     mutating func address(
-        _ section: MessageReader.Section, _ owner: Owner, _ address: IPAddress, ttl: UInt32, of query: borrowing Query
+        _ section: PacketReader.Section, _ owner: Owner, _ address: IPAddress, ttl: UInt32, of query: borrowing Query
     ) {
         guard open(section, owner, address.recordType, ttl: ttl, of: query) else { return }
         append(address)
@@ -13,7 +13,7 @@ extension ResponseWriter {
 
     /// A or AAAA owned by `name`.
     mutating func address(
-        _ section: MessageReader.Section, name: DNSName, _ address: IPAddress, ttl: UInt32,
+        _ section: PacketReader.Section, name: DNSName, _ address: IPAddress, ttl: UInt32,
         of query: borrowing Query
     ) {
         guard open(section, name: name, address.recordType, ttl: ttl, of: query) else { return }
@@ -35,7 +35,7 @@ extension ResponseWriter {
 
     /// A record whose data is one name: CNAME, NS or PTR.
     mutating func pointing(
-        _ section: MessageReader.Section, _ owner: Owner, _ type: RecordType, to target: DNSName, ttl: UInt32,
+        _ section: PacketReader.Section, _ owner: Owner, _ type: RecordType, to target: DNSName, ttl: UInt32,
         of query: borrowing Query
     ) {
         guard open(section, owner, type, ttl: ttl, of: query) else { return }
@@ -45,7 +45,7 @@ extension ResponseWriter {
 
     /// CNAME, NS or PTR owned by `name`.
     mutating func pointing(
-        _ section: MessageReader.Section, name: DNSName, _ type: RecordType, to target: DNSName,
+        _ section: PacketReader.Section, name: DNSName, _ type: RecordType, to target: DNSName,
         ttl: UInt32, of query: borrowing Query
     ) {
         guard open(section, name: name, type, ttl: ttl, of: query) else { return }
@@ -74,7 +74,7 @@ extension ResponseWriter {
 
     /// Copies a record of another message, its names written anew. Throws when that record's data does not parse; then nothing is written.
     mutating func copy(
-        _ record: MessageReader.Record, of message: Span<UInt8>, to section: MessageReader.Section,
+        _ record: PacketReader.Record, of message: Span<UInt8>, to section: PacketReader.Section,
         scratch: inout DNSName, of query: borrowing Query
     ) throws(WireError) {
         _ = try scratch.read(message, at: record.owner)
@@ -96,7 +96,7 @@ extension ResponseWriter {
 
     /// Whether the data has its fixed octets and names, and they end inside it.
     private static func checkData(
-        _ record: MessageReader.Record, of message: Span<UInt8>, scratch: inout DNSName
+        _ record: PacketReader.Record, of message: Span<UInt8>, scratch: inout DNSName
     ) throws(WireError) {
         let (before, names) = record.type.dataShape
         var at = record.data.lowerBound + before

@@ -1,3 +1,5 @@
+import MizzenSystem
+
 /// Writes one answer after another into memory of the caller's: header, question, records by section, OPT.
 ///
 /// Records go in in section order; a directive that breaks it makes the answer SERVFAIL (`isMisordered`). Each is written whole or not at all: the first that does not fit closes the message (`isFull`),
@@ -19,7 +21,7 @@ struct ResponseWriter: ~Copyable {
     /// Whether the question's labels are in `compressor`; most answers never need them there.
     private var knowsQuestion = false
     private var counts = InlineArray<3, UInt16>(repeating: 0)
-    private var section = MessageReader.Section.answer
+    private var section = PacketReader.Section.answer
     /// Where the record section begins.
     private var recordsStart = 0
     /// Whether a record had to be left out.
@@ -33,7 +35,7 @@ struct ResponseWriter: ~Copyable {
     init() {}
 
     /// Records so far in a section.
-    func count(_ section: MessageReader.Section) -> Int { Int(counts[section.rawValue]) }
+    func count(_ section: PacketReader.Section) -> Int { Int(counts[section.rawValue]) }
 
     // MARK: A message
 
@@ -114,7 +116,7 @@ struct ResponseWriter: ~Copyable {
 
     /// Begins a record owned by the question's name or an end of it. False when the message is full: then write no data.
     mutating func open(
-        _ section: MessageReader.Section, _ owner: Owner, _ type: RecordType, ttl: UInt32, of query: borrowing Query
+        _ section: PacketReader.Section, _ owner: Owner, _ type: RecordType, ttl: UInt32, of query: borrowing Query
     ) -> Bool {
         guard enter(section) else { return false }
         switch owner {
@@ -127,7 +129,7 @@ struct ResponseWriter: ~Copyable {
 
     /// Begins a record owned by `name`. False when the message is full: then write no data.
     mutating func open(
-        _ section: MessageReader.Section, name: DNSName, _ type: RecordType, ttl: UInt32,
+        _ section: PacketReader.Section, name: DNSName, _ type: RecordType, ttl: UInt32,
         recordClass: UInt16 = internetClass, of query: borrowing Query
     ) -> Bool {
         guard enter(section) else { return false }
@@ -147,7 +149,7 @@ struct ResponseWriter: ~Copyable {
         counts[section.rawValue] += 1
     }
 
-    private mutating func enter(_ section: MessageReader.Section) -> Bool {
+    private mutating func enter(_ section: PacketReader.Section) -> Bool {
         if section.rawValue < self.section.rawValue { isMisordered = true }
         guard !isFull, !isMisordered else { return false }
         self.section = section

@@ -15,7 +15,7 @@ struct RelayedTable {
     init(keeper: consuming TableKeeper) {
         self.keeper = keeper
         listing = Set(TableKeeper.resources)
-        objects = Dictionary(uniqueKeysWithValues: TableKeeper.resources.map { ($0, FollowedObjects(isNamed: true)) })
+        objects = TableKeeper.resources.reduce(into: [:]) { $0[$1] = FollowedObjects(isNamed: true) }
         for resource in TableKeeper.resources { self.keeper.listBegan(resource) }
     }
 

@@ -1,3 +1,4 @@
+import MizzenSystem
 import Glibc
 import Logging
 import Names

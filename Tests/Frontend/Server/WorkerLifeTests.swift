@@ -1,3 +1,4 @@
+import MizzenSystem
 import Foundation
 import Glibc
 import Logging

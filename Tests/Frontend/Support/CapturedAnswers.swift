@@ -7,7 +7,7 @@ struct CapturedQuestion: Hashable, CustomStringConvertible {
     let description: String
     let name: String
     let type: String
-    let transport: Transport
+    let transport: QueryTransport
     let hasEDNS: Bool
 
     init(_ line: String) {

@@ -1,3 +1,4 @@
+import MizzenSystem
 import Names
 import Testing
 
@@ -15,7 +16,7 @@ struct MessageText: Equatable {
 
     init(_ octets: [UInt8]) throws(WireError) {
         let message = octets.span
-        var reader = try MessageReader(message)
+        var reader = try PacketReader(message)
         var extended: UInt16 = 0
         while let record = try reader.next(in: message) {
             if record.type == .opt {
@@ -49,13 +50,13 @@ struct MessageText: Equatable {
         return (name.description, end)
     }
 
-    private static func text(_ record: MessageReader.Record, _ message: Span<UInt8>) throws(WireError) -> String {
+    private static func text(_ record: PacketReader.Record, _ message: Span<UInt8>) throws(WireError) -> String {
         let owner = try name(message, record.owner).text
         let recordClass = record.recordClass == internetClass ? "IN" : "CLASS\(record.recordClass)"
         return "\(owner) \(record.ttl) \(recordClass) \(record.type) \(try data(record, message))"
     }
 
-    private static func data(_ record: MessageReader.Record, _ message: Span<UInt8>) throws(WireError) -> String {
+    private static func data(_ record: PacketReader.Record, _ message: Span<UInt8>) throws(WireError) -> String {
         let start = record.data.lowerBound
         switch record.type {
         case .a, .aaaa:

@@ -1,3 +1,4 @@
+import MizzenSystem
 import Foundation
 import Logging
 import Names
@@ -46,7 +47,7 @@ final class RunningFrontend: Sendable {
 func onThread<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
     try await withCheckedThrowingContinuation { continuation in
         do throws(SystemError) {
-            try WorkerThread.start(name: "test") {
+            try SystemThread.start(name: "test") {
                 continuation.resume(with: Swift.Result { try body() })
             }
         } catch {

@@ -19,7 +19,7 @@ struct SubjectClient {
     }
 
     /// The answer, or nil after three seconds without one.
-    func ask(_ packet: [UInt8], _ transport: Transport) -> [UInt8]? {
+    func ask(_ packet: [UInt8], _ transport: QueryTransport) -> [UInt8]? {
         let kind = transport == .udp ? SOCK_DGRAM : SOCK_STREAM
         let descriptor = socket(AF_INET, Int32(kind.rawValue), 0)
         guard descriptor >= 0 else { return nil }

@@ -1,3 +1,4 @@
+import MizzenSystem
 import Foundation
 import Names
 import Synchronization
@@ -40,7 +41,7 @@ final class TestUpstream: Sendable {
         self.behaviour = Mutex(behaviour)
         (datagrams, streams, address) = try Self.listen(port)
         waker = try Waker()
-        try WorkerThread.start(name: "upstream") { [self] in try? self.serve() }
+        try SystemThread.start(name: "upstream") { [self] in try? self.serve() }
     }
 
     /// One port for both transports: a port that the kernel chose for datagrams may be taken for streams, so a few are tried.
@@ -115,7 +116,7 @@ final class TestUpstream: Sendable {
         return true
     }
 
-    private func answers(to packet: [UInt8], transport: Transport) -> [[UInt8]] {
+    private func answers(to packet: [UInt8], transport: QueryTransport) -> [[UInt8]] {
         var query = Query()
         guard query.read(packet.span, transport: transport) == .query else { return [] }
         seen.withLock { $0.append("\(transport) \(query.original) \(query.type)") }

@@ -1,3 +1,4 @@
+import MizzenSystem
 import RecordTable
 
 @testable import Frontend
@@ -25,7 +26,7 @@ struct TestWorker: ~Copyable {
         context = AnswerContext(table: table)
     }
 
-    mutating func ask(_ packet: [UInt8], _ transport: Transport) -> Result {
+    mutating func ask(_ packet: [UInt8], _ transport: QueryTransport) -> Result {
         switch query.read(packet.span, transport: transport) {
         case .silence: return .silence
         case .reply(let code): return .message(write { $1.finish($0, Outcome(code)) })

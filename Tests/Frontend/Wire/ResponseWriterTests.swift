@@ -1,3 +1,4 @@
+import MizzenSystem
 import Names
 import Testing
 
@@ -7,7 +8,7 @@ import Testing
 struct ResponseWriterTests {
     /// The message that `body` writes as an answer to `packet`.
     static func message(
-        _ packet: [UInt8], _ transport: Transport = .udp, _ outcome: Outcome = .answered, room: Int = 65_535,
+        _ packet: [UInt8], _ transport: QueryTransport = .udp, _ outcome: Outcome = .answered, room: Int = 65_535,
         _ body: (borrowing Query, inout ResponseWriter) -> Void
     ) -> [UInt8] {
         var query = Query()
@@ -45,9 +46,9 @@ struct ResponseWriterTests {
     @Test(
         "records out of section order make the whole answer a failure, whatever else was written",
         arguments: [
-            (MessageReader.Section.additional, MessageReader.Section.answer), (.authority, .answer), (.additional, .authority),
+            (PacketReader.Section.additional, PacketReader.Section.answer), (.authority, .answer), (.additional, .authority),
         ])
-    func sectionOrder(first: MessageReader.Section, second: MessageReader.Section) throws {
+    func sectionOrder(first: PacketReader.Section, second: PacketReader.Section) throws {
         let packet = try TestPacket.query("a", .a, advertisedSize: 1232)
         let message = Self.message(packet) { query, response in
             response.address(first, .question, .v4(1), ttl: 5, of: query)
@@ -191,7 +192,7 @@ struct ResponseWriterTests {
         let packet = try TestPacket.query("other", .any)
         let message = Self.message(packet) { query, response in
             var scratch = DNSName()
-            guard var reader = try? MessageReader(upstream.span) else { return }
+            guard var reader = try? PacketReader(upstream.span) else { return }
             while let record = try? reader.next(in: upstream.span) {
                 try? response.copy(record, of: upstream.span, to: .answer, scratch: &scratch, of: query)
             }

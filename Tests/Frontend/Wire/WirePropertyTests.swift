@@ -1,3 +1,4 @@
+import MizzenSystem
 import Names
 import TestSupport
 import Testing
@@ -40,7 +41,7 @@ struct WirePropertyTests {
                 response.pointing(.answer, name: name, .cname, to: name, ttl: 1, of: query)
             }
         }
-        var reader = try MessageReader(message.span)
+        var reader = try PacketReader(message.span)
         var read: [DNSName] = []
         while let record = try reader.next(in: message.span) {
             var name = DNSName()
@@ -132,11 +133,11 @@ struct WirePropertyTests {
 
     /// Decodes every record and encodes it again.
     private static func copy(_ message: [UInt8]) throws(WireError) -> [UInt8] {
-        var reader = try MessageReader(message.span)
+        var reader = try PacketReader(message.span)
         var question = DNSName()
         if let at = reader.question { _ = try question.read(message.span, at: at) }
         let packet = (try? TestPacket.query(question.description, .any)) ?? []
-        var records: [MessageReader.Record] = []
+        var records: [PacketReader.Record] = []
         while let record = try reader.next(in: message.span) { records.append(record) }
         var failure: WireError?
         let copied = ResponseWriterTests.message(packet, .tcp) { query, response in

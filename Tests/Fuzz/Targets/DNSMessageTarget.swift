@@ -20,7 +20,7 @@ extension FuzzTarget {
     private static let path = Mutex<QueryPath?>(nil)
 
     private static func checkAnswer(
-        _ packet: [UInt8], _ transport: Transport, upstream: [UInt8]
+        _ packet: [UInt8], _ transport: QueryTransport, upstream: [UInt8]
     ) throws(PropertyFailure) {
         let answer = try path.withLock { path throws(PropertyFailure) in
             do { path = try path ?? QueryPath() } catch { throw PropertyFailure("no query path: \(error)") }
@@ -34,7 +34,7 @@ extension FuzzTarget {
         try expect(answer.count <= query.sizeLimit, "\(answer.count) octets for a client that takes \(query.sizeLimit)")
         var types: [RecordType] = []
         let reader = Result { () throws(WireError) in
-            var reader = try MessageReader(answer.span)
+            var reader = try PacketReader(answer.span)
             while let record = try reader.next(in: answer.span) {
                 var name = DNSName()
                 _ = try name.read(answer.span, at: record.owner)
@@ -50,7 +50,7 @@ extension FuzzTarget {
     }
 
     private static func check(
-        _ reader: MessageReader, _ query: borrowing Query, _ types: [RecordType], of answer: [UInt8]
+        _ reader: PacketReader, _ query: borrowing Query, _ types: [RecordType], of answer: [UInt8]
     ) throws(PropertyFailure) {
         try expect(reader.offset == answer.count, "the records end at \(reader.offset) of \(answer.count)")
         try expect(reader.id == query.id && reader.flags & 0x8000 != 0, "not an answer to this query")
@@ -82,10 +82,10 @@ extension FuzzTarget {
 /// Decodes every record of a message and encodes it again.
 private enum MessageCopy {
     static func copy(_ message: [UInt8]) throws(WireError) -> [UInt8] {
-        var reader = try MessageReader(message.span)
+        var reader = try PacketReader(message.span)
         var question = DNSName()
         if let at = reader.question { _ = try question.read(message.span, at: at) }
-        var records: [MessageReader.Record] = []
+        var records: [PacketReader.Record] = []
         while let record = try reader.next(in: message.span) { records.append(record) }
         var packet: [UInt8] = [0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]
         for index in 0..<question.length { packet.append(question.storage[index]) }

@@ -72,7 +72,7 @@ final class QueryPath {
     }
 
     /// The answer to `packet`; every upstream answers with `upstream`. Nil for silence.
-    func answer(_ packet: [UInt8], _ transport: Transport, upstream: [UInt8]) throws(PropertyFailure) -> [UInt8]? {
+    func answer(_ packet: [UInt8], _ transport: QueryTransport, upstream: [UInt8]) throws(PropertyFailure) -> [UInt8]? {
         resolver.known = []
         // Each round adds one upstream's answer; a query that goes on asking would hang a client.
         for _ in 0..<(2 * Resolver.deepest + 2) {

@@ -1,3 +1,4 @@
+import MizzenSystem
 import Logging
 import Synchronization
 
@@ -47,7 +48,7 @@ final class ErrorLog: Sendable {
         if settings.consolidations.isEmpty { return }
         for (index, rule) in settings.consolidations.enumerated() {
             let ended: Period? = periods.withLock { periods in
-                guard let period = periods[index], now >= period.began + rule.period.nanoseconds else { return nil }
+                guard let period = periods[index], now >= period.began + rule.period.span else { return nil }
                 periods[index] = nil
                 return period
             }

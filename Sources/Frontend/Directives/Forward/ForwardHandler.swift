@@ -1,3 +1,4 @@
+import MizzenSystem
 import ProcessRuntime
 
 /// One `forward` directive as one thread sees it: which names it takes, and the state of its upstreams.
@@ -146,7 +147,7 @@ final class UpstreamSocket {
     }
 
     private static func questionEnd(_ message: Span<UInt8>) -> Int? {
-        guard let end = try? MessageReader.skipName(message, at: 12), end + 4 <= message.count else { return nil }
+        guard let end = try? PacketReader.skipName(message, at: 12), end + 4 <= message.count else { return nil }
         return end + 4
     }
 

@@ -1,3 +1,4 @@
+import MizzenSystem
 import Names
 import RecordTable
 
@@ -183,7 +184,7 @@ extension KubernetesHandler {
     private func append(
         _ message: Span<UInt8>, _ query: borrowing Query, _ response: inout ResponseWriter, _ scratch: inout DNSName
     ) throws(WireError) -> Bool {
-        var reader = try MessageReader(message)
+        var reader = try PacketReader(message)
         while let record = try reader.next(in: message), record.section == .answer {
             try response.copy(record, of: message, to: .answer, scratch: &scratch, of: query)
         }

@@ -1,3 +1,4 @@
+import MizzenSystem
 import Names
 import RecordTable
 
@@ -189,7 +190,7 @@ final class KubernetesHandler: Sendable {
 
     /// The numbers are CoreDNS's: refresh 7200, retry 1800, expire 86400; the TTL is at most 300.
     private func writeSOA(
-        _ query: borrowing Query, _ response: inout ResponseWriter, _ section: MessageReader.Section, zoneLabels: Int,
+        _ query: borrowing Query, _ response: inout ResponseWriter, _ section: PacketReader.Section, zoneLabels: Int,
         _ serial: UInt32
     ) {
         let apex = query.name.labelCount - zoneLabels

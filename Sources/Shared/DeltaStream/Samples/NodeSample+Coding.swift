@@ -3,7 +3,7 @@ import CSchemas
 
 extension NodeSample {
     func encode(into frame: inout ZeroMQFrame) {
-        var arena = MessageArena()
+        var arena = EnvelopeArena()
         // Safe: all memory is the arena's, which outlives `pack`.
         let message = unsafe arena.message(mizzen__stream__node_sample__init)
         unsafe message.pointee.has_version = 1
@@ -76,7 +76,7 @@ extension NodeSample {
 
 extension Reading {
     fileprivate func message(
-        in arena: inout MessageArena
+        in arena: inout EnvelopeArena
     ) -> UnsafeMutablePointer<Mizzen__Stream__SampleReading> {
         // Safe: as in the sample's `encode`.
         let message = unsafe arena.message(mizzen__stream__sample_reading__init)

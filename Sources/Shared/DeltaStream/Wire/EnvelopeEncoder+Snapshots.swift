@@ -4,7 +4,7 @@ import KubernetesObjects
 
 extension SnapshotRequest {
     func encode(into frame: inout ZeroMQFrame) {
-        var arena = MessageArena()
+        var arena = EnvelopeArena()
         // Safe: all memory is the arena's, which outlives `pack`.
         let message = unsafe arena.message(mizzen__stream__snapshot_request__init)
         unsafe message.pointee.version = envelopeVersion
@@ -29,7 +29,7 @@ extension SnapshotRequest {
 extension SnapshotAnswer {
     /// The first frame; the objects' frames follow it.
     func encodeHead(into frame: inout ZeroMQFrame) {
-        var arena = MessageArena()
+        var arena = EnvelopeArena()
         // Safe: all memory is the arena's, which outlives `pack`.
         let head = unsafe arena.message(mizzen__stream__snapshot_answer__init)
         unsafe head.pointee.version = envelopeVersion

@@ -117,7 +117,7 @@ private struct PodFields: Sendable {
     static let known = PodFields()
 
     private init() {
-        guard let pod = MessageSchema(named: "core.Pod") else { preconditionFailure("CSchemas does not register core.Pod") }
+        let pod = MessageSchema.object("core.Pod")
         let (spec, status) = (pod.field("spec"), pod.field("status"))
         self.spec = spec.number
         self.status = status.number

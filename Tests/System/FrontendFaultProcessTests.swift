@@ -5,7 +5,7 @@ import Testing
 
 /// A real frontend under faults of its surroundings.
 @Suite("A frontend's faults", .serialized)
-struct FrontendFaultTests {
+struct FrontendFaultProcessTests {
     private static func corefile(_ port: UInt16, _ http: UInt16) -> String {
         """
         .:\(port) {

@@ -1,7 +1,7 @@
 /// A cursor over the records of a message that somebody else wrote (an upstream's answer), header and question checked.
 ///
 /// It keeps offsets only; the caller passes the same message to every call.
-struct MessageReader: Sendable {
+struct PacketReader: Sendable {
     /// The sections after the question, in order.
     enum Section: Int, Sendable, CaseIterable {
         case answer, authority, additional

@@ -4,7 +4,7 @@ import Testing
 
 /// Two collectors, each with one node of the captured cluster, chosen by its label; the second answers for the pods of the first's node too.
 @Suite("Death of a collector's peer", .timeLimit(.minutes(3)))
-struct PeerDeathTests {
+struct PeerDeathProcessTests {
     private struct PodMetricsList: Decodable {
         struct Item: Decodable { var metadata: Metadata }
         struct Metadata: Decodable {

@@ -13,7 +13,7 @@ extension ZeroMQFrame {
 }
 
 /// Memory for the parts of one protobuf-c message, given back together: for messages that are not on the hot path.
-@safe struct MessageArena: ~Copyable {
+@safe struct EnvelopeArena: ~Copyable {
     private var blocks: [UnsafeMutableRawPointer] = unsafe []
 
     init() {}

@@ -5,7 +5,7 @@ import Testing
 /// Exporter, collector and relay: every mistake of an operator has its one exit code, whichever process it is made with, and one line
 /// that says what is wrong and where, without debug text of a library.
 @Suite("Mistakes on the command lines of exporter, collector and relay", .timeLimit(.minutes(3)))
-struct BadCommandLineTests {
+struct BadCommandLineProcessTests {
     struct Mistake: Sendable, CustomTestStringConvertible {
         var arguments: [String]
         var code: Int32
