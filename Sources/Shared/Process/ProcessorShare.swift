@@ -71,7 +71,7 @@ private struct ControlGroupMount {
     /// The folders of a group and of those above it, as far as they are mounted.
     func folders(of group: String) -> [String] {
         var inside = group
-        if root != "/", inside.hasPrefix(root) { inside = String(inside.dropFirst(root.count)) }
+        if root != "/", inside == root || inside.hasPrefix(root + "/") { inside = String(inside.dropFirst(root.count)) }
         var folders = [point]
         // A group outside of what is mounted here (`/../x`) has no folder; the mounted root still limits it.
         for name in inside.split(separator: "/") where name != ".." { folders.append("\(folders[folders.count - 1])/\(name)") }

@@ -42,6 +42,13 @@ struct ProcessorShareTests {
                 "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us": "-1\n", "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us": "100000\n",
             ], expected: 16),
         Host(
+            testDescription: "version 1: a group whose name only begins like the mounted one is another",
+            files: [
+                "proc/self/cgroup": "4:cpu,cpuacct:/docker/abc\n", "proc/self/mountinfo": first,
+                "sys/fs/cgroup/cpu,cpuacct/bc/cpu.cfs_quota_us": "50000\n",
+                "sys/fs/cgroup/cpu,cpuacct/bc/cpu.cfs_period_us": "100000\n",
+            ], expected: 16),
+        Host(
             testDescription: "more time than processors",
             files: ["proc/self/cgroup": "0::/\n", "proc/self/mountinfo": second, "sys/fs/cgroup/cpu.max": "9900000 100000\n"], expected: 16),
     ]
