@@ -188,8 +188,7 @@ final class WatcherMetrics: ReflectorObserver {
     func listStarted(_ resource: Resource) { perResource[resource]?.lists.add() }
 
     func listEnded(_ resource: Resource, items: Int, duration: Duration) {
-        let (seconds, attoseconds) = duration.components
-        perResource[resource]?.listDuration.observe(Double(seconds) + Double(attoseconds) / 1e18)
+        perResource[resource]?.listDuration.observe(Double(duration.nanoseconds) / 1e9)
         states.withLock { $0[resource]?.isLacking = false }
         sawEvent(resource)
     }

@@ -1,5 +1,5 @@
-import Glibc
 import Logging
+import MizzenSystem
 
 /// Writes one line an event, as text that reads like logfmt or as a JSON object.
 struct LineLogHandler: LogHandler {
@@ -49,10 +49,8 @@ struct LineLogHandler: LogHandler {
     }
 
     static func wallClock() -> (seconds: Int, nanoseconds: Int) {
-        var now = timespec()
-        // Safe: `now` outlives the call.
-        unsafe clock_gettime(CLOCK_REALTIME, &now)
-        return (now.tv_sec, now.tv_nsec)
+        let now = Int(WallClock.nanoseconds()).quotientAndRemainder(dividingBy: 1_000_000_000)
+        return (now.quotient, now.remainder)
     }
 
     /// RFC 3339 in UTC with milliseconds.
