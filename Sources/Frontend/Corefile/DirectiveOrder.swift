@@ -11,63 +11,44 @@ enum DirectiveEntry: Sendable {
         }
     }
 
-    /// Every directive of CoreDNS 1.13 in the order in which a query passes them, whatever their order in the Corefile.
+    private static func built<Settings: DirectiveSettings>(_ type: Settings.Type) -> DirectiveEntry { .built(Directive(type)) }
+
+    /// Every directive of CoreDNS 1.13 in the order in which a query passes them, whatever their order in the Corefile. The only list of
+    /// directives that there is.
     static let executionOrder: [DirectiveEntry] = [
-        .notBuilt("root"), .notBuilt("metadata"), .notBuilt("geoip"), .notBuilt("cancel"), .notBuilt("tls"),
-        .notBuilt("quic"),
+        .notBuilt("root"), .notBuilt("metadata"), .notBuilt("geoip"), .notBuilt("cancel"), .notBuilt("tls"), .notBuilt("quic"),
         .notBuilt("timeouts"), .notBuilt("multisocket"), .notBuilt("reload"), .notBuilt("nsid"), .notBuilt("bufsize"),
-        .built(Directive(BindSettings.row, into: \.bind)),
+        built(BindSettings.self),
         .notBuilt("debug"), .notBuilt("trace"),
-        .built(Directive(ReadySettings.row, into: \.ready)),
-        .built(Directive(HealthSettings.row, into: \.health)),
+        built(ReadySettings.self),
+        built(HealthSettings.self),
         .notBuilt("pprof"),
-        .built(Directive(PrometheusSettings.row, into: \.prometheus)),
-        .built(Directive(ErrorsSettings.row, into: \.errors)),
-        .notBuilt("log"), .notBuilt("dnstap"), .notBuilt("local"), .notBuilt("dns64"), .notBuilt("acl"),
-        .notBuilt("any"),
+        built(PrometheusSettings.self),
+        built(ErrorsSettings.self),
+        .notBuilt("log"), .notBuilt("dnstap"), .notBuilt("local"), .notBuilt("dns64"), .notBuilt("acl"), .notBuilt("any"),
         .notBuilt("chaos"), .notBuilt("loadbalance"), .notBuilt("tsig"), .notBuilt("cache"), .notBuilt("rewrite"),
         .notBuilt("header"), .notBuilt("dnssec"), .notBuilt("autopath"), .notBuilt("minimal"), .notBuilt("template"),
         .notBuilt("transfer"),
-        .built(Directive(HostsSettings.row, into: \.hosts)),
+        built(HostsSettings.self),
         .notBuilt("route53"), .notBuilt("azure"), .notBuilt("clouddns"), .notBuilt("k8s_external"),
-        .built(Directive(KubernetesSettings.row, into: \.kubernetes)),
+        built(KubernetesSettings.self),
         .notBuilt("file"), .notBuilt("auto"), .notBuilt("secondary"), .notBuilt("etcd"), .notBuilt("loop"),
-        .built(Directive(ForwardSettings.row, into: \.forward)),
-        .notBuilt("grpc"), .notBuilt("erratic"), .notBuilt("whoami"), .notBuilt("on"), .notBuilt("sign"),
-        .notBuilt("view"),
+        built(ForwardSettings.self),
+        .notBuilt("grpc"), .notBuilt("erratic"), .notBuilt("whoami"), .notBuilt("on"), .notBuilt("sign"), .notBuilt("view"),
         .notBuilt("nomad"),
     ]
 }
 
-/// A directive with its settings' type forgotten: reads its statements into a block's configuration.
-struct Directive: Sendable {
-    let name: String
-    let manual: String
-    let read: @Sendable ([Statement], inout BlockConfiguration, inout [CorefileWarning]) throws(CorefileError) -> Void
+extension Directive {
+    /// Names by rank; the first is no directive.
+    private static let names = [""] + DirectiveEntry.executionOrder.map(\.name)
 
-    /// - Parameter path: where the settings of each statement are kept, in the Corefile's order.
-    init<Settings: DirectiveSettings>(
-        _ row: DirectiveRow<Settings>, into path: any WritableKeyPath<BlockConfiguration, [Settings]> & Sendable
-    ) {
-        name = row.name
-        manual = row.manual
-        read = { statements, block, warnings throws(CorefileError) in
-            let zones = block.addresses.map(\.zone)
-            if row.repetition == .once, statements.count > 1 {
-                let first = statements[0].name
-                throw statements[1].name.error(
-                    "\(row.name): expected once in a server block, already given at \(first.file):\(first.line)")
-            }
-            for statement in statements {
-                var settings = Settings()
-                try row.read(statement, into: &settings, zones: zones, warnings: &warnings)
-                block[keyPath: path].append(settings)
-            }
-        }
-    }
-}
+    /// A directive's place in the order of execution, from 1 on.
+    static func rank(of name: String) -> Int? { names.firstIndex(of: name) }
 
-/// What a directive was told; the initial value is CoreDNS's default.
-protocol DirectiveSettings: Sendable, Equatable {
-    init()
+    /// The name of a rank; empty for 0, which is no directive's.
+    static func name(ofRank rank: Int) -> String { names.indices.contains(rank) ? names[rank] : "" }
+
+    /// How many ranks there are, 0 included.
+    static var ranks: Int { names.count }
 }

@@ -6,14 +6,22 @@ struct BlockConfiguration: Sendable, Equatable {
     var file: String
     var line: Int
 
-    var bind: [BindSettings] = []
-    var ready: [ReadySettings] = []
-    var health: [HealthSettings] = []
-    var prometheus: [PrometheusSettings] = []
-    var errors: [ErrorsSettings] = []
-    var hosts: [HostsSettings] = []
-    var kubernetes: [KubernetesSettings] = []
-    var forward: [ForwardSettings] = []
+    /// What the block says, directive by directive, in the order of execution.
+    var directives: [DirectiveUse] = []
+
+    var bind: [BindSettings] { all(BindSettings.self) }
+
+    /// CoreDNS refuses classes other than IN on a port unless a directive that is named there might know them.
+    var takesAllClasses: Bool { directives.contains { ["chaos", "forward", "proxy"].contains($0.name) } }
+
+    /// What the block's directives need of the record table to answer and deny.
+    var needed: ClusterResources { directives.flatMap(\.settings).reduce(into: []) { $0.formUnion($1.needed) } }
+
+    /// The directives that wait for the record table.
+    var waitsForTable: [String] { directives.filter { use in use.settings.contains { !$0.needed.isEmpty } }.map(\.name) }
+
+    /// The directives that the block names, in execution order.
+    var directiveNames: [String] { directives.map(\.name) }
 
     /// Every address that `bind` names; empty means all of the host's.
     var bindAddresses: [BindTarget] {

@@ -66,6 +66,9 @@ import CMizzenSystem
     /// Whether the datagram did not fit; the slot then looks empty.
     func isOversized(_ slot: Int) -> Bool { unsafe mz_udp_batch_is_oversized(batch, UInt32(slot)) != 0 }
 
+    /// Who sent a slot's datagram. Allocates: for those who look at clients.
+    func client(_ slot: Int) -> SocketAddress? { peer(slot).address }
+
     /// The sender, to be answered later.
     func peer(_ slot: Int) -> DatagramPeer {
         // Safe: the pointer is the slot's; its value is copied.
@@ -76,6 +79,13 @@ import CMizzenSystem
 /// Where a datagram came from, and to which of our addresses.
 @safe struct DatagramPeer {
     fileprivate var raw: mz_udp_peer
+
+    /// Who it is.
+    var address: SocketAddress? {
+        var remote = raw.remote
+        // Safe: the pointer is to a copy of ours.
+        return unsafe SocketAddress { bytes, port in unsafe mz_address_bytes(&remote, bytes, port) }
+    }
 
     /// Answers it. Returns whether the answer went out; to repeat it is the client's business, as with any datagram.
     func send(_ bytes: Span<UInt8>, on socket: Descriptor) -> Bool {

@@ -53,7 +53,7 @@ final class FrontendControl: Sendable {
         var configuration: FrontendConfiguration
         var plan: ServingPlan
         var listeners: ListenerSet
-        var readyOnce: Set<String> = []
+        var wasReady = false
         var isDraining = false
     }
 
@@ -74,7 +74,7 @@ final class FrontendControl: Sendable {
         self.options = options
         self.logger = logger
         let configuration = try Self.configuration(options)
-        let plan = try ServingPlan(configuration, metrics: metrics, logger: logger)
+        let plan = try ServingPlan(configuration, metrics: metrics, logger: logger, corefile: options.corefile)
         let listeners = try ListenerSet().adapted(to: plan, threads: options.threads)
         state = Mutex(State(configuration: configuration, plan: plan, listeners: listeners))
         soundness = TableSoundness(logger: logger)
@@ -109,7 +109,7 @@ final class FrontendControl: Sendable {
     }
 
     var lameduck: Duration {
-        state.withLock { $0.configuration.blocks.flatMap(\.health).map(\.lameduck).max() ?? .zero }
+        state.withLock { $0.configuration.blocks.flatMap { $0.all(HealthSettings.self) }.map(\.lameduck).max() ?? .zero }
     }
 
     /// Where queries are taken, for logs and tests.
@@ -167,21 +167,11 @@ final class FrontendControl: Sendable {
         }
     }
 
-    /// Looks, four times a second until cancelled, at hosts files that others write, and reads those again where that is due.
+    /// Gives directives the time to look at their files, four times a second until cancelled.
     private func followFiles() async {
-        var next: [String: ContinuousClock.Instant] = [:]
         while !Task.isCancelled {
             try? await Task.sleep(for: .milliseconds(250))
-            let now = ContinuousClock.now
-            for source in state.withLock({ $0.plan.blocks.flatMap(\.hosts) }) where source.settings.reload > .zero {
-                let path = source.settings.path
-                guard next[path].map({ $0 <= now }) ?? true else { continue }
-                next[path] = now + source.settings.reload
-                for source in state.withLock({ $0.plan.blocks.flatMap(\.hosts) })
-                where source.settings.path == path && source.reload() {
-                    logger.info("hosts file read", metadata: ["path": "\(path)"])
-                }
-            }
+            for source in state.withLock({ $0.plan.sources }) { source.follow(.now) }
         }
     }
 
@@ -224,7 +214,9 @@ final class FrontendControl: Sendable {
     func reload() async {
         do throws(ProcessError) {
             let configuration = try Self.configuration(options)
-            let plan = try ServingPlan(configuration, metrics: metrics, logger: logger)
+            let before = state.withLock { $0.plan }
+            let plan = try ServingPlan(
+                configuration, metrics: metrics, logger: logger, corefile: options.corefile, earlier: before)
             let old = state.withLock { $0.listeners }
             let listeners = try old.adapted(to: plan, threads: options.threads)
             do {
@@ -237,10 +229,11 @@ final class FrontendControl: Sendable {
                 $0.configuration = configuration
                 $0.plan = plan
                 $0.listeners = listeners
-                $0.readyOnce = []
+                $0.wasReady = false
             }
             publishEnabled(plan)
             workers.install(plan, listeners)
+            for source in before.sources(goneIn: plan) { source.close() }
             for warning in configuration.warnings {
                 logger.warning(
                     "corefile", metadata: ["place": "\(warning.file):\(warning.line)", "warning": "\(warning.message)"])
@@ -290,21 +283,7 @@ final class FrontendControl: Sendable {
 
     func publish() async {
         await observer.publish(needed: state.withLock { $0.configuration.blocks.neededOfCluster })
-        for source in state.withLock({ $0.plan.blocks.flatMap(\.hosts) }) {
-            let reading = source.reading
-            metrics.registry.gauge(
-                "coredns_hosts_entries", help: "Names and addresses of hosts files and of the Corefile.",
-                labels: [("hostsfile", source.settings.path)]
-            )
-            .set(Double(reading.count))
-            if let modified = reading.modified {
-                metrics.registry.gauge(
-                    "coredns_hosts_reload_timestamp_seconds",
-                    help: "When the hosts file was written that was read last."
-                )
-                .set(modified.timeIntervalSince1970)
-            }
-        }
+        for source in state.withLock({ $0.plan.sources }) { source.publish(to: metrics.registry) }
     }
 
     /// Whether every worker has given a sign of life of late. What fails here does not heal by itself.
@@ -318,17 +297,23 @@ final class FrontendControl: Sendable {
     func ready() async -> HTTPAnswer {
         let (isDraining, configuration) = state.withLock { ($0.isDraining, $0.configuration) }
         if isDraining { return HTTPAnswer(status: 503, body: Array("Shutting down".utf8)) }
-        // Only kubernetes can be waiting, and only in blocks that say `ready`.
-        let asked = configuration.blocks.filter { !$0.ready.isEmpty && !$0.kubernetes.isEmpty }
+        // Only what answers from the record table can be waiting, and only in blocks that say `ready`.
+        let asked = configuration.blocks.filter { !$0.all(ReadySettings.self).isEmpty && !$0.waitsForTable.isEmpty }
         if asked.isEmpty { return HTTPAnswer(body: Array("OK".utf8)) }
-        if await observer.isStale() || !workers.tableFaults.isEmpty { return HTTPAnswer(status: 503, body: Array("kubernetes".utf8)) }
-        let staysReady = asked.allSatisfy { $0.ready[0].monitor == .untilReady }
-        if staysReady, state.withLock({ $0.readyOnce.contains("kubernetes") }) {
-            return HTTPAnswer(body: Array("OK".utf8))
-        }
-        guard await observer.isReady(asked.neededOfCluster) else { return HTTPAnswer(status: 503, body: Array("kubernetes".utf8)) }
-        state.withLock { _ = $0.readyOnce.insert("kubernetes") }
+        let waiting = Array(asked.flatMap(\.waitsForTable).uniqued().joined(separator: ",").utf8)
+        if await observer.isStale() || !workers.tableFaults.isEmpty { return HTTPAnswer(status: 503, body: waiting) }
+        let staysReady = asked.allSatisfy { $0.all(ReadySettings.self).allSatisfy { $0.monitor == .untilReady } }
+        if staysReady, state.withLock({ $0.wasReady }) { return HTTPAnswer(body: Array("OK".utf8)) }
+        guard await observer.isReady(asked.neededOfCluster) else { return HTTPAnswer(status: 503, body: waiting) }
+        state.withLock { $0.wasReady = true }
         return HTTPAnswer(body: Array("OK".utf8))
+    }
+}
+
+extension [String] {
+    /// Each once, in the order of their first places.
+    fileprivate func uniqued() -> [String] {
+        reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
     }
 }
 
@@ -336,32 +321,14 @@ extension FrontendConfiguration {
     /// HTTP addresses and the paths served there. Directives may share an address.
     var httpAddresses: [String: Set<String>] {
         var result: [String: Set<String>] = [:]
-        for block in blocks {
-            for settings in block.health { result[settings.address, default: []].insert("/health") }
-            for settings in block.ready { result[settings.address, default: []].insert("/ready") }
-            for settings in block.prometheus { result[settings.address, default: []].insert("/metrics") }
+        for settings in blocks.flatMap(\.directives).flatMap(\.settings) {
+            if let endpoint = settings.httpEndpoint { result[endpoint.address, default: []].insert(endpoint.path) }
         }
         return result
     }
 }
 
 extension [BlockConfiguration] {
-    /// What the blocks' `kubernetes` directives need of the record table.
-    var neededOfCluster: ClusterResources {
-        reduce(into: []) { needed, block in
-            for settings in block.kubernetes { needed.formUnion(settings.needed) }
-        }
-    }
-}
-
-extension BlockConfiguration {
-    /// The built directives that the block names, in execution order.
-    var directiveNames: [String] {
-        let counts = [
-            ("bind", bind.count), ("ready", ready.count), ("health", health.count), ("prometheus", prometheus.count),
-            ("errors", errors.count),
-            ("hosts", hosts.count), ("kubernetes", kubernetes.count), ("forward", forward.count),
-        ]
-        return counts.filter { $0.1 > 0 }.map(\.0)
-    }
+    /// What the blocks' directives need of the record table.
+    var neededOfCluster: ClusterResources { reduce(into: []) { $0.formUnion($1.needed) } }
 }

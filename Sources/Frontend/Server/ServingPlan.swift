@@ -13,24 +13,20 @@ struct ServerPlan: Sendable {
     var place: String
 }
 
-/// A `kubernetes` directive, ready to be made a handler of each thread.
-struct KubernetesPlan: Sendable {
-    var settings: KubernetesSettings
-    var localAddresses: [IPAddress]
-
-    func makeHandler() throws(WireError) -> KubernetesHandler {
-        try KubernetesHandler(settings: settings, localAddresses: localAddresses)
-    }
+/// One directive of a block with its place in the chain.
+struct PlannedSource: Sendable {
+    let rank: Int
+    let source: any DirectiveSource
 }
 
 /// One server block with what its directives need open.
 struct BlockPlan: Sendable {
     var configuration: BlockConfiguration
-    var hosts: [HostsSource]
-    var kubernetes: [KubernetesPlan]
-    var forward: [ForwardSource]
-    var errors: ErrorLog?
-    var isCounted: Bool
+    /// In the order of execution.
+    var sources: [PlannedSource]
+    /// The name of the block's view; empty for none.
+    var view = ""
+    var filter: (any QueryFilter)?
 }
 
 /// A configuration made ready to serve: interfaces looked up, hosts files read, upstreams known. Immutable and shared
@@ -39,15 +35,20 @@ struct ServingPlan: Sendable {
     var servers: [ServerPlan]
     var blocks: [BlockPlan]
 
+    /// - Parameter earlier: the plan that is in use; what does the same in both goes on.
     /// - Throws: `ProcessError` 78 naming file and line for what the Corefile names and the host lacks.
-    init(_ configuration: FrontendConfiguration, metrics: FrontendMetrics, logger: Logger) throws(ProcessError) {
+    init(
+        _ configuration: FrontendConfiguration, metrics: FrontendMetrics, logger: Logger, corefile: String = "", earlier: ServingPlan? = nil
+    ) throws(ProcessError) {
         blocks = []
         servers = []
         for block in configuration.blocks {
             let (hosts, isBound) = try Self.listenHosts(block)
-            blocks.append(
-                try Self.plan(
-                    block, localAddresses: try Self.localAddresses(hosts, isBound), metrics: metrics, logger: logger))
+            let before = earlier?.blocks.first { $0.configuration.addresses == block.addresses && $0.configuration.bind == block.bind }
+            let setup = BlockSetup(
+                block: block, localAddresses: try Self.localAddresses(hosts, isBound), metrics: metrics, logger: logger,
+                corefile: corefile, earlier: before?.sources.map(\.source) ?? [])
+            blocks.append(try Self.plan(block, setup))
             for zone in block.addresses {
                 guard let name = try? DNSName(zone.zone.text) else {
                     throw Self.fault(block, "the zone \(zone.zone) is not a domain name")
@@ -123,29 +124,21 @@ struct ServingPlan: Sendable {
         }
     }
 
-    private static func plan(
-        _ block: BlockConfiguration, localAddresses: [IPAddress], metrics: FrontendMetrics, logger: Logger
-    ) throws(ProcessError) -> BlockPlan {
-        let kubernetes = block.kubernetes.map { KubernetesPlan(settings: $0, localAddresses: localAddresses) }
-        for plan in kubernetes {
-            do throws(WireError) {
-                _ = try plan.makeHandler()
-            } catch {
-                throw fault(block, "kubernetes: a zone is not a domain name")
-            }
+    private static func plan(_ block: BlockConfiguration, _ setup: BlockSetup) throws(ProcessError) -> BlockPlan {
+        var sources: [PlannedSource] = []
+        for case .built(let directive) in DirectiveEntry.executionOrder {
+            let rank = Directive.rank(of: directive.name) ?? 0
+            for source in try directive.makeSources(block, setup) { sources.append(PlannedSource(rank: rank, source: source)) }
         }
-        var forward: [ForwardSource] = []
-        for settings in block.forward {
-            do {
-                forward.append(try ForwardSource(settings: settings, metrics: metrics.forward))
-            } catch {
-                throw fault(block, error.message)
-            }
-        }
-        return BlockPlan(
-            configuration: block, hosts: block.hosts.map { HostsSource(settings: $0, logger: logger) },
-            kubernetes: kubernetes,
-            forward: forward, errors: block.errors.first.map { ErrorLog(settings: $0, logger: logger) },
-            isCounted: !block.prometheus.isEmpty)
+        return BlockPlan(configuration: block, sources: sources)
     }
+
+    /// The sources that `next` does not go on with.
+    func sources(goneIn next: ServingPlan) -> [any DirectiveSource] {
+        let kept = next.blocks.flatMap(\.sources)
+        return blocks.flatMap(\.sources).map(\.source).filter { source in !kept.contains { $0.source === source } }
+    }
+
+    /// Every source, of all blocks.
+    var sources: [any DirectiveSource] { blocks.flatMap { $0.sources.map(\.source) } }
 }

@@ -22,6 +22,21 @@ struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
     var isWildcard: Bool { address == Self.anyV4 || address == Self.anyV6 }
 }
 
+extension SocketAddress {
+    /// From a C function that writes an address's octets and port, and returns how many octets there are.
+    init?(_ read: (UnsafeMutablePointer<UInt8>, UnsafeMutablePointer<UInt16>) -> Int32) {
+        var bytes = [UInt8](repeating: 0, count: 16)
+        var port: UInt16 = 0
+        // Safe: room for the 16 octets that there are at most.
+        let count = unsafe bytes.withUnsafeMutableBufferPointer { buffer in
+            guard let start = buffer.baseAddress else { return Int32(0) }
+            return unsafe read(start, &port)
+        }
+        guard let address = IPAddress(bytes: bytes.prefix(Int(max(0, count)))) else { return nil }
+        self.init(address: address, port: port)
+    }
+}
+
 /// Sockets as this server uses them: non-blocking, closed by `Descriptor`.
 enum Socket {
     enum Kind { case datagram, stream }
@@ -72,6 +87,12 @@ enum Socket {
 
     static func boundPort(_ descriptor: Descriptor) throws(SystemError) -> UInt16 {
         UInt16(try systemCall("getsockname") { mz_bound_port(descriptor.raw) })
+    }
+
+    /// The other end of a connection; nil once it is gone.
+    static func peer(of descriptor: Descriptor) -> SocketAddress? {
+        // Safe: the initialiser gives room for both.
+        unsafe SocketAddress { bytes, port in unsafe mz_peer_address(descriptor.raw, bytes, port) }
     }
 
     /// Datagrams dropped by the kernel because the socket's buffer was full, since it was opened; wraps. Nil where it does not say.

@@ -1,36 +1,6 @@
 import MizzenSystem
 import ProcessRuntime
 
-/// A query that waits for an upstream.
-final class WaitingQuery {
-    enum ReplyPath {
-        case datagram(DatagramPeer, Listener)
-        case stream(Connection)
-    }
-
-    let packet: [UInt8]
-    let path: ReplyPath
-    let server: WorkerServer
-    let isV6: Bool
-    let began: Instant
-    var known: [UpstreamAnswer] = []
-
-    init(packet: [UInt8], path: ReplyPath, server: WorkerServer, isV6: Bool, began: Instant) {
-        self.packet = packet
-        self.path = path
-        self.server = server
-        self.isV6 = isV6
-        self.began = began
-    }
-
-    var transport: QueryTransport {
-        switch path {
-        case .datagram: .udp
-        case .stream: .tcp
-        }
-    }
-}
-
 extension Worker {
     /// Rounds of one socket before the others get their turn.
     private static let rounds = 4
@@ -70,92 +40,90 @@ extension Worker {
     private func answerDatagram(_ slot: Int, _ listener: Listener, _ server: WorkerServer, _ began: inout Instant) {
         // Safe: the slot's own memory, valid until the next receive.
         let memory = unsafe batch.answerMemory(slot)
-        let (resolution, size) = batch.withPacket(slot) { packet in
+        let resolution = batch.withPacket(slot) { packet in
             // Safe: as above.
-            (unsafe resolver.run(packet, transport: .udp, on: server, into: memory), packet.count)
+            unsafe runner.run(packet, transport: .udp, .slot(slot, listener), on: server, began: began, into: memory)
         }
         switch resolution {
         case .answer(let count):
             batch.setAnswer(slot, length: count)
-            // Safe: the resolver wrote at least a header.
-            let code = unsafe UInt16(memory[3] & 0xf)
-            began = self.count(
-                server, requestSize: size, responseSize: count, code: code, isV6: listener.address.isV6, began: began)
+            if let exchange = runner.current { began = conclude(exchange) }
         case .silence:
-            if batch.isOversized(slot) { metrics.losses.oversizedQueries.add() }
-        case .forward(let depth, let handler):
-            let packet = batch.withPacket(slot) { $0.bytes }
-            let waiting = WaitingQuery(
-                packet: packet, path: .datagram(batch.peer(slot), listener), server: server,
-                isV6: listener.address.isV6, began: began)
-            forward(waiting, depth: depth, handler: handler)
+            if batch.isOversized(slot) { metrics.losses.oversizedQueries.add() } else if let exchange = runner.current { _ = conclude(exchange) }
+        case .waiting: startWaiting(.datagram(batch.peer(slot), listener))
         }
+        if !runner.bench.begun.isEmpty { startRefreshes() }
     }
 
-    /// Counts the exchange that the resolver ran last, where anybody wants it counted. Returns the time that it ended.
-    @inline(__always)
-    func count(
-        _ server: WorkerServer, requestSize: Int, responseSize: Int, code: UInt16, isV6: Bool, began: Instant
-    ) -> Instant {
-        if resolver.failure != nil { reportFailure(server) }
-        let counters: ServerCounters
-        if let zone = resolver.zone {
-            guard let found = server.zones[zone].counters else { return began }
-            counters = found
-        } else {
-            counters = server.dropped
-        }
-        let now = monotonicNow()
-        let writer = resolver.writer
-        let code = resolver.extendedCode ?? code
-        resolver.withQuery { query in
-            counters.count(
-                .init(
-                    isTCP: query.transport == .tcp, isV6: isV6, type: query.type.rawValue, code: code, writer: writer,
-                    requestSize: requestSize, responseSize: responseSize, nanoseconds: now &- began,
-                    wantsDNSSEC: query.wantsDNSSEC))
-        }
-        return now
+    /// The query that ran last waits for an upstream; its answer will take this way.
+    func startWaiting(_ path: ReplyPath) {
+        guard let exchange = runner.pending else { return }
+        var root = exchange
+        while case .exchange(let parent) = root.path { root = parent }
+        root.path = path
+        waitingCount += 1
+        startAsking(exchange)
     }
 
+    /// Drives what handlers have begun by themselves, so far as that goes without upstreams, and asks those.
     @inline(never)
-    private func reportFailure(_ server: WorkerServer) {
-        if resolver.isMistake { metrics.mistakes.add() }
-        guard let zone = resolver.zone, let log = server.zones[zone].block.errors, let reason = resolver.failure else {
-            return
+    func startRefreshes() {
+        while let resolution = runner.runBegun() {
+            if case .waiting = resolution, let exchange = runner.pending { startAsking(exchange) }
         }
-        let question = resolver.withQuery { "\($0.original) \($0.type)" }
-        log.report(question: question, reason: reason)
     }
 
-    /// Runs a query again that got an upstream's answer, and sends what comes of it.
-    func resume(_ waiting: WaitingQuery) {
-        resolver.known = waiting.known
-        defer { resolver.known = [] }
+    /// Shows an exchange that has ended to whoever keeps books. Returns the time that it ended, or when it began if nobody asked.
+    @inline(__always)
+    func conclude(_ exchange: Exchange) -> Instant {
+        if exchange.isMistake { metrics.mistakes.add() }
+        guard let chain = exchange.chain else {
+            // Silence is no answer to be counted: it was no query.
+            guard exchange.responseSize > 0 else { return exchange.began }
+            exchange.ended = monotonicNow()
+            exchange.server.dropped.count(exchange)
+            return exchange.ended
+        }
+        guard !chain.concluders.isEmpty else { return exchange.began }
+        exchange.ended = monotonicNow()
+        runner.conclude(exchange)
+        return exchange.ended
+    }
+
+    /// Goes on with an exchange that waited for an upstream, and sends what comes of it.
+    func resume(_ exchange: Exchange, _ reply: Reply) {
         // A stream's answer has its length in front.
         // Safe: `spare` has two octets more than the largest answer.
         let memory = unsafe UnsafeMutableRawBufferPointer(rebasing: spare.buffer[2...])
-        let packet = waiting.packet
+        var root = exchange
+        while case .exchange(let parent) = root.path { root = parent }
         // Safe: as above.
-        switch unsafe resolver.run(packet.span, transport: waiting.transport, on: waiting.server, into: memory) {
+        switch unsafe runner.resume(exchange, reply, into: memory) {
         case .answer(let size):
-            // Safe: the resolver wrote at least a header.
-            let code = unsafe UInt16(memory[3] & 0xf)
-            _ = count(
-                waiting.server, requestSize: waiting.packet.count, responseSize: size, code: code, isV6: waiting.isV6,
-                began: waiting.began)
+            _ = conclude(root)
             waitingCount -= 1
-            switch waiting.path {
-            case .datagram(let peer, let listener):
-                let answer = Array(spare.bytes(2 + size)[2...])
-                if !peer.send(answer.span, on: listener.datagrams) { metrics.losses.lostDatagrams.add() }
-            case .stream(let connection): answerOnStream(connection, count: size, wasWaiting: true)
-            }
+            send(size, to: root)
+            runner.finish(root)
         case .silence:
+            if case .handler = root.path { break }
+            _ = conclude(root)
             waitingCount -= 1
-            if case .stream(let connection) = waiting.path { connection.waiting -= 1 }
-        case .forward(let depth, let handler):
-            startForward(waiting, depth: depth, handler: handler)
+            if case .stream(let connection) = root.path { connection.waiting -= 1 }
+            runner.finish(root)
+        case .waiting:
+            if let exchange = runner.pending { startAsking(exchange) }
+        }
+        if !runner.bench.begun.isEmpty { startRefreshes() }
+    }
+
+    /// Sends the answer that stands in `spare` behind two octets.
+    private func send(_ size: Int, to exchange: Exchange) {
+        switch exchange.path {
+        case .datagram(let peer, let listener):
+            let answer = Array(spare.bytes(2 + size)[2...])
+            if !peer.send(answer.span, on: listener.datagrams) { metrics.losses.lostDatagrams.add() }
+        case .stream(let connection): answerOnStream(connection, count: size, wasWaiting: true)
+        case .slot, .exchange, .handler: break
         }
     }
 }

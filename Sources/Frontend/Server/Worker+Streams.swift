@@ -10,6 +10,8 @@ final class Connection {
     private(set) var descriptor: Descriptor?
     let listener: Listener
     let isV6: Bool
+    /// Who it is.
+    let client: SocketAddress?
     var token: UInt64 = 0
     var received: [UInt8] = []
     var unsent: [UInt8] = []
@@ -25,6 +27,7 @@ final class Connection {
         self.descriptor = descriptor
         self.listener = listener
         self.isV6 = isV6
+        client = Socket.peer(of: descriptor)
         lastUse = now
     }
 
@@ -124,22 +127,19 @@ extension Worker {
         // Safe: `spare` has two octets more than the largest answer.
         let memory = unsafe UnsafeMutableRawBufferPointer(rebasing: spare.buffer[2...])
         // Safe: as above.
-        switch unsafe resolver.run(packet.span, transport: .tcp, on: server, into: memory) {
+        switch unsafe runner.run(packet.span, transport: .tcp, .stream(connection), on: server, began: began, into: memory) {
         case .answer(let size):
-            // Safe: the resolver wrote at least a header.
-            let code = unsafe UInt16(memory[3] & 0xf)
-            _ = count(
-                server, requestSize: packet.count, responseSize: size, code: code, isV6: connection.isV6, began: began)
+            if let exchange = runner.current { _ = conclude(exchange) }
             answerOnStream(connection, count: size, wasWaiting: false)
         case .silence:
-            // Something that is not DNS: nobody waits for more of it.
+            // Something that is not DNS, or that a directive drops: nobody waits for more of it.
+            if let exchange = runner.current { _ = conclude(exchange) }
             close(connection)
-        case .forward(let depth, let handler):
+        case .waiting:
             connection.waiting += 1
-            let waiting = WaitingQuery(
-                packet: packet, path: .stream(connection), server: server, isV6: connection.isV6, began: began)
-            forward(waiting, depth: depth, handler: handler)
+            startWaiting(.stream(connection))
         }
+        if !runner.bench.begun.isEmpty { startRefreshes() }
     }
 
     /// Sends the answer that stands in `spare` behind its two length octets.

@@ -61,7 +61,7 @@ final class Worker {
     enum Timer {
         case idleConnection(Connection)
         case exchange(UpstreamSocket, serial: UInt64)
-        case probe(ForwardHandler, Upstream)
+        case probe(UpstreamGroup, Upstream)
         case everySecond
     }
 
@@ -70,7 +70,7 @@ final class Worker {
     static let mostConnections = 5_000
 
     let thread: Int
-    let resolver: Resolver
+    let runner: ChainRunner
     let batch: DatagramBatch
     let poller: Poller
     let logger: Logger
@@ -88,7 +88,7 @@ final class Worker {
     var waitingCount = 0
     /// Octets received from streams and upstreams, before they are looked at.
     var inbox = [UInt8](repeating: 0, count: 65_536)
-    var blocks: [WorkerBlock] = []
+    private(set) var plan: WorkerPlan?
     var isDraining = false
     private let mailbox: WorkerMailbox
     private var sources: [(generation: UInt32, source: Source)] = []
@@ -103,7 +103,7 @@ final class Worker {
         self.mailbox = mailbox
         self.metrics = metrics
         self.logger = logger
-        resolver = Resolver(table: table)
+        runner = ChainRunner(table: table)
         poller = try Poller()
         guard let batch = DatagramBatch() else { throw SystemError(call: "mmap", code: ENOMEM) }
         self.batch = batch
@@ -172,8 +172,8 @@ final class Worker {
 
     /// Tells of the table that this thread answers from, which may be another than other threads have.
     private func noteTable() {
-        pulse.note(generation: resolver.table.reader?.generation ?? 0)
-        let fault = resolver.table.fault
+        pulse.note(generation: runner.bench.table.reader?.generation ?? 0)
+        let fault = runner.bench.table.fault
         guard fault != tableFault else { return }
         tableFault = fault
         pulse.note(fault: fault?.description)
@@ -203,17 +203,14 @@ final class Worker {
         switch timer {
         case .idleConnection(let connection): closeIfIdle(connection, now)
         case .exchange(let socket, let serial): exchangeTimedOut(socket, serial)
-        case .probe(let handler, let upstream): probe(handler, upstream)
+        case .probe(let group, let upstream): probe(group, upstream)
         case .everySecond:
             timers.add(.everySecond, due: now + 1_000_000_000)
-            resolver.refreshTable()
+            runner.bench.refreshTable()
             noteTable()
             resumeAccepting()
             for listener in listeners { countKernelDrops(of: listener) }
-            for block in blocks {
-                block.errors?.flush(now: now)
-                for handler in block.forwards { closeIdle(handler, now) }
-            }
+            for handler in plan?.handlers ?? [] { handler.everySecond(now, self) }
         }
     }
 
@@ -233,11 +230,10 @@ final class Worker {
     }
 
     private func install(_ plan: ServingPlan, _ open: [OpenListener]) {
-        let old = blocks
-        blocks = plan.blocks.map { WorkerBlock($0) }
-        let servers = plan.servers.map {
-            WorkerServer($0, blocks: blocks, blockPlans: plan.blocks, metrics: metrics, thread: thread)
-        }
+        let next = WorkerPlan(plan, metrics: metrics, logger: logger, thread: thread, earlier: self.plan)
+        let servers = next.servers
+        let gone = self.plan?.handlers(goneIn: next) ?? []
+        self.plan = next
         var kept: [Listener] = []
         for sockets in open {
             if let listener = listeners.first(where: { $0.datagrams === sockets.datagrams }) {
@@ -253,9 +249,7 @@ final class Worker {
             close(listener)
         }
         listeners = kept
-        for block in old {
-            for handler in block.forwards { closeIdle(handler, nil) }
-        }
+        for handler in gone { handler.retire(self) }
     }
 
     /// Nil ends the worker: queries that come to a socket which nobody watches would wait for ever.
@@ -263,6 +257,7 @@ final class Worker {
         let listener = Listener(
             address: sockets.address, datagrams: sockets.datagrams, streams: sockets.streams, server: server)
         do throws(SystemError) {
+            listener.batch = batch
             listener.datagramToken = try register(sockets.datagrams, .datagrams(listener))
             listener.streamToken = try register(sockets.streams, .accepting(listener))
             return listener
@@ -290,6 +285,8 @@ final class Listener {
     var datagramToken: UInt64 = 0
     var streamToken: UInt64 = 0
     var acceptsPaused = false
+    /// Where its datagrams are received into; nil in tests without sockets.
+    weak var batch: DatagramBatch?
     /// What the kernel said last, see `Worker.countKernelDrops`.
     var kernelDrops: UInt32 = 0
 

@@ -1,47 +1,58 @@
-/// A directive that can answer, in the chain of a block.
-enum Handler {
-    case hosts(HostsHandler)
-    case kubernetes(KubernetesHandler)
-    case forward(ForwardHandler)
+import Logging
 
-    /// An index of `ServerCounters.writers`.
-    var writer: Int {
-        switch self {
-        case .kubernetes: 1
-        case .hosts: 2
-        case .forward: 3
+/// The server blocks of a plan as one thread runs them. Its objects belong to the thread, so that counting references to them stays in its
+/// core's cache.
+final class WorkerPlan {
+    let chains: [Chain]
+    let servers: [WorkerServer]
+    /// Every handler with the source that made it.
+    private let made: [(source: any DirectiveSource, handler: DirectiveHandler)]
+
+    /// - Parameter earlier: what the thread ran before; handlers of sources that live on live on too.
+    init(_ plan: ServingPlan, metrics: FrontendMetrics, logger: Logger, thread: Int, earlier: WorkerPlan? = nil) {
+        var made: [(source: any DirectiveSource, handler: DirectiveHandler)] = []
+        let setup = HandlerSetup(thread: thread, metrics: metrics, logger: logger)
+        chains = plan.blocks.map { block in
+            Chain(
+                block.sources.compactMap { planned in
+                    let known = earlier?.made.first { $0.source === planned.source }?.handler
+                    guard let handler = known ?? planned.source.makeHandler(setup) else { return nil }
+                    handler.rank = planned.rank
+                    made.append((planned.source, handler))
+                    return handler
+                })
         }
-    }
-}
-
-/// A server block as one thread runs it. The objects belong to the thread, so that counting references to them stays in
-/// its core's cache.
-final class WorkerBlock {
-    /// In execution order: hosts, kubernetes, forward.
-    let handlers: [Handler]
-    let errors: ErrorReporter?
-
-    init(_ plan: BlockPlan) {
-        handlers =
-            plan.hosts.map { .hosts(HostsHandler(source: $0)) }
-            // The plan has checked that they can be made.
-            + plan.kubernetes.compactMap { try? .kubernetes($0.makeHandler()) }
-            + plan.forward.map { .forward(ForwardHandler(source: $0)) }
-        errors = plan.errors.map { ErrorReporter($0) }
+        self.made = made
+        servers = plan.servers.map { [chains] in WorkerServer($0, chains: chains, blocks: plan.blocks, metrics: metrics, thread: thread) }
     }
 
-    var forwards: [ForwardHandler] {
-        handlers.compactMap { if case .forward(let handler) = $0 { handler } else { nil } }
+    var handlers: [DirectiveHandler] { made.map(\.handler) }
+
+    /// The handlers that `next` does not go on with.
+    func handlers(goneIn next: WorkerPlan) -> [DirectiveHandler] {
+        handlers.filter { handler in !next.made.contains { $0.handler === handler } }
     }
 }
 
 /// A server as one thread runs it: zones, longest first, and what is behind them.
 final class WorkerServer {
-    struct Zone {
+    final class Zone {
         let name: DNSName
-        let block: WorkerBlock
-        /// Nil for a block without `prometheus`.
-        let counters: ServerCounters?
+        /// As metrics show it.
+        let text: String
+        /// The name of the block's view; empty for none.
+        let view: String
+        let chain: Chain
+        /// Which queries the block takes besides its zone; nil for all.
+        let filter: (any QueryFilter)?
+
+        init(name: DNSName, text: String, view: String, chain: Chain, filter: (any QueryFilter)?) {
+            self.name = name
+            self.text = text
+            self.view = view
+            self.chain = chain
+            self.filter = filter
+        }
     }
 
     let label: String
@@ -51,28 +62,31 @@ final class WorkerServer {
     /// CoreDNS refuses other classes than IN unless something on the port might know them.
     let takesAllClasses: Bool
 
-    init(_ plan: ServerPlan, blocks: [WorkerBlock], blockPlans: [BlockPlan], metrics: FrontendMetrics, thread: Int) {
+    init(_ plan: ServerPlan, chains: [Chain], blocks: [BlockPlan], metrics: FrontendMetrics, thread: Int) {
         label = plan.label
         zones = plan.zones.map { zone in
-            Zone(
-                name: zone.name, block: blocks[zone.block],
-                counters: blockPlans[zone.block].isCounted
-                    ? metrics.counters(server: plan.label, zone: zone.text, thread: thread) : nil)
+            let block = blocks[zone.block]
+            return Zone(name: zone.name, text: zone.text, view: block.view, chain: chains[zone.block], filter: block.filter)
         }
         dropped = metrics.counters(server: plan.label, zone: FrontendMetrics.dropped, thread: thread)
-        takesAllClasses = plan.zones.contains { !blockPlans[$0.block].forward.isEmpty }
+        takesAllClasses = plan.zones.contains { blocks[$0.block].configuration.takesAllClasses }
     }
 
-    /// The zone that a name belongs to: the longest that it is in. A DS question belongs to the parent's side of a cut,
-    /// so it goes to the
-    /// next longer one when there is one.
-    func zone(of query: borrowing Query) -> Int? {
-        var found: Int?
-        for index in zones.indices where query.name.hasSuffix(zones[index].name) {
-            if query.type.rawValue != 43 { return index }
-            if found != nil { return index }
-            found = index
+    /// The zone that a query belongs to: the longest that its name is in, of those whose view takes it. A DS question belongs to the
+    /// parent's side of a cut, so it goes to the next longer one when there is one.
+    @inline(__always)
+    func zone(of exchange: Exchange) -> Zone? {
+        var found: Zone?
+        for zone in zones where exchange.query.name.hasSuffix(zone.name) {
+            if let filter = zone.filter, !filter.takes(exchange) { continue }
+            if exchange.query.type.rawValue != 43 || found != nil { return zone }
+            found = zone
         }
         return found
     }
+}
+
+/// Which queries a block takes besides its zone, as `view` has it.
+protocol QueryFilter: Sendable {
+    func takes(_ exchange: Exchange) -> Bool
 }

@@ -13,6 +13,32 @@ enum Intake: Equatable, Sendable {
     case silence
 }
 
+/// What is asked: the part of a query that `rewrite` may change.
+struct Question: Sendable {
+    /// The name, letters as received.
+    var original: DNSName
+    /// The name in lower case: everything that matches, matches this.
+    var name: DNSName
+    var type: RecordType
+    var recordClass: UInt16
+
+    /// - Parameter name: in any letters.
+    init(_ name: DNSName, _ type: RecordType, _ recordClass: UInt16 = internetClass) {
+        original = name
+        self.name = name
+        _ = self.name.lowercase()
+        self.type = type
+        self.recordClass = recordClass
+    }
+
+    fileprivate init(original: DNSName, name: DNSName, type: RecordType, recordClass: UInt16) {
+        self.original = original
+        self.name = name
+        self.type = type
+        self.recordClass = recordClass
+    }
+}
+
 /// One question and what came with it, in storage that a worker reuses for packet after packet.
 ///
 /// `read` is the only way in, so later code never re-checks lengths. Sources: RFC 1035 4.1, RFC 6891 6.1; which packets
@@ -33,11 +59,13 @@ struct Query: ~Copyable {
     private(set) var type = RecordType.a
     private(set) var recordClass: UInt16 = internetClass
     /// Whether the packet had an OPT record; then the answer gets one.
-    private(set) var hasEDNS = false
+    var hasEDNS = false
     /// The client's UDP payload size from its OPT record, as sent.
-    private(set) var advertisedSize: UInt16 = 0
+    var advertisedSize: UInt16 = 0
     /// The DNSSEC OK bit.
-    private(set) var wantsDNSSEC = false
+    var wantsDNSSEC = false
+    /// The options of its OPT record, as sent: code, length, data, one after another.
+    var options: [UInt8] = []
     private(set) var transport = QueryTransport.udp
 
     /// Octets the answer may have: 65,535 over TCP; over UDP what the client advertised, at least 512.
@@ -55,6 +83,7 @@ struct Query: ~Copyable {
     mutating func read(_ packet: Span<UInt8>, transport: QueryTransport) -> Intake {
         self.transport = transport
         hasEDNS = false
+        if !options.isEmpty { options.removeAll(keepingCapacity: true) }
         hasQuestion = false
         advertisedSize = 0
         wantsDNSSEC = false
@@ -109,13 +138,14 @@ struct Query: ~Copyable {
                 badVersion = packet[at + 5] != 0
                 wantsDNSSEC = packet[at + 6] & 0x80 != 0
                 try checkOptions(packet, from: at + 10, to: end)
+                for index in (at + 10)..<end { options.append(packet[index]) }
             }
             at = end
         }
         return badVersion ? .reply(.badVersion) : .query
     }
 
-    /// Options are unknown to this server, all of them; their lengths must still add up.
+    /// What options say is for directives and upstreams; their lengths must add up.
     private func checkOptions(_ packet: Span<UInt8>, from start: Int, to end: Int) throws(WireError) {
         var at = start
         while at < end {
@@ -124,6 +154,29 @@ struct Query: ~Copyable {
             guard at <= end else { throw .malformedData(at: end) }
         }
     }
+
+    /// The question alone, to be kept or changed.
+    var question: Question {
+        get { Question(original: original, name: name, type: type, recordClass: recordClass) }
+        set {
+            original = newValue.original
+            name = newValue.name
+            type = newValue.type
+            recordClass = newValue.recordClass
+        }
+    }
+
+    /// Makes this the same query as `other`.
+    mutating func repeatQuestion(of other: borrowing Query) {
+        ask(other.original, other.type, onBehalfOf: other)
+        recordClass = other.recordClass
+    }
+
+    /// As if it had come over a connection: its answer may have any size.
+    mutating func pretendStream() { transport = .tcp }
+
+    /// Whether RD is set.
+    var wantsRecursion: Bool { flags & 0x0100 != 0 }
 
     /// Makes this the question that `other`'s client would ask about `target`: same class, EDNS and transport.
     /// It is how an ExternalName's target goes through the chain.
@@ -139,7 +192,24 @@ struct Query: ~Copyable {
         advertisedSize = other.advertisedSize
         wantsDNSSEC = other.wantsDNSSEC
         transport = other.transport
+        options = other.options
         hasQuestion = true
+    }
+
+    /// The message that asks an upstream the same, with id 0: RD, AD, CD and EDNS as the client has them (RFC 6891 section 6.2.6 lets an
+    /// option pass on or not; CoreDNS passes all on).
+    func upstreamMessage() -> [UInt8] {
+        var bytes: [UInt8] = [0, 0, UInt8(flags >> 8) & 0x01, UInt8(truncatingIfNeeded: flags) & 0x30]
+        bytes += [0, 1, 0, 0, 0, 0, 0, hasEDNS ? 1 : 0]
+        for index in 0..<original.length { bytes.append(original.storage[index]) }
+        for word in [type.rawValue, recordClass] { bytes += [UInt8(word >> 8), UInt8(truncatingIfNeeded: word)] }
+        if hasEDNS {
+            let size = advertisedSize
+            bytes += [0, 0, 41, UInt8(size >> 8), UInt8(truncatingIfNeeded: size), 0, 0, wantsDNSSEC ? 0x80 : 0, 0]
+            bytes += [UInt8(truncatingIfNeeded: options.count >> 8), UInt8(truncatingIfNeeded: options.count)]
+            bytes += options
+        }
+        return bytes
     }
 }
 

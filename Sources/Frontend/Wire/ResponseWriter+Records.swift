@@ -95,7 +95,7 @@ extension ResponseWriter {
     }
 
     /// Whether the data has its fixed octets and names, and they end inside it.
-    private static func checkData(
+    static func checkData(
         _ record: PacketReader.Record, of message: Span<UInt8>, scratch: inout DNSName
     ) throws(WireError) {
         let (before, names) = record.type.dataShape

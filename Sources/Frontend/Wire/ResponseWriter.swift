@@ -40,8 +40,10 @@ struct ResponseWriter: ~Copyable {
     // MARK: A message
 
     /// Starts an answer to `query` in `memory`, whose size is a second limit next to the query's own.
-    mutating func begin(_ query: borrowing Query, in memory: UnsafeMutableRawBufferPointer) {
-        let limit = query.sizeLimit - (query.hasEDNS ? Self.optSize : 0)
+    ///
+    /// - Parameter whole: whether the memory's size is the only limit, because the message is cut later.
+    mutating func begin(_ query: borrowing Query, in memory: UnsafeMutableRawBufferPointer, whole: Bool = false) {
+        let limit = (whole ? memory.count : query.sizeLimit) - (query.hasEDNS ? Self.optSize : 0)
         // Safe: attach only stores the pointer; the caller keeps the memory until finish, as PacketBuffer's contract says.
         unsafe buffer.attach(memory, limit: min(limit, memory.count - (query.hasEDNS ? Self.optSize : 0)))
         buffer.append(word: query.id)
@@ -71,6 +73,17 @@ struct ResponseWriter: ~Copyable {
     /// A misordered message loses its records and becomes SERVFAIL, whatever `outcome` is: what is missing from it nobody knows.
     mutating func finish(_ query: borrowing Query, _ outcome: Outcome) -> Int {
         let isBroken = isMisordered
+        _ = finishRecords(query, outcome)
+        if query.hasEDNS {
+            appendOPT(query, (isBroken ? Outcome.serverFailure : outcome).header.code)
+            buffer.set(word: counts[2] + 1, at: 10)
+        }
+        return buffer.position
+    }
+
+    /// The same without OPT, which comes last.
+    mutating func finishRecords(_ query: borrowing Query, _ outcome: Outcome) -> Int {
+        let isBroken = isMisordered
         if isBroken { removeRecords() }
         let (code, isAuthoritative, isTruncated) = (isBroken ? Outcome.serverFailure : outcome).header
         var flags: UInt16 = 0x8000
@@ -81,14 +94,9 @@ struct ResponseWriter: ~Copyable {
         flags |= code.rawValue & 0x000F
         buffer.set(word: flags, at: 2)
         buffer.set(word: query.hasQuestion ? 1 : 0, at: 4)
-        var additional = counts[2]
-        if query.hasEDNS {
-            appendOPT(query, code)
-            additional += 1
-        }
         buffer.set(word: counts[0], at: 6)
         buffer.set(word: counts[1], at: 8)
-        buffer.set(word: additional, at: 10)
+        buffer.set(word: counts[2], at: 10)
         return buffer.position
     }
 

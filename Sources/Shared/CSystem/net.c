@@ -83,6 +83,35 @@ int mz_peer_is_v6(int fd)
     return name.ss_family == AF_INET6;
 }
 
+int mz_address_bytes(const struct sockaddr_storage *name, uint8_t bytes[16], uint16_t *port)
+{
+    if (name->ss_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)name;
+        memcpy(bytes, &v4->sin_addr, 4);
+        *port = ntohs(v4->sin_port);
+        return 4;
+    }
+    if (name->ss_family != AF_INET6)
+        return 0;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)name;
+    *port = ntohs(v6->sin6_port);
+    if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
+        memcpy(bytes, (const uint8_t *)&v6->sin6_addr + 12, 4);
+        return 4;
+    }
+    memcpy(bytes, &v6->sin6_addr, 16);
+    return 16;
+}
+
+int mz_peer_address(int fd, uint8_t bytes[16], uint16_t *port)
+{
+    struct sockaddr_storage name;
+    socklen_t size = sizeof name;
+    if (getpeername(fd, (struct sockaddr *)&name, &size) < 0)
+        return 0;
+    return mz_address_bytes(&name, bytes, port);
+}
+
 int mz_set_shared(int fd)
 {
     int one = 1;

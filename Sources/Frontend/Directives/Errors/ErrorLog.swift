@@ -4,8 +4,8 @@ import Synchronization
 
 /// Logs what went wrong with queries, alike ones as one line a period. Shared by all threads; off the common path: takes a lock, which
 /// nobody holds while a line is formatted or written.
-final class ErrorLog: Sendable {
-    fileprivate let settings: ErrorsSettings
+final class ErrorLog: DirectiveSource {
+    let settings: ErrorsSettings
     private let logger: Logger
     /// For each consolidation: how many since `began` (monotonic nanoseconds), nil while there are none.
     private let periods: Mutex<[Period?]>
@@ -20,6 +20,8 @@ final class ErrorLog: Sendable {
         self.logger = logger
         periods = Mutex(Array(repeating: nil, count: settings.consolidations.count))
     }
+
+    func makeHandler(_ setup: HandlerSetup) -> DirectiveHandler? { ErrorReporter(self) }
 
     /// - Parameter index: of the consolidation that the failure belongs to; nil for none.
     fileprivate func report(question: String, reason: String, consolidation index: Int?, now: Instant) {
@@ -63,7 +65,7 @@ final class ErrorLog: Sendable {
 }
 
 /// The error log as one thread uses it: the patterns are compiled once for each, since a compiled one is no thread's to share.
-final class ErrorReporter {
+final class ErrorReporter: DirectiveHandler {
     private let log: ErrorLog
     private let patterns: [Regex<AnyRegexOutput>?]
 
@@ -73,6 +75,16 @@ final class ErrorReporter {
         patterns = log.settings.consolidations.map { try? Regex($0.pattern) }
     }
 
+    override var takesQueries: Bool { false }
+    override var concludes: Bool { true }
+
+    override func conclude(_ exchange: Exchange, _ bench: Workbench) {
+        guard let reason = exchange.failure else { return }
+        report(question: "\(exchange.query.original) \(exchange.query.type)", reason: reason)
+    }
+
+    override func everySecond(_ now: Instant, _ worker: Worker) { log.flush(now: now) }
+
     /// - Parameters:
     ///   - question: `name. TYPE`.
     ///   - reason: what failed, without the question.
@@ -81,9 +93,6 @@ final class ErrorReporter {
         let index = patterns.firstIndex { pattern in pattern.map { text.firstMatch(of: $0) != nil } ?? false }
         log.report(question: question, reason: reason, consolidation: index, now: now)
     }
-
-    /// See ``ErrorLog/flush(now:)``.
-    func flush(now: Instant) { log.flush(now: now) }
 }
 
 extension ErrorsSettings.Level {

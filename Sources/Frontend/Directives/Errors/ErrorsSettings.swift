@@ -15,6 +15,12 @@ struct ErrorsSettings: DirectiveSettings {
     var consolidations: [Consolidation] = []
     var stacktrace = false
 
+    static func makeSources(_ statements: [Self], _ setup: BlockSetup) -> [any DirectiveSource] {
+        statements.map { settings in
+            setup.kept(ErrorLog.self) { $0.settings == settings } ?? ErrorLog(settings: settings, logger: setup.logger)
+        }
+    }
+
     static let row = DirectiveRow<ErrorsSettings>(
         name: "errors",
         summary: "Logs errors met while answering; one line each unless consolidated.",

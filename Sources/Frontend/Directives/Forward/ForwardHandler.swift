@@ -1,204 +1,52 @@
 import MizzenSystem
-import ProcessRuntime
 
-/// One `forward` directive as one thread sees it: which names it takes, and the state of its upstreams.
-final class ForwardHandler {
-    let source: ForwardSource
-    let upstreams: [Upstream]
+/// `forward` in the chain: which names it takes, and what it makes of the upstreams' answer.
+final class ForwardHandler: DirectiveHandler {
+    private let group: UpstreamGroup
     private let from: DNSName
     private let except: [DNSName]
+    /// Whether another directive that answers follows, which `next` needs.
+    private let isLast: Bool
 
     init(source: ForwardSource) {
-        self.source = source
         from = (try? DNSName(source.settings.from.text)) ?? DNSName()
         except = source.settings.except.compactMap { try? DNSName($0.text) }
-        upstreams = source.upstreams.map { Upstream(address: $0, metrics: source.metrics) }
+        group = UpstreamGroup(source: source)
+        isLast = source.isLast
     }
 
-    func takes(_ name: borrowing DNSName) -> Bool {
+    private func takes(_ name: borrowing DNSName) -> Bool {
         guard name.hasSuffix(from) else { return false }
         if name == from { return true }
         for zone in except where name.hasSuffix(zone) { return false }
         return true
     }
 
-    /// CoreDNS counts an upstream as down only after more failed checks than `max_fails`.
-    func isDown(_ upstream: Upstream) -> Bool {
-        let limit = source.settings.maximumFailures
-        return limit > 0 && upstream.failures > limit
-    }
-}
-
-/// A resolver that queries go to, as one thread sees it.
-final class Upstream {
-    let address: SocketAddress
-    /// Failed health checks since the last good one.
-    var failures: UInt32 = 0
-    var isProbing = false
-    private var idleDatagrams: [UpstreamSocket] = []
-    private var idleStreams: [UpstreamSocket] = []
-    private let metrics: ForwardMetrics
-    private var durations: [UInt16: Histogram] = [:]
-    private let hits: [Counter]
-    private let misses: [Counter]
-    private let failed: Counter
-
-    init(address: SocketAddress, metrics: ForwardMetrics) {
-        self.address = address
-        self.metrics = metrics
-        hits = [false, true].map { metrics.cacheHits(address, isTCP: $0) }
-        misses = [false, true].map { metrics.cacheMisses(address, isTCP: $0) }
-        failed = metrics.failures(address)
+    override func take(_ exchange: Exchange, _ bench: Workbench) -> Step {
+        guard takes(exchange.query.name) else { return .next }
+        exchange.request = UpstreamRequest(group: group, message: exchange.query.upstreamMessage())
+        return .ask
     }
 
-    func countFailedCheck() {
-        failed.add()
-        if failures < .max { failures += 1 }
-    }
-
-    func count(code: UInt16, nanoseconds: UInt64) {
-        let histogram = durations[code] ?? metrics.duration(address, code: code)
-        durations[code] = histogram
-        histogram.observe(Double(nanoseconds) / 1e9)
-    }
-
-    /// A socket that waits for its next use, the one used last first.
-    func takeIdle(_ kind: Socket.Kind, now: Instant) -> UpstreamSocket? {
-        let index = kind == .stream ? 1 : 0
-        while let socket = kind == .stream ? idleStreams.popLast() : idleDatagrams.popLast() {
-            if socket.isOpen, socket.idleUntil > now {
-                hits[index].add()
-                return socket
-            }
-            socket.close()
-        }
-        misses[index].add()
-        return nil
-    }
-
-    func keep(_ socket: UpstreamSocket) {
-        switch socket.kind {
-        case .stream: idleStreams.append(socket)
-        case .datagram: idleDatagrams.append(socket)
+    override func resume(_ exchange: Exchange, _ bench: Workbench, _ reply: Reply) -> Step {
+        switch reply {
+        case .message(let message):
+            let code = message.count > 3 ? UInt16(message[3] & 0xf) : 0
+            if !isLast, group.source.settings.next.contains(code) { return .next }
+            return bench.relay(message.span, exchange) ? .message : exchange.fail("an upstream's answer cannot be parsed")
+        case .failed(let reason): return exchange.fail(reason)
+        case .limited: return exchange.fail("more queries under way than max_concurrent", .refused)
         }
     }
 
-    /// Takes out and returns idle sockets whose time is over, or all.
-    func expireIdle(now: Instant?) -> [UpstreamSocket] {
-        let isOver: (UpstreamSocket) -> Bool = { socket in now.map { socket.idleUntil <= $0 } ?? true }
-        let expired = (idleStreams + idleDatagrams).filter(isOver)
-        idleStreams.removeAll(where: isOver)
-        idleDatagrams.removeAll(where: isOver)
-        return expired
-    }
-}
-
-/// A socket connected to an upstream; at most one exchange uses it at a time, so its port and its id are a guess for
-/// others.
-final class UpstreamSocket {
-    enum Use {
-        case idle
-        case query(ForwardRun)
-        case probe
+    override func metadata(_ label: Substring, _ exchange: Exchange) -> String? {
+        label == "upstream" ? exchange.upstream.map { "\($0)" } : nil
     }
 
-    let kind: Socket.Kind
-    let upstream: Upstream
-    let handler: ForwardHandler
-    private(set) var descriptor: Descriptor?
-    var token: UInt64 = 0
-    var use = Use.idle
-    /// Grows with every use, so that an old timer finds out that it means nothing any more.
-    var serial: UInt64 = 0
-    var idleUntil: Instant = 0
-    var isReused = false
-    /// The message that was sent: id and question are compared with those of an answer.
-    var sent: [UInt8] = []
-    var sentAt: Instant = 0
-    /// What of a stream's octets is still to be sent.
-    var unsent: [UInt8] = []
-    /// What of a stream's answer is there.
-    var received: [UInt8] = []
+    override func everySecond(_ now: Instant, _ worker: Worker) { worker.closeIdle(group, now) }
 
-    init(_ descriptor: Descriptor, kind: Socket.Kind, upstream: Upstream, handler: ForwardHandler) {
-        self.descriptor = descriptor
-        self.kind = kind
-        self.upstream = upstream
-        self.handler = handler
-    }
-
-    var isOpen: Bool { descriptor != nil }
-
-    func close() { descriptor = nil }
-
-    /// Whether `message` answers what was sent: id, the QR bit and the question (letter case aside, as some upstreams
-    /// change it).
-    func isAnswered(by message: Span<UInt8>) -> Bool {
-        guard message.count >= 12, sent.count >= 12 else { return false }
-        guard message[0] == sent[0], message[1] == sent[1], message[2] & 0x80 != 0 else { return false }
-        // An answer to a probe may be anything; FORMERR may come without a question.
-        guard case .query = use else { return true }
-        if message[4] == 0, message[5] == 0 { return message[3] & 0xf != 0 }
-        guard message[4] == 0, message[5] == 1, let end = Self.questionEnd(sent.span), message.count >= end else {
-            return false
-        }
-        for index in 12..<end where Self.lower(message[index]) != Self.lower(sent[index]) { return false }
-        return true
-    }
-
-    private static func questionEnd(_ message: Span<UInt8>) -> Int? {
-        guard let end = try? PacketReader.skipName(message, at: 12), end + 4 <= message.count else { return nil }
-        return end + 4
-    }
-
-    private static func lower(_ octet: UInt8) -> UInt8 { octet &- 0x41 < 26 ? octet | 0x20 : octet }
-}
-
-/// One query on its way through the upstreams of one `forward`.
-final class ForwardRun {
-    enum Result {
-        case message([UInt8])
-        /// No upstream answered; for people.
-        case failed(String)
-        /// More queries under way than max_concurrent.
-        case limited
-    }
-
-    let waiting: WaitingQuery
-    /// 0 for the query itself, more for look-ups on its behalf.
-    let depth: Int
-    let handler: ForwardHandler
-    var message: [UInt8]
-    let order: [Int]
-    let deadline: Instant
-    /// Whether the query came over a stream.
-    let cameOverStream: Bool
-    var position = 0
-    /// Upstreams passed over because they are down.
-    var skipped = 0
-    var attempts = 0
-    var failovers = 0
-    /// After an answer that was cut, under `prefer_udp`.
-    var insistsOnStream = false
-    var lastFailure = "no healthy upstream"
-
-    init(
-        waiting: WaitingQuery, depth: Int, handler: ForwardHandler, message: [UInt8], order: [Int], deadline: Instant,
-        cameOverStream: Bool
-    ) {
-        self.waiting = waiting
-        self.depth = depth
-        self.handler = handler
-        self.message = message
-        self.order = order
-        self.deadline = deadline
-        self.cameOverStream = cameOverStream
-    }
-
-    var kind: Socket.Kind {
-        let settings = handler.source.settings
-        if settings.forceTCP || insistsOnStream { return .stream }
-        if settings.preferUDP { return .datagram }
-        return cameOverStream ? .stream : .datagram
+    override func retire(_ worker: Worker) {
+        group.isRetired = true
+        worker.closeIdle(group, nil)
     }
 }

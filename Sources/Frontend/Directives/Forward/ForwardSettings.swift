@@ -1,4 +1,5 @@
 import Names
+import ProcessRuntime
 
 /// `forward`: asks other resolvers.
 struct ForwardSettings: DirectiveSettings {
@@ -42,6 +43,19 @@ struct ForwardSettings: DirectiveSettings {
     /// Response codes that the next upstream shall try instead.
     var failover: [UInt16] = []
     var failsFastWithoutHealthyUpstream = false
+
+    static func makeSources(_ statements: [Self], _ setup: BlockSetup) throws(ProcessError) -> [any DirectiveSource] {
+        var sources: [any DirectiveSource] = []
+        for (index, settings) in statements.enumerated() {
+            do {
+                let source = try ForwardSource(settings: settings, metrics: setup.metrics.forward, isLast: index == statements.count - 1)
+                sources.append(setup.kept(ForwardSource.self) { $0.doesTheSame(as: source) } ?? source)
+            } catch {
+                throw setup.fault(error.message)
+            }
+        }
+        return sources
+    }
 
     static let row = DirectiveRow<ForwardSettings>(
         name: "forward",

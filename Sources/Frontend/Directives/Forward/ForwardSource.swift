@@ -4,16 +4,19 @@ import ProcessRuntime
 import Synchronization
 
 /// One `forward` directive as all threads share it: its upstreams, its limits and its metrics.
-final class ForwardSource: Sendable {
+final class ForwardSource: DirectiveSource {
     let settings: ForwardSettings
     let upstreams: [SocketAddress]
     let metrics: ForwardMetrics
+    /// Whether it is the block's last `forward`.
+    let isLast: Bool
     /// Queries under way, in all threads.
     let concurrent = Atomic<Int>(0)
     let roundRobin = Atomic<Int>(0)
 
     /// - Throws: `ForwardFault` for a resolver file that cannot be read or names no server.
-    init(settings: ForwardSettings, metrics: ForwardMetrics) throws(ForwardFault) {
+    init(settings: ForwardSettings, metrics: ForwardMetrics, isLast: Bool = true) throws(ForwardFault) {
+        self.isLast = isLast
         self.settings = settings
         self.metrics = metrics
         var upstreams: [SocketAddress] = []
@@ -31,6 +34,13 @@ final class ForwardSource: Sendable {
                     "forward: expected at most \(ForwardSettings.maximumUpstreams) upstreams, found \(upstreams.count)")
         }
         self.upstreams = upstreams
+    }
+
+    func makeHandler(_ setup: HandlerSetup) -> DirectiveHandler? { ForwardHandler(source: self) }
+
+    /// Whether `other` has the same settings, and its resolver files name the same servers.
+    func doesTheSame(as other: ForwardSource) -> Bool {
+        settings == other.settings && upstreams == other.upstreams && isLast == other.isLast
     }
 
     struct ForwardFault: Error { var message: String }

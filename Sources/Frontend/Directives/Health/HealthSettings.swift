@@ -4,6 +4,8 @@ struct HealthSettings: DirectiveSettings {
     var address = ":8080"
     var lameduck = Duration.zero
 
+    var httpEndpoint: (address: String, path: String)? { (address, "/health") }
+
     static let row = DirectiveRow<HealthSettings>(
         name: "health",
         summary: "Answers 200 and OK on /health for as long as the process lives.",

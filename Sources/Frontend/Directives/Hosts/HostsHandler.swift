@@ -7,7 +7,7 @@ import Names
 /// goes on to the next handler under `fallthrough`, else it is SERVFAIL, as there is no SOA to deny it with. PTR
 /// questions are looked up
 /// whatever the zones are.
-final class HostsHandler {
+final class HostsHandler: DirectiveHandler {
     private let source: HostsSource
     private let zones: [DNSName]
     private let fallthroughZones: [DNSName]
@@ -21,6 +21,8 @@ final class HostsHandler {
         version = source.currentVersion
         map = source.map
     }
+
+    override func take(_ exchange: Exchange, _ bench: Workbench) -> Step { answer(exchange.query, &bench.response) }
 
     func answer(_ query: borrowing Query, _ response: inout ResponseWriter) -> Step {
         let current = source.currentVersion
@@ -38,7 +40,7 @@ final class HostsHandler {
         }
         guard Self.contains(zones, query.name) else { return .next }
         guard let found = map.addresses(of: query.name) else {
-            return Self.contains(fallthroughZones, query.name) ? .next : .done(.serverFailure)
+            return Self.contains(fallthroughZones, query.name) ? .next : .fail(.serverFailure)
         }
         switch query.type {
         case .a: for address in found.v4 { response.address(.answer, .question, address, ttl: ttl, of: query) }

@@ -18,6 +18,12 @@ struct HostsSettings: DirectiveSettings {
     var reload = Duration.seconds(5)
     var fallsThrough = Fallthrough()
 
+    static func makeSources(_ statements: [Self], _ setup: BlockSetup) -> [any DirectiveSource] {
+        statements.map { settings in
+            setup.kept(HostsSource.self) { $0.settings == settings } ?? HostsSource(settings: settings, logger: setup.logger)
+        }
+    }
+
     static let row = DirectiveRow<HostsSettings>(
         name: "hosts",
         summary: "Answers A, AAAA and PTR from a hosts file and from lines in the Corefile.",

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Logging
+import ProcessRuntime
 import Synchronization
 
 /// The current map of one `hosts` directive, shared by all threads: re-read when the file changes, handed out by
@@ -7,8 +8,9 @@ import Synchronization
 ///
 /// A worker keeps the map it has and looks at `version` (a relaxed load) for each query; only when that changed does it
 /// take the lock.
-final class HostsSource: Sendable {
+final class HostsSource: DirectiveSource {
     let settings: HostsSettings
+    private let logger: Logger
     private let version = Atomic<Int>(1)
     private let state: Mutex<State>
 
@@ -16,10 +18,13 @@ final class HostsSource: Sendable {
         var map: HostsMap
         var modified: Date?
         var size: UInt64?
+        /// When the file is to be looked at again.
+        var next: ContinuousClock.Instant?
     }
 
     init(settings: HostsSettings, logger: Logger) {
         self.settings = settings
+        self.logger = logger
         state = Mutex(
             State(map: HostsMap(settings.entries, zones: settings.zones, answersReverse: settings.answersReverse)))
         if !reload(), !FileManager.default.fileExists(atPath: settings.path) {
@@ -39,9 +44,35 @@ final class HostsSource: Sendable {
         let map = HostsMap(
             HostsSettings.entries(ofFile: [UInt8](bytes)) + settings.entries, zones: settings.zones,
             answersReverse: settings.answersReverse)
-        state.withLock { $0 = State(map: map, modified: modified, size: size) }
+        state.withLock { $0 = State(map: map, modified: modified, size: size, next: $0.next) }
         version.wrappingAdd(1, ordering: .releasing)
         return true
+    }
+
+    func makeHandler(_ setup: HandlerSetup) -> DirectiveHandler? { HostsHandler(source: self) }
+
+    func follow(_ now: ContinuousClock.Instant) {
+        guard settings.reload > .zero else { return }
+        let isDue = state.withLock { state in
+            if let next = state.next, next > now { return false }
+            state.next = now + settings.reload
+            return true
+        }
+        if isDue, reload() { logger.info("hosts file read", metadata: ["path": "\(settings.path)"]) }
+    }
+
+    func publish(to registry: MetricsRegistry) {
+        let reading = reading
+        registry.gauge(
+            "coredns_hosts_entries", help: "Names and addresses of hosts files and of the Corefile.",
+            labels: [("hostsfile", settings.path)]
+        )
+        .set(Double(reading.count))
+        guard let modified = reading.modified else { return }
+        registry.gauge(
+            "coredns_hosts_reload_timestamp_seconds", help: "When the hosts file was written that was read last."
+        )
+        .set(modified.timeIntervalSince1970)
     }
 
     /// How many names and addresses there are, and when the file was written.

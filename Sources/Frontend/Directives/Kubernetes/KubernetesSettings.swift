@@ -1,4 +1,5 @@
 import Names
+import ProcessRuntime
 
 /// `kubernetes`: answers from the record table. Every option of CoreDNS's directive is known; those about reaching the API
 /// server are the watcher's business here.
@@ -35,6 +36,18 @@ struct KubernetesSettings: DirectiveSettings {
         if servesEndpoints { needed.insert(.endpointSlices) }
         if pods == .verified { needed.insert(.pods) }
         return needed
+    }
+
+    static func makeSources(_ statements: [Self], _ setup: BlockSetup) throws(ProcessError) -> [any DirectiveSource] {
+        var sources: [any DirectiveSource] = []
+        for settings in statements {
+            do throws(WireError) {
+                sources.append(KubernetesSource(try KubernetesHandler(settings: settings, localAddresses: setup.localAddresses)))
+            } catch {
+                throw setup.fault("kubernetes: a zone is not a domain name")
+            }
+        }
+        return sources
     }
 
     static let row = DirectiveRow<KubernetesSettings>(

@@ -18,8 +18,11 @@ final class FrontendMetrics: Sendable {
     private struct Scope: Hashable, Comparable {
         var server: String
         var zone: String
+        var view: String
 
-        static func < (left: Scope, right: Scope) -> Bool { (left.server, left.zone) < (right.server, right.zone) }
+        static func < (left: Scope, right: Scope) -> Bool {
+            (left.server, left.zone, left.view) < (right.server, right.zone, right.view)
+        }
     }
 
     init() {
@@ -39,9 +42,9 @@ final class FrontendMetrics: Sendable {
 
     /// The cells of one thread for one zone of one server; the same ones again after a reload, so that counters never
     /// go back.
-    func counters(server: String, zone: String, thread: Int) -> ServerCounters {
+    func counters(server: String, zone: String, view: String = "", thread: Int) -> ServerCounters {
         scopes.withLock { scopes in
-            let scope = Scope(server: server, zone: zone)
+            let scope = Scope(server: server, zone: zone, view: view)
             if let known = scopes[scope]?[thread] { return known }
             let counters = ServerCounters()
             scopes[scope, default: [:]][thread] = counters
@@ -57,7 +60,7 @@ final class FrontendMetrics: Sendable {
         var text = PrometheusText()
         let all = scopes.withLock { $0.mapValues { Array($0.values) } }.sorted { $0.key < $1.key }
         let totals = all.map { scope, threads in
-            (labels: [("server", scope.server), ("zone", scope.zone), ("view", "")], cells: Self.sum(threads))
+            (labels: [("server", scope.server), ("zone", scope.zone), ("view", scope.view)], cells: Self.sum(threads))
         }
         Self.renderRequests(totals, into: &text)
         Self.renderResponses(totals, into: &text)
@@ -105,7 +108,7 @@ final class FrontendMetrics: Sendable {
         for (labels, cells) in totals {
             for (code, name) in ServerCounters.codes.enumerated() {
                 for (writer, directive) in ServerCounters.writers.enumerated() {
-                    let count = cells[ServerCounters.Layout.responses + code * 4 + writer]
+                    let count = cells[ServerCounters.Layout.response(code: code, writer: writer)]
                     if count > 0 {
                         text.sample(
                             "coredns_dns_responses_total", labels + [("rcode", name), ("plugin", directive)], "\(count)"

@@ -2,6 +2,10 @@
 struct PrometheusSettings: DirectiveSettings {
     var address = "localhost:9153"
 
+    static func makeSources(_ statements: [Self], _ setup: BlockSetup) -> [any DirectiveSource] { [QueryCountersSource()] }
+
+    var httpEndpoint: (address: String, path: String)? { (address, "/metrics") }
+
     static let row = DirectiveRow<PrometheusSettings>(
         name: "prometheus",
         summary: "Counts the block's queries and serves the metrics of the whole process on /metrics.",

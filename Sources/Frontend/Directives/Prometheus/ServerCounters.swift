@@ -22,8 +22,10 @@ import Synchronization
         "NOTZONE",
         "11", "12", "13", "14", "15", "BADVERS",
     ]
-    /// Who wrote the answer, as the `plugin` label says it.
-    static let writers = ["", "kubernetes", "hosts", "forward"]
+    /// Who wrote the answer, as the `plugin` label says it, by rank.
+    static var writers: [String] { (0..<min(Directive.ranks, mostWriters)).map { Directive.name(ofRank: $0) } }
+    /// Room for every directive; a constant, so that a cell's place is one.
+    static let mostWriters = 64
     /// CoreDNS's own bounds: 16 doublings of 0.25 ms.
     static let durationBounds: [Double] = (0..<16).map { 0.00025 * Double(1 << $0) }
     static let sizeBounds: [Double] = [0, 100, 200, 300, 400, 511, 1023, 2047, 4095, 8291, 16e3, 32e3, 48e3, 64e3]
@@ -32,7 +34,7 @@ import Synchronization
     enum Layout {
         static let requests = 0
         static let responses = requests + 2 * 2 * 20
-        static let duration = responses + 17 * 4
+        static let duration = responses + 17 * mostWriters
         static let durationSum = duration + 17
         static let requestSize = durationSum + 1
         static let requestSizeSum = requestSize + 2 * 15
@@ -40,6 +42,10 @@ import Synchronization
         static let responseSizeSum = responseSize + 2 * 15
         static let wantsDNSSEC = responseSizeSum + 2
         static let count = wantsDNSSEC + 1
+
+        static func response(code: Int, writer: Int) -> Int {
+            responses + min(code, 16) * mostWriters + min(max(writer, 0), mostWriters - 1)
+        }
     }
 
     private let cells: UnsafeMutablePointer<Atomic<UInt64>>
@@ -65,32 +71,20 @@ import Synchronization
         unsafe cells[index].store(cells[index].load(ordering: .relaxed) &+ amount, ordering: .relaxed)
     }
 
-    /// What is known of an exchange once its answer is written.
-    struct Exchange {
-        var isTCP: Bool
-        var isV6: Bool
-        var type: UInt16
-        var code: UInt16
-        /// An index of `writers`.
-        var writer: Int
-        var requestSize: Int
-        var responseSize: Int
-        var nanoseconds: UInt64
-        var wantsDNSSEC: Bool
-    }
-
-    /// Counts one exchange. No allocation, no lock.
+    /// Counts an exchange that has ended. No allocation, no lock.
+    @inline(__always)
     func count(_ exchange: Exchange) {
-        let transport = exchange.isTCP ? 1 : 0
-        add(1, at: Layout.requests + (transport * 2 + (exchange.isV6 ? 1 : 0)) * 20 + Self.typeIndex(exchange.type))
-        add(1, at: Layout.responses + min(Int(exchange.code), 16) * 4 + exchange.writer)
-        add(1, at: Layout.duration + Self.durationIndex(exchange.nanoseconds))
-        add(exchange.nanoseconds, at: Layout.durationSum)
+        let transport = exchange.isOverStream ? 1 : 0
+        add(1, at: Layout.requests + (transport * 2 + (exchange.isV6 ? 1 : 0)) * 20 + Self.typeIndex(exchange.query.type.rawValue))
+        add(1, at: Layout.response(code: Int(exchange.code), writer: exchange.writer))
+        let nanoseconds = exchange.ended &- exchange.began
+        add(1, at: Layout.duration + Self.durationIndex(nanoseconds))
+        add(nanoseconds, at: Layout.durationSum)
         add(1, at: Layout.requestSize + transport * 15 + Self.sizeIndex(exchange.requestSize))
         add(UInt64(exchange.requestSize), at: Layout.requestSizeSum + transport)
         add(1, at: Layout.responseSize + transport * 15 + Self.sizeIndex(exchange.responseSize))
         add(UInt64(exchange.responseSize), at: Layout.responseSizeSum + transport)
-        if exchange.wantsDNSSEC { add(1, at: Layout.wantsDNSSEC) }
+        if exchange.query.wantsDNSSEC { add(1, at: Layout.wantsDNSSEC) }
     }
 
     private static func typeIndex(_ type: UInt16) -> Int {

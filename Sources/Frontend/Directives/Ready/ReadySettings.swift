@@ -9,6 +9,8 @@ struct ReadySettings: DirectiveSettings {
     var address = ":8181"
     var monitor = Monitor.untilReady
 
+    var httpEndpoint: (address: String, path: String)? { (address, "/ready") }
+
     static let row = DirectiveRow<ReadySettings>(
         name: "ready",
         summary:

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 /* Socket calls without sockaddr in their signatures: an address is 4 or 16 octets in network order, a port is in host order.
@@ -14,6 +15,9 @@ int mz_bind(int fd, const uint8_t *address, size_t length, uint16_t port, uint32
 int mz_connect(int fd, const uint8_t *address, size_t length, uint16_t port);
 /* The port that a socket is bound to, or -1. */
 int mz_bound_port(int fd);
+/* The address of a name and of a connection's other end, IPv4 also where it is mapped into IPv6: its octets (4 or 16, 0 for none) and its port. */
+int mz_address_bytes(const struct sockaddr_storage *name, uint8_t bytes[16], uint16_t *port);
+int mz_peer_address(int fd, uint8_t bytes[16], uint16_t *port);
 /* 1 if the peer of a connected stream speaks IPv6, 0 if IPv4. */
 int mz_peer_is_v6(int fd);
 /* SO_REUSEPORT, and for datagram sockets bound to every address the packet info that replies need. */

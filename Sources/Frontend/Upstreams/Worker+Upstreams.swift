@@ -10,44 +10,37 @@ extension Worker {
     private static let queryNanoseconds: UInt64 = 5_000_000_000
     private static let probeNanoseconds: UInt64 = 1_000_000_000
 
-    /// Starts to wait with a query that is new.
-    func forward(_ waiting: WaitingQuery, depth: Int, handler: ForwardHandler) {
-        waitingCount += 1
-        startForward(waiting, depth: depth, handler: handler)
-    }
-
-    /// Asks on behalf of a query that waits.
-    func startForward(_ waiting: WaitingQuery, depth: Int, handler: ForwardHandler) {
-        let message = depth == 0 ? waiting.packet : resolver.question(atDepth: depth)
-        let run = ForwardRun(
-            waiting: waiting, depth: depth, handler: handler, message: message, order: handler.source.order(),
-            deadline: monotonicNow() + Self.queryNanoseconds, cameOverStream: waiting.transport == .tcp)
+    /// Starts to ask what the exchange that the runner has set aside waits for.
+    func startAsking(_ exchange: Exchange) {
+        guard let request = exchange.request else { return resume(exchange, .failed("nothing was asked")) }
+        let run = UpstreamRun(exchange: exchange, request: request, deadline: monotonicNow() + Self.queryNanoseconds)
         guard waitingCount <= Self.mostWaiting else {
-            return deliver(run, .failed("too many queries wait for upstreams"))
+            return resume(exchange, .failed("too many queries wait for upstreams"))
         }
-        guard handler.source.enter() else { return deliver(run, .limited) }
+        guard run.group.source.enter() else { return resume(exchange, .limited) }
         attempt(run)
     }
 
-    private func finish(_ run: ForwardRun, _ result: ForwardRun.Result) {
-        run.handler.source.leave()
-        deliver(run, result)
-    }
-
-    private func deliver(_ run: ForwardRun, _ result: ForwardRun.Result) {
-        run.waiting.known.append(UpstreamAnswer(depth: run.depth, handler: run.handler, result: result))
-        resume(run.waiting)
+    private func finish(_ run: UpstreamRun, _ reply: Reply) {
+        run.isOver = true
+        let late = run.late
+        run.late = []
+        for socket in late { close(socket) }
+        run.group.source.leave()
+        resume(run.exchange, reply)
     }
 
     // MARK: Attempts
 
     /// Sends the query to the next upstream, or gives up.
-    private func attempt(_ run: ForwardRun) {
-        while true {
+    private func attempt(_ run: UpstreamRun) {
+        while !run.isOver {
             let now = monotonicNow()
             // CoreDNS tries until its deadline; a limit besides keeps refused connections from turning into a busy
             // loop.
             guard now < run.deadline, run.attempts < 2 * run.order.count, let upstream = choose(run) else {
+                // One that was asked before may answer until the deadline.
+                if now < run.deadline, !run.late.isEmpty { return }
                 return finish(run, .failed(run.lastFailure))
             }
             run.attempts += 1
@@ -57,14 +50,14 @@ extension Worker {
             } catch {
                 metrics.losses.upstreamSocketFailures.add()
                 run.lastFailure = "\(upstream.address): \(error)"
-                noteFailure(run.handler, upstream)
+                noteFailure(run.group, upstream)
             }
         }
     }
 
     /// The next upstream that is not down; any, when all are.
-    private func choose(_ run: ForwardRun) -> Upstream? {
-        let upstreams = run.handler.upstreams
+    private func choose(_ run: UpstreamRun) -> Upstream? {
+        let upstreams = run.group.upstreams
         while true {
             if run.position >= run.order.count {
                 run.position = 0
@@ -72,11 +65,11 @@ extension Worker {
             }
             let upstream = upstreams[run.order[run.position]]
             run.position += 1
-            guard run.handler.isDown(upstream) else { return upstream }
+            guard run.group.isDown(upstream) else { return upstream }
             run.skipped += 1
             if run.skipped < upstreams.count { continue }
-            run.handler.source.metrics.healthChecksBroken.add()
-            if run.handler.source.settings.failsFastWithoutHealthyUpstream {
+            run.group.source.metrics.healthChecksBroken.add()
+            if run.group.source.settings.failsFastWithoutHealthyUpstream {
                 run.lastFailure = "no healthy upstream"
                 return nil
             }
@@ -84,34 +77,36 @@ extension Worker {
         }
     }
 
-    private func send(_ run: ForwardRun, to upstream: Upstream, fresh: Bool, _ now: Instant) throws(SystemError) {
+    private func send(_ run: UpstreamRun, to upstream: Upstream, fresh: Bool, _ now: Instant) throws(SystemError) {
         let kind = run.kind
         let socket: UpstreamSocket
         if !fresh, let idle = upstream.takeIdle(kind, now: now) {
             socket = idle
             socket.isReused = true
         } else {
-            socket = try open(kind, upstream, run.handler)
+            socket = try open(kind, upstream, run.group)
         }
         // A new id for every exchange, from the system's generator.
         let id = UInt16.random(in: .min ... .max)
         run.message[0] = UInt8(id >> 8)
         run.message[1] = UInt8(truncatingIfNeeded: id)
         socket.use = .query(run)
+        run.isAsking = true
         do throws(SystemError) {
             try start(
                 socket, message: run.message, timeout: min(Self.exchangeNanoseconds, nanoseconds(from: now, until: run.deadline)), now)
         } catch {
             close(socket)
+            run.isAsking = false
             throw error
         }
     }
 
-    private func open(_ kind: Socket.Kind, _ upstream: Upstream, _ handler: ForwardHandler) throws(SystemError)
+    private func open(_ kind: Socket.Kind, _ upstream: Upstream, _ group: UpstreamGroup) throws(SystemError)
         -> UpstreamSocket
     {
         let socket = UpstreamSocket(
-            try Socket.connecting(kind, to: upstream.address), kind: kind, upstream: upstream, handler: handler)
+            try Socket.connecting(kind, to: upstream.address), kind: kind, upstream: upstream, group: group)
         guard let descriptor = socket.descriptor else { return socket }
         // A stream tells by being writable that it is connected.
         socket.token = try register(
@@ -205,14 +200,24 @@ extension Worker {
         } catch {
             metrics.losses.upstreamSocketFailures.add()
             run.lastFailure = "\(upstream.address): \(error)"
-            noteFailure(run.handler, upstream)
+            noteFailure(run.group, upstream)
             attempt(run)
         }
     }
 
     func exchangeTimedOut(_ socket: UpstreamSocket, _ serial: UInt64) {
         guard socket.isOpen, socket.serial == serial else { return }
-        failed(socket, "no answer in time")
+        guard case .query(let run) = socket.use, !run.isOver else { return failed(socket, "no answer in time") }
+        let now = monotonicNow()
+        run.late.removeAll { $0 === socket }
+        guard now < run.deadline else { return failed(socket, "no answer in time") }
+        // The upstream may be slow and not dead: its answer is taken for as long as the client waits, whoever is asked meanwhile.
+        run.late.append(socket)
+        timers.add(.exchange(socket, serial: socket.serial), due: run.deadline)
+        run.isAsking = false
+        run.lastFailure = "\(socket.upstream.address): no answer in time"
+        noteFailure(run.group, socket.upstream)
+        attempt(run)
     }
 
     private func failed(_ socket: UpstreamSocket, _ reason: String) {
@@ -220,11 +225,16 @@ extension Worker {
         close(socket)
         switch use {
         case .idle: return
-        case .probe: probeEnded(socket.handler, socket.upstream, isGood: false)
+        case .probe: probeEnded(socket.group, socket.upstream, isGood: false)
         case .query(let run):
+            let wasLate = run.late.contains { $0 === socket }
+            run.late.removeAll { $0 === socket }
+            guard !run.isOver else { return }
             run.lastFailure = "\(socket.upstream.address): \(reason)"
-            noteFailure(run.handler, socket.upstream)
-            attempt(run)
+            noteFailure(run.group, socket.upstream)
+            // Somebody else is being asked in the place of a late one, unless that was the last hope.
+            if !wasLate { run.isAsking = false }
+            if !run.isAsking { attempt(run) }
         }
     }
 
@@ -233,20 +243,28 @@ extension Worker {
         let now = monotonicNow()
         socket.use = .idle
         socket.serial += 1
-        socket.idleUntil = now + socket.handler.source.settings.expire.span
+        socket.idleUntil = now + socket.group.source.settings.expire.span
         socket.upstream.keep(socket)
         switch use {
         case .idle: return
-        case .probe: probeEnded(socket.handler, socket.upstream, isGood: true)
+        case .probe: probeEnded(socket.group, socket.upstream, isGood: true)
         case .query(let run):
             socket.upstream.count(code: UInt16(message[3] & 0xf), nanoseconds: now - socket.sentAt)
+            run.late.removeAll { $0 === socket }
+            if run.isOver { return }
+            run.isAsking = false
             judge(run, message, socket)
         }
     }
 
     /// Takes the answer, or asks again where the Corefile says so.
-    private func judge(_ run: ForwardRun, _ message: [UInt8], _ socket: UpstreamSocket) {
-        let settings = run.handler.source.settings
+    private func judge(_ run: UpstreamRun, _ message: [UInt8], _ socket: UpstreamSocket) {
+        let settings = run.group.source.settings
+        guard Workbench.isReadable(message.span) else {
+            run.lastFailure = "\(socket.upstream.address): its answer cannot be read"
+            run.unreadable += 1
+            return run.unreadable < run.order.count ? attempt(run) : finish(run, .failed(run.lastFailure))
+        }
         let isCut = message[2] & 0x02 != 0
         if isCut, socket.kind == .datagram, settings.preferUDP {
             run.insistsOnStream = true
@@ -261,26 +279,27 @@ extension Worker {
         }
         if settings.failover.contains(UInt16(message[3] & 0xf)) {
             run.failovers += 1
-            if run.failovers < run.handler.upstreams.count { return attempt(run) }
+            if run.failovers < run.group.upstreams.count { return attempt(run) }
         }
+        run.exchange.upstream = socket.upstream.address
         finish(run, .message(message))
     }
 
     // MARK: Health
 
-    private func noteFailure(_ handler: ForwardHandler, _ upstream: Upstream) {
-        guard handler.source.settings.maximumFailures > 0, !upstream.isProbing else { return }
+    private func noteFailure(_ group: UpstreamGroup, _ upstream: Upstream) {
+        guard group.source.settings.maximumFailures > 0, !upstream.isProbing else { return }
         upstream.isProbing = true
-        probe(handler, upstream)
+        probe(group, upstream)
     }
 
     /// Asks an upstream anything, to see whether it lives.
-    func probe(_ handler: ForwardHandler, _ upstream: Upstream) {
-        guard !isDraining, blocks.contains(where: { $0.forwards.contains { $0 === handler } }) else { return }
-        let settings = handler.source.settings
+    func probe(_ group: UpstreamGroup, _ upstream: Upstream) {
+        guard !isDraining, !group.isRetired else { return }
+        let settings = group.source.settings
         let now = monotonicNow()
         do throws(SystemError) {
-            let socket = try open(settings.forceTCP ? .stream : .datagram, upstream, handler)
+            let socket = try open(settings.forceTCP ? .stream : .datagram, upstream, group)
             socket.use = .probe
             do throws(SystemError) {
                 try start(socket, message: probeMessage(settings.healthCheck), timeout: Self.probeNanoseconds, now)
@@ -290,19 +309,19 @@ extension Worker {
             }
         } catch {
             metrics.losses.upstreamSocketFailures.add()
-            probeEnded(handler, upstream, isGood: false)
+            probeEnded(group, upstream, isGood: false)
         }
     }
 
-    private func probeEnded(_ handler: ForwardHandler, _ upstream: Upstream, isGood: Bool) {
+    private func probeEnded(_ group: UpstreamGroup, _ upstream: Upstream, isGood: Bool) {
         if isGood {
             upstream.failures = 0
             upstream.isProbing = false
         } else {
             upstream.countFailedCheck()
             timers.add(
-                .probe(handler, upstream),
-                due: monotonicNow() + handler.source.settings.healthCheck.interval.span)
+                .probe(group, upstream),
+                due: monotonicNow() + group.source.settings.healthCheck.interval.span)
         }
     }
 
@@ -318,8 +337,8 @@ extension Worker {
     }
 
     /// Closes sockets whose idle time is over, or all of a handler that is not used any more.
-    func closeIdle(_ handler: ForwardHandler, _ now: Instant?) {
-        for upstream in handler.upstreams {
+    func closeIdle(_ group: UpstreamGroup, _ now: Instant?) {
+        for upstream in group.upstreams {
             for socket in upstream.expireIdle(now: now) { close(socket) }
         }
     }

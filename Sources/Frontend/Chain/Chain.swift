@@ -1,0 +1,34 @@
+/// The directives of one server block that have to do with queries, on one thread, in the order of execution.
+///
+/// ```
+///            take ─────────────▶                                   a handler answers, or asks upstreams and then answers
+///   query ─▶ loadbalance ─▶ cache ─▶ rewrite ─▶ hosts ─▶ kubernetes ─▶ forward
+///   answer ◀─ seal ◀─ loadbalance ◀─ cache ◀─ rewrite ◀───────────────────┘
+///              │        ◀───────────── review, those that asked for it
+///              └─▶ conclude: prometheus, errors, log, dnstap
+/// ```
+final class Chain {
+    /// Every handler of the block.
+    let all: [DirectiveHandler]
+    /// Those that queries pass.
+    let handlers: [DirectiveHandler]
+    /// Those that keep books.
+    let concluders: [DirectiveHandler]
+    /// Where deferred handlers are asked again: behind the last that answers from the record table.
+    let latePosition: Int
+    /// Whether any handler may keep or change an answer; else it is written as the client takes it.
+    let wantsWholeAnswers: Bool
+    /// From this rank on a directive's review counts as writing the answer, as it is with CoreDNS's metrics.
+    let firstWriter: Int
+
+    /// - Parameter handlers: in the order of execution.
+    init(_ handlers: [DirectiveHandler]) {
+        all = handlers
+        let takers = handlers.filter(\.takesQueries)
+        self.handlers = takers
+        concluders = handlers.filter(\.concludes)
+        latePosition = (takers.lastIndex { $0.answersFromTable } ?? -1) + 1
+        wantsWholeAnswers = takers.contains { $0.changesSizes }
+        firstWriter = Directive.rank(of: "prometheus") ?? 0
+    }
+}

@@ -1,0 +1,184 @@
+import MizzenSystem
+
+/// Where the answer to a query goes.
+enum ReplyPath {
+    /// A datagram of the batch at hand.
+    case slot(Int, Listener)
+    /// A datagram whose batch is gone.
+    case datagram(DatagramPeer, Listener)
+    case stream(Connection)
+    /// Another exchange waits for it.
+    case exchange(Exchange)
+    /// A directive began it by itself (`DirectiveHandler.refreshed`).
+    case handler(DirectiveHandler)
+}
+
+/// One query on its way through a server: the question, how far it has come, and what the directives have noted of it.
+///
+/// A worker has one for the query at hand and takes another when that one has to wait, so the usual query allocates none.
+final class Exchange {
+    /// The question as directives see it; `rewrite` changes it on the way in, and back on the way out.
+    var query = Query()
+    /// Set before `run`.
+    var server: WorkerServer
+    var path: ReplyPath
+    /// When the query came.
+    var began: Instant = 0
+
+    // MARK: The way through the chain
+
+    /// The zone that took the query, and the chain of its block; nil for a query that no zone takes.
+    var zone: WorkerServer.Zone?
+    /// Index of the handler that has the query.
+    var position = 0
+    /// Which handlers have asked to see the answer: bit n for the handler at n.
+    var reviewers: UInt64 = 0
+    /// Whose `takeLate` is outstanding.
+    var deferred: Int?
+    /// The question that `deferred` has seen, if it was changed since.
+    var deferredQuery: Question?
+    /// Look-ups on behalf of look-ups.
+    var depth = 0
+    var lookup = Lookup()
+    var request: UpstreamRequest?
+    /// What handlers keep of this exchange, by their position.
+    private var notes: [(position: Int, note: AnyObject)] = []
+
+    // MARK: What came of it
+
+    /// The rank of the directive that wrote the answer, as CoreDNS's `plugin` label says it: the outermost that reviewed it, else the one that
+    /// answered. 0 where none did.
+    var writer = 0
+    /// Whether a directive answered; what a server says by itself is a code only.
+    var isWritten = false
+    /// The response code, extended ones whole.
+    var code: UInt16 = 0
+    /// Why the query failed, for the error log.
+    var failure: String?
+    /// Whether that was a directive's own mistake, which no query and no network excuses.
+    var isMistake = false
+    /// Whether records come from the record table, which has them always current: nobody keeps such an answer.
+    var isFromTable = false
+    /// Whether the answer is made for this one client, and nobody may keep it for others.
+    var isPersonal = false
+    /// Options for the OPT record of the answer, ready to be sent.
+    var options: [UInt8] = []
+    /// The upstream that answered last.
+    var upstream: SocketAddress?
+    /// Octets of the query and of its answer, as they travelled. 0 for an answer that there is not.
+    var requestSize = 0
+    var responseSize = 0
+    /// When the answer was ready; set only where somebody keeps books.
+    var ended: Instant = 0
+
+    init(server: WorkerServer, path: ReplyPath) {
+        self.server = server
+        self.path = path
+    }
+
+    /// Forgets all that a directive may have said. The question is the caller's to set.
+    @inline(__always)
+    func begin(_ server: WorkerServer, _ path: ReplyPath) {
+        if self.server !== server { self.server = server }
+        self.path = path
+        if zone != nil { zone = nil }
+        position = 0
+        reviewers = 0
+        deferred = nil
+        if deferredQuery != nil { deferredQuery = nil }
+        depth = 0
+        if request != nil { request = nil }
+        if !notes.isEmpty { notes = [] }
+        writer = 0
+        isWritten = false
+        code = 0
+        if failure != nil { failure = nil }
+        isMistake = false
+        isFromTable = false
+        isPersonal = false
+        if !options.isEmpty { options = [] }
+        if upstream != nil { upstream = nil }
+        responseSize = 0
+    }
+
+    var chain: Chain? { zone?.chain }
+
+    // MARK: For handlers
+
+    /// What the handler at hand has kept of this exchange.
+    func note<Note: AnyObject>(_ type: Note.Type) -> Note? {
+        for entry in notes where entry.position == position { return entry.note as? Note }
+        return nil
+    }
+
+    /// Keeps something until the handler at hand sees the exchange again.
+    func keep(_ note: some AnyObject) {
+        notes.removeAll { $0.position == position }
+        notes.append((position, note))
+    }
+
+    /// Forgets the note of the handler at hand.
+    func forgetNote() { notes.removeAll { $0.position == position } }
+
+    /// Changes the question. Whoever does so says `nextAndReview` and changes it back in `review` and `abandon`.
+    func ask(_ question: Question, _ bench: Workbench?) {
+        if deferred != nil, deferredQuery == nil { deferredQuery = query.question }
+        query.question = question
+        if let bench { bench.begin(query, whole: chain?.wantsWholeAnswers ?? true) }
+    }
+
+    /// A query that failed, for `return`.
+    func fail(_ reason: String, _ outcome: Outcome = .serverFailure) -> Step {
+        failure = reason
+        return .fail(outcome)
+    }
+
+    /// Asks for a name to be resolved through all blocks of this port, for `return`.
+    func look(up name: DNSName, _ type: RecordType) -> Step {
+        lookup = Lookup(state: .wanted, name: name, type: type)
+        return .lookup
+    }
+
+    /// The query came over a connection.
+    var isOverStream: Bool { query.transport != .udp }
+
+    /// Who asks; nil for an exchange that no client began.
+    var client: SocketAddress? {
+        switch path {
+        case .slot(let slot, let listener): listener.batch?.client(slot)
+        case .datagram(let peer, _): peer.address
+        case .stream(let connection): connection.client
+        case .exchange(let parent): parent.client
+        case .handler: nil
+        }
+    }
+
+    /// The address that the query came to, and its port.
+    var local: SocketAddress? {
+        switch path {
+        case .slot(_, let listener), .datagram(_, let listener): listener.address
+        case .stream(let connection): connection.listener.address
+        case .exchange(let parent): parent.local
+        case .handler: nil
+        }
+    }
+
+    /// What directives say under `NAME/LABEL`; nil for what none knows.
+    func metadata(_ label: String) -> String? {
+        guard let slash = label.firstIndex(of: "/") else { return nil }
+        for handler in chain?.handlers ?? [] where Directive.name(ofRank: handler.rank) == label[..<slash] {
+            if let value = handler.metadata(label[label.index(after: slash)...], self) { return value }
+        }
+        return nil
+    }
+
+    /// The query was answered where IPv6 is spoken.
+    var isV6: Bool {
+        switch path {
+        case .slot(_, let listener), .datagram(_, let listener): listener.address.isV6
+        case .stream(let connection): connection.isV6
+        case .exchange(let parent): parent.isV6
+        case .handler: false
+        }
+    }
+}

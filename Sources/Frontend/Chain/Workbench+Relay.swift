@@ -1,0 +1,41 @@
+extension Workbench {
+    /// Writes an upstream's answer for the client: the client's id and question, no OPT, names written anew, all else as the upstream said
+    /// it. False when it does not parse; then there is no message.
+    func relay(_ message: Span<UInt8>, _ exchange: Exchange) -> Bool {
+        begin(exchange.query, whole: true)
+        var flags: UInt16
+        do throws(WireError) {
+            var reader = try PacketReader(message)
+            flags = reader.flags
+            while let record = try reader.next(in: message) {
+                // The hop to the upstream has its own OPT record, the hop to the client gets another.
+                if record.type == .opt { continue }
+                try response.copy(record, of: message, to: record.section, scratch: &context.scratch.owner, of: exchange.query)
+            }
+        } catch {
+            return false
+        }
+        // The reader goes from section to section, so this cannot be; if it were, the flags below would hide it.
+        if response.isMisordered { return false }
+        if response.isFull { flags |= 0x0200 }
+        count = response.finishRecords(exchange.query, .answered)
+        // It is an answer even where the upstream's message does not say so.
+        self.flags = flags & 0x87FF | 0x8000
+        return true
+    }
+
+    /// Whether a message of somebody else's can be read whole: every record, every name.
+    static func isReadable(_ message: Span<UInt8>) -> Bool {
+        var scratch = DNSName()
+        do throws(WireError) {
+            var reader = try PacketReader(message)
+            while let record = try reader.next(in: message) {
+                _ = try scratch.read(message, at: record.owner)
+                try ResponseWriter.checkData(record, of: message, scratch: &scratch)
+            }
+            return true
+        } catch {
+            return false
+        }
+    }
+}
