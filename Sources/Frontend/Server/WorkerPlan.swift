@@ -50,6 +50,7 @@ final class WorkerServer {
     let dropped: ServerCounters
     /// CoreDNS refuses other classes than IN unless something on the port might know them.
     let takesAllClasses: Bool
+    let timeouts = ConnectionTimeouts()
 
     init(_ plan: ServerPlan, blocks: [WorkerBlock], blockPlans: [BlockPlan], metrics: FrontendMetrics, thread: Int) {
         label = plan.label
