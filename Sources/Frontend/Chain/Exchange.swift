@@ -147,7 +147,7 @@ final class Exchange {
         switch path {
         case .slot(let slot, let listener): listener.batch?.client(slot)
         case .datagram(let peer, _): peer.address
-        case .stream(let connection): connection.client
+        case .stream(let connection): connection.peer
         case .exchange(let parent): parent.client
         case .handler: nil
         }

@@ -59,6 +59,7 @@ final class FrontendControl: Sendable {
 
     let options: FrontendService.Options
     private let logger: Logger
+    private let connectionLimits: ConnectionLimits
     let metrics = FrontendMetrics()
     private let observer: TableObserver
     private let soundness: TableSoundness
@@ -71,6 +72,7 @@ final class FrontendControl: Sendable {
 
     init(options: FrontendService.Options, logger: Logger) throws {
         _ = mz_raise_file_limit()
+        connectionLimits = .ofProcess(threads: options.threads)
         self.options = options
         self.logger = logger
         let configuration = try Self.configuration(options)
@@ -153,11 +155,11 @@ final class FrontendControl: Sendable {
         let (plan, listeners) = state.withLock { ($0.plan, $0.listeners) }
         publishEnabled(plan)
         workers.install(plan, listeners)
-        let (path, soundness, metrics, logger) = (options.table, soundness, metrics, logger)
+        let (path, soundness, metrics, limits, logger) = (options.table, soundness, metrics, connectionLimits, logger)
         try workers.start { (thread, mailbox, pulse) throws(SystemError) in
             try Worker(
                 thread: thread, mailbox: mailbox, pulse: pulse, table: TableSlot(path: path, soundness: soundness), metrics: metrics,
-                logger: logger)
+                limits: limits, logger: logger)
         } ended: { [end, workers] fault in
             if let fault {
                 end.fail(fault)
@@ -178,10 +180,12 @@ final class FrontendControl: Sendable {
     /// Logs what happens to table and workers, each change once.
     private func watchOver() async {
         var report = WorkerReport()
+        var connections = ConnectionReport()
         while !Task.isCancelled {
             try? await Task.sleep(for: .milliseconds(250))
             await observer.isStale()
             report.update(workers, hasTable: await observer.status() != nil, logger)
+            connections.update(metrics.connections, connectionLimits, at: monotonicNow(), logger)
         }
     }
 

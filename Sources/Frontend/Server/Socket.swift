@@ -45,7 +45,12 @@ enum Socket {
     static func listening(_ kind: Kind, on address: SocketAddress) throws(SystemError) -> Descriptor {
         let descriptor = try new(kind, isV6: address.isV6)
         try systemCall("setsockopt") { mz_set_shared(descriptor.raw) }
-        if kind == .datagram {
+        switch kind {
+        case .stream:
+            // Accepted connections inherit them. A client that does not read may fill no more of the kernel than this.
+            _ = mz_set_send_buffer(descriptor.raw, 128 << 10)
+            _ = mz_set_receive_buffer(descriptor.raw, 64 << 10)
+        case .datagram:
             if address.isWildcard {
                 try systemCall("setsockopt") { mz_set_packet_info(descriptor.raw, address.isV6 ? 1 : 0) }
             }
@@ -102,12 +107,14 @@ enum Socket {
         return unsafe mz_socket_drops(descriptor.raw, &drops) == 0 ? drops : nil
     }
 
-    /// The next connection that waits, nil when there is none.
-    static func accept(_ listener: Descriptor) throws(SystemError) -> Descriptor? {
+    /// The next connection that waits, and whose it is; nil when there is none.
+    static func accept(_ listener: Descriptor) throws(SystemError) -> (descriptor: Descriptor, peer: IPAddress)? {
+        var found = mz_interface_address()
         do {
-            let raw = try systemCall("accept4") { mz_accept(listener.raw) }
+            // Safe: the pointer is to this frame's struct, for the call.
+            let raw = try systemCall("accept4") { unsafe mz_accept(listener.raw, &found) }
             _ = mz_set_no_delay(raw)
-            return Descriptor(raw)
+            return (Descriptor(raw), IPAddress(found) ?? SocketAddress.anyV4)
         } catch {
             // A connection that ended while it waited is nobody's fault.
             if error.wouldBlock || error.code == ECONNABORTED { return nil }
@@ -164,8 +171,15 @@ enum Socket {
             })
         if count == 0 { return nil }
         return found.prefix(min(count, found.count)).compactMap { entry in
-            let bytes = unsafe withUnsafeBytes(of: entry.bytes) { unsafe Array($0.prefix(Int(entry.length))) }
-            return IPAddress(bytes: bytes).map { SocketAddress(address: $0, port: 0, scope: entry.scope) }
+            IPAddress(entry).map { SocketAddress(address: $0, port: 0, scope: entry.scope) }
         }
+    }
+}
+
+extension IPAddress {
+    /// Nil for another family than IPv4 and IPv6.
+    fileprivate init?(_ found: mz_interface_address) {
+        // Safe: the octets are the struct's own, and copied.
+        self.init(bytes: unsafe withUnsafeBytes(of: found.bytes) { unsafe Array($0.prefix(Int(found.length))) })
     }
 }

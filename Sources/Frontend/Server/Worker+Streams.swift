@@ -1,67 +1,29 @@
+import Glibc
 import MizzenSystem
+import Names
 import ProcessRuntime
 
-import Logging
-
-/// A client's TCP connection: length-prefixed queries, as many as the client likes, answered in the order in which
-/// answers are known
-/// (RFC 7766 §6.2.1.1, §7).
-final class Connection {
-    private(set) var descriptor: Descriptor?
-    let listener: Listener
-    let isV6: Bool
-    /// Who it is.
-    let client: SocketAddress?
-    var token: UInt64 = 0
-    var received: [UInt8] = []
-    var unsent: [UInt8] = []
-    var lastUse: Instant
-    /// Queries that wait for upstreams.
-    var waiting = 0
-    var peerHasEnded = false
-    /// While queries are taken from `received`.
-    var isAnswering = false
-    var interest: Poller.Interest = .readable
-
-    init(_ descriptor: Descriptor, listener: Listener, isV6: Bool, now: Instant) {
-        self.descriptor = descriptor
-        self.listener = listener
-        self.isV6 = isV6
-        client = Socket.peer(of: descriptor)
-        lastUse = now
-    }
-
-    func close() { descriptor = nil }
-}
-
 extension Worker {
-    /// CoreDNS's own.
-    static let idleNanoseconds: UInt64 = 10_000_000_000
     /// A client that does not read its answers is not read from.
-    private static let mostUnsent = 1 << 20
+    private static let mostUnsent = 1 << 16
     private static let mostWaitingOnConnection = 128
     private static let acceptsAtOnce = 64
+
+    // MARK: Coming
 
     func acceptConnections(of listener: Listener) {
         for _ in 0..<Self.acceptsAtOnce {
             do throws(SystemError) {
-                guard let descriptor = try Socket.accept(listener.streams) else { return }
-                // The kernel has a queue for the next moment; a full server closes rather than keeps clients waiting.
-                guard connectionCount < Self.mostConnections else {
-                    metrics.losses.refusedConnections.add()
+                guard let (descriptor, peer) = try Socket.accept(listener.streams) else { return }
+                try admit(descriptor, ClientAddress(peer), listener)
+            } catch {
+                let lacksDescriptor = error.code == EMFILE || error.code == ENFILE
+                if lacksDescriptor, let idlest = connections.idlest {
+                    close(idlest, .descriptors)
                     continue
                 }
-                let now = monotonicNow()
-                let connection = Connection(descriptor, listener: listener, isV6: listener.address.isV6, now: now)
-                connection.token = try register(descriptor, .connection(connection))
-                connectionCount += 1
-                timers.add(.idleConnection(connection), due: now + Self.idleNanoseconds)
-            } catch {
-                metrics.losses.acceptFailures.add()
-                logger.error(
-                    "cannot accept connections for a moment",
-                    metadata: ["address": "\(listener.address)", "error": "\(error)"])
-                // Out of descriptors, most likely. The waiting connection would wake this thread again and again.
+                metrics.connections.noteAcceptFailure("\(error)")
+                // The waiting connection would wake this thread again and again.
                 listener.acceptsPaused = true
                 try? poller.change(listener.streams, [], token: listener.streamToken)
                 return
@@ -77,48 +39,70 @@ extension Worker {
         }
     }
 
+    /// Takes a connection on, for that of another if need be; a server that is full of clients that wait closes it.
+    private func admit(_ descriptor: Descriptor, _ client: ClientAddress, _ listener: Listener) throws(SystemError) {
+        switch connections.admission(of: client) {
+        case .room: break
+        case .inPlaceOf(let other, let reason): close(other, reason)
+        case .full(let reason): return metrics.connections.noteRefused(reason, of: client)
+        }
+        let now = monotonicNow()
+        let connection = Connection(descriptor, listener: listener, client: client, now: now)
+        connection.token = try register(descriptor, .connection(connection))
+        connections.add(connection, now: now)
+        metrics.connections.noteOpened()
+        if !looksAtConnections {
+            looksAtConnections = true
+            timers.add(.connections, due: now + ConnectionTable.step)
+        }
+        // Its first query is often here by now. Answered at once it cannot be the victim of those who come next.
+        receive(on: connection)
+        answerQueries(of: connection)
+    }
+
+    // MARK: Events
+
     func connectionIsReady(_ connection: Connection, _ ready: Poller.Interest) {
-        if ready.contains(.failed) { return close(connection) }
-        if ready.contains(.writable) { flush(connection) }
+        if ready.contains(.failed) { return close(connection, .error) }
         if ready.contains(.readable) { receive(on: connection) }
+        answerQueries(of: connection)
     }
 
     private func receive(on connection: Connection) {
-        guard let descriptor = connection.descriptor else { return }
+        guard let descriptor = connection.descriptor, !connection.peerHasEnded else { return }
         do throws(SystemError) {
             switch try Socket.receive(&inbox, from: descriptor) {
             case .nothingYet: return
             case .end: connection.peerHasEnded = true
-            case .count(let count): connection.received += inbox[..<count]
+            case .count(let count):
+                if connection.unfinishedSince == nil { connection.unfinishedSince = monotonicNow() }
+                connection.received += inbox[..<count]
             }
         } catch {
-            return close(connection)
+            close(connection, .error)
         }
-        answerQueries(of: connection)
     }
 
-    /// Answers the whole queries that are there, as far as the connection may have answers outstanding.
+    /// Sends what waits to be sent and answers the whole queries that are there, as far as the connection may have answers outstanding.
     private func answerQueries(of connection: Connection) {
         // An answer that is known at once comes back here; the loop below goes on by itself.
         if connection.isAnswering { return }
         connection.isAnswering = true
-        defer { connection.isAnswering = false }
         var start = 0
-        while connection.descriptor != nil, connection.waiting < Self.mostWaitingOnConnection,
-            connection.unsent.count < Self.mostUnsent
-        {
-            guard connection.received.count >= start + 2 else { break }
-            let size = Int(connection.received[start]) << 8 | Int(connection.received[start + 1])
-            guard connection.received.count >= start + 2 + size else { break }
-            let packet = Array(connection.received[(start + 2)..<(start + 2 + size)])
-            start += 2 + size
+        send(on: connection)
+        while !isCrowded(connection), let packet = connection.nextQuery(at: &start) {
             answer(packet, on: connection)
+            // Answers leave together where they fit.
+            if isCrowded(connection) { send(on: connection) }
         }
-        if start > 0 {
-            connection.received.removeFirst(start)
-            connection.lastUse = monotonicNow()
-        }
+        send(on: connection)
+        connection.isAnswering = false
+        if connection.descriptor != nil, start > 0 { connection.forget(upTo: start, monotonicNow()) }
         settle(connection)
+    }
+
+    private func isCrowded(_ connection: Connection) -> Bool {
+        connection.unsent.count >= Self.mostUnsent || connection.waiting >= Self.mostWaitingOnConnection
     }
 
     private func answer(_ packet: [UInt8], on connection: Connection) {
@@ -134,7 +118,7 @@ extension Worker {
         case .silence:
             // Something that is not DNS, or that a directive drops: nobody waits for more of it.
             if let exchange = runner.current { _ = conclude(exchange) }
-            close(connection)
+            close(connection, .malformed)
         case .waiting:
             connection.waiting += 1
             startWaiting(.stream(connection))
@@ -142,41 +126,38 @@ extension Worker {
         if !runner.bench.begun.isEmpty { startRefreshes() }
     }
 
-    /// Sends the answer that stands in `spare` behind its two length octets.
+    /// Takes the answer that stands in `spare` behind its two length octets, to be sent.
     func answerOnStream(_ connection: Connection, count: Int, wasWaiting: Bool) {
         if wasWaiting { connection.waiting -= 1 }
         guard connection.descriptor != nil else { return }
         // Safe: `spare` begins with the two octets kept for this.
         unsafe spare.buffer.storeBytes(of: UInt16(count).bigEndian, as: UInt16.self)
-        connection.unsent += spare.bytes(count + 2)
-        connection.lastUse = monotonicNow()
-        flush(connection)
+        connection.queue(spare.bytes(count + 2)[...], monotonicNow())
         if wasWaiting { answerQueries(of: connection) }
     }
 
-    private func flush(_ connection: Connection) {
+    private func send(on connection: Connection) {
         guard let descriptor = connection.descriptor, !connection.unsent.isEmpty else { return }
         do throws(SystemError) {
-            let unsent = connection.unsent
-            let sent = try Socket.send(unsent.span, on: descriptor)
-            connection.unsent.removeFirst(sent)
-            if sent > 0 { connection.lastUse = monotonicNow() }
+            let sent = try Socket.send(connection.unsent.span, on: descriptor)
+            connection.sent(sent, monotonicNow())
         } catch {
             metrics.losses.lostStreams.add()
-            return close(connection)
+            close(connection, .error)
         }
-        settle(connection)
     }
 
     /// Closes a connection that is through, else watches it for what it can do next.
     private func settle(_ connection: Connection) {
         guard let descriptor = connection.descriptor else { return }
+        // No whole query is left in `received`: `answerQueries` stops before only where something is outstanding.
         if connection.unsent.isEmpty, connection.waiting == 0, connection.peerHasEnded || isDraining {
-            return close(connection)
+            return close(connection, connection.peerHasEnded ? .client : .drain)
         }
+        let (standing, due) = standing(of: connection)
+        guard connections.update(connection, standing, due: due) else { return close(connection, .memory) }
         var interest: Poller.Interest = []
-        let isCrowded = connection.unsent.count >= Self.mostUnsent || connection.waiting >= Self.mostWaitingOnConnection
-        if !connection.peerHasEnded, !isCrowded { interest.insert(.readable) }
+        if !connection.peerHasEnded, !isCrowded(connection) { interest.insert(.readable) }
         if !connection.unsent.isEmpty { interest.insert(.writable) }
         guard interest != connection.interest else { return }
         connection.interest = interest
@@ -185,26 +166,44 @@ extension Worker {
         } catch {
             // Nothing would ever be read or sent here again.
             metrics.losses.lostStreams.add()
-            close(connection)
+            close(connection, .error)
         }
     }
 
-    func closeIfIdle(_ connection: Connection, _ now: Instant) {
-        guard connection.descriptor != nil else { return }
-        let due = connection.lastUse + Self.idleNanoseconds
-        if due <= now, connection.waiting == 0 { return close(connection) }
-        timers.add(.idleConnection(connection), due: max(due, now + 1_000_000_000))
+    private func standing(of connection: Connection) -> (ConnectionTable.Standing, due: Instant) {
+        let timeouts = connection.listener.server.timeouts
+        if !connection.unsent.isEmpty { return (.unread, connection.unreadSince + timeouts.write.span) }
+        // Upstreams have time limits of their own. It is only looked at again.
+        if connection.waiting > 0 { return (.busy, monotonicNow() + timeouts.idle.span) }
+        if let since = connection.unfinishedSince { return (.idle, since + timeouts.read.span) }
+        return (.idle, connection.lastUse + timeouts.idle.span)
     }
 
-    private func close(_ connection: Connection) {
+    // MARK: Going
+
+    func closeExpiredConnections(_ now: Instant) {
+        while let connection = connections.expired(at: now) {
+            switch standing(of: connection) {
+            case (.unread, let due) where due <= now: close(connection, .unread)
+            case (.idle, let due) where due <= now: close(connection, connection.received.isEmpty ? .idle : .unfinished)
+            // A reload has given it more time, or an upstream has.
+            case (let standing, let due): if !connections.update(connection, standing, due: due) { close(connection, .memory) }
+            }
+        }
+        looksAtConnections = connections.count > 0
+        if looksAtConnections { timers.add(.connections, due: now + ConnectionTable.step) }
+    }
+
+    private func close(_ connection: Connection, _ reason: CloseReason) {
         guard connection.descriptor != nil else { return }
         unregister(connection.token)
         connection.close()
-        connectionCount -= 1
+        connections.remove(connection)
+        metrics.connections.noteClosed(reason, of: connection.client)
     }
 
     /// Closes what is idle; the others close with their last answer.
     func drainConnections() {
-        for connection in openConnections { settle(connection) }
+        for connection in connections.open { settle(connection) }
     }
 }

@@ -59,7 +59,7 @@ final class Worker {
     }
 
     enum Timer {
-        case idleConnection(Connection)
+        case connections
         case exchange(UpstreamSocket, serial: UInt64)
         case probe(UpstreamGroup, Upstream)
         case everySecond
@@ -67,7 +67,6 @@ final class Worker {
 
     /// Queries that wait for upstreams on one thread; more get SERVFAIL.
     static let mostWaiting = 10_000
-    static let mostConnections = 5_000
 
     let thread: Int
     let runner: ChainRunner
@@ -84,7 +83,9 @@ final class Worker {
     let spare = ScratchMemory(count: 65_537)
     var timers = TimerQueue<Timer>()
     var listeners: [Listener] = []
-    var connectionCount = 0
+    var connections: ConnectionTable
+    /// Whether `Timer.connections` is under way.
+    var looksAtConnections = false
     var waitingCount = 0
     /// Octets received from streams and upstreams, before they are looked at.
     var inbox = [UInt8](repeating: 0, count: 65_536)
@@ -96,8 +97,10 @@ final class Worker {
     private var isRunning = true
 
     init(
-        thread: Int, mailbox: WorkerMailbox, pulse: WorkerPulse, table: TableSlot, metrics: FrontendMetrics, logger: Logger
+        thread: Int, mailbox: WorkerMailbox, pulse: WorkerPulse, table: TableSlot, metrics: FrontendMetrics,
+        limits: ConnectionLimits = .ofProcess(threads: 1), logger: Logger
     ) throws(SystemError) {
+        connections = ConnectionTable(limits: limits, now: monotonicNow())
         self.pulse = pulse
         self.thread = thread
         self.mailbox = mailbox
@@ -132,10 +135,6 @@ final class Worker {
         return token
     }
 
-    var openConnections: [Connection] {
-        sources.compactMap { if case .connection(let connection) = $0.source { connection } else { nil } }
-    }
-
     /// Forgets a token. The descriptor must be closed by its owner; events of it that are already here mean nothing any
     /// more.
     func unregister(_ token: UInt64) {
@@ -164,7 +163,7 @@ final class Worker {
             let now = monotonicNow()
             pulse.beat(now)
             while let timer = timers.next(due: now) { fire(timer, now) }
-            if isDraining, waitingCount == 0, connectionCount == 0 { isRunning = false }
+            if isDraining, waitingCount == 0, connections.count == 0 { isRunning = false }
             if let failure { return failure }
         }
         return nil
@@ -201,7 +200,7 @@ final class Worker {
 
     private func fire(_ timer: Timer, _ now: Instant) {
         switch timer {
-        case .idleConnection(let connection): closeIfIdle(connection, now)
+        case .connections: closeExpiredConnections(now)
         case .exchange(let socket, let serial): exchangeTimedOut(socket, serial)
         case .probe(let group, let upstream): probe(group, upstream)
         case .everySecond:

@@ -61,6 +61,7 @@ final class WorkerServer {
     let dropped: ServerCounters
     /// CoreDNS refuses other classes than IN unless something on the port might know them.
     let takesAllClasses: Bool
+    let timeouts = ConnectionTimeouts()
 
     init(_ plan: ServerPlan, chains: [Chain], blocks: [BlockPlan], metrics: FrontendMetrics, thread: Int) {
         label = plan.label

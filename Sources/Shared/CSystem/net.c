@@ -133,6 +133,11 @@ int mz_set_receive_buffer(int fd, int bytes)
     return setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
 }
 
+int mz_set_send_buffer(int fd, int bytes)
+{
+    return setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+}
+
 int mz_set_no_delay(int fd)
 {
     int one = 1;
@@ -148,9 +153,23 @@ int mz_socket_error(int fd)
     return value;
 }
 
-int mz_accept(int fd)
+int mz_accept(int fd, struct mz_interface_address *peer)
 {
-    return accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    struct sockaddr_storage name;
+    socklen_t size = sizeof name;
+    int accepted = accept4(fd, (struct sockaddr *)&name, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    memset(peer, 0, sizeof *peer);
+    if (accepted < 0)
+        return -1;
+    if (name.ss_family == AF_INET) {
+        memcpy(peer->bytes, &((struct sockaddr_in *)&name)->sin_addr, 4);
+        peer->length = 4;
+    } else if (name.ss_family == AF_INET6) {
+        memcpy(peer->bytes, &((struct sockaddr_in6 *)&name)->sin6_addr, 16);
+        peer->length = 16;
+        peer->scope = ((struct sockaddr_in6 *)&name)->sin6_scope_id;
+    }
+    return accepted;
 }
 
 ssize_t mz_send(int fd, const uint8_t *bytes, size_t count)
@@ -308,6 +327,12 @@ int mz_raise_file_limit(void)
         return -1;
     limit.rlim_cur = limit.rlim_max;
     return setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+uint64_t mz_file_limit(void)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_NOFILE, &limit) < 0 ? 1024 : limit.rlim_cur;
 }
 
 int mz_name_thread(const char *name)

@@ -350,7 +350,7 @@ struct ServerTests {
             "coredns_dns_requests_total{\(server),proto=\"udp\",family=\"1\",type=\"AAAA\"} 1",
             "coredns_dns_requests_total{\(server),proto=\"tcp\",family=\"1\",type=\"A\"} 1",
             "coredns_dns_responses_total{\(server),rcode=\"NOERROR\",plugin=\"hosts\"} 2",
-            "coredns_dns_responses_total{\(server),rcode=\"SERVFAIL\",plugin=\"hosts\"} 1",
+            "coredns_dns_responses_total{\(server),rcode=\"SERVFAIL\",plugin=\"\"} 1",
             "coredns_dns_request_duration_seconds_count{\(server)} 3",
             "coredns_dns_request_size_bytes_count{\(server),proto=\"udp\"} 2",
             "coredns_dns_response_size_bytes_bucket{\(server),proto=\"tcp\",le=\"100\"} 1",

@@ -146,10 +146,10 @@ struct WorkerLifeTests {
     @Test("label values of the query counters are escaped, and losses are counted from the start")
     func metricsText() {
         let metrics = FrontendMetrics()
-        metrics.counters(server: "dns://:53", zone: "a\"b\\c.", thread: 0).count(
-            .init(
-                isTCP: false, isV6: false, type: 1, code: 0, writer: 0, requestSize: 1, responseSize: 1, nanoseconds: 1, wantsDNSSEC: false)
-        )
+        let plan = ServerPlan(label: "dns://:53", listen: [], zones: [], place: "Corefile:1")
+        let server = WorkerServer(plan, chains: [], blocks: [], metrics: metrics, thread: 0)
+        let exchange = Exchange(server: server, path: .slot(0, TestListener.make(server)))
+        metrics.counters(server: "dns://:53", zone: "a\"b\\c.", thread: 0).count(exchange)
         let text = String(decoding: metrics.render(), as: UTF8.self)
         #expect(text.contains(#"zone="a\"b\\c.""#))
         #expect(text.contains("mizzen_dns_kernel_drops_total 0\n"))

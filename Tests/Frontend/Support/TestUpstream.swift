@@ -74,7 +74,7 @@ final class TestUpstream: Sendable {
                 switch token {
                 case 0: try answerDatagrams(batch)
                 case 1:
-                    guard let accepted = try Socket.accept(streams) else { continue }
+                    guard let accepted = try Socket.accept(streams)?.descriptor else { continue }
                     try poller.add(accepted, .readable, token: next)
                     connections[next] = (accepted, [])
                     next += 1

@@ -39,6 +39,7 @@ struct TestWorker: ~Copyable {
             switch step {
             case .next: return .passedOn
             case .done: return .message(octets)
+            case .nextAndReview, .nextAndDefer, .message, .fail, .drop, .below, .ask: return .silence
             case .lookup:
                 if let message = upstream(context.lookup.name.description, context.lookup.type) {
                     context.lookup.state = .answered(message)

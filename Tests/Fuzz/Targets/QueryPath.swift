@@ -1,4 +1,5 @@
 import Logging
+import MizzenSystem
 import Names
 import RecordTable
 import RecordTableWriter
@@ -9,8 +10,9 @@ import TestSupport
 /// A server's whole query path without sockets: a Corefile with every directive that answers, and a small cluster.
 final class QueryPath {
     private let folder: TemporaryFolder
-    let resolver: Resolver
-    let server: WorkerServer
+    let runner: ChainRunner
+    private let plan: WorkerPlan
+    var server: WorkerServer { plan.servers[0] }
     let memory = ScratchMemory(count: 65_535)
 
     init() throws {
@@ -35,12 +37,11 @@ final class QueryPath {
             """
         let configuration = try FrontendConfiguration.parse(Array(corefile.utf8), file: "Corefile")
         let metrics = FrontendMetrics()
-        let plan = try ServingPlan(
+        let serving = try ServingPlan(
             configuration, metrics: metrics, logger: Logger(label: "fuzz") { _ in SwiftLogNoOpLogHandler() })
-        server = WorkerServer(
-            plan.servers[0], blocks: plan.blocks.map { WorkerBlock($0) }, blockPlans: plan.blocks, metrics: metrics, thread: 0)
-        resolver = Resolver(table: TableSlot(path: path))
-        resolver.refreshTable()
+        plan = WorkerPlan(serving, metrics: metrics, logger: Logger(label: "fuzz") { _ in SwiftLogNoOpLogHandler() }, thread: 0)
+        runner = ChainRunner(table: TableSlot(path: path))
+        runner.bench.refreshTable()
     }
 
     /// Services of each kind, one of them with more endpoints than a UDP answer has room for.
@@ -73,16 +74,21 @@ final class QueryPath {
 
     /// The answer to `packet`; every upstream answers with `upstream`. Nil for silence.
     func answer(_ packet: [UInt8], _ transport: QueryTransport, upstream: [UInt8]) throws(PropertyFailure) -> [UInt8]? {
-        resolver.known = []
+        let none = Descriptor(-1)
+        let address = SocketAddress(address: .v4(0x7F00_0001), port: 53)
+        let path = ReplyPath.slot(0, Listener(address: address, datagrams: none, streams: none, server: server))
+        // Safe: the memory lives as long as this object, for this and each further run.
+        var resolution = unsafe runner.run(packet.span, transport: transport, path, on: server, began: 0, into: memory.buffer)
         // Each round adds one upstream's answer; a query that goes on asking would hang a client.
-        for _ in 0..<(2 * Resolver.deepest + 2) {
-            // Safe: the memory lives as long as this object.
-            switch unsafe resolver.run(packet.span, transport: transport, on: server, into: memory.buffer) {
+        for _ in 0..<(2 * ChainRunner.deepest + 2) {
+            switch resolution {
             case .silence: return nil
             case .answer(let count): return memory.bytes(count)
-            case .forward(let depth, let handler):
-                if depth > 0 { _ = resolver.question(atDepth: depth) }
-                resolver.known.append(UpstreamAnswer(depth: depth, handler: handler, result: .message(upstream)))
+            case .waiting:
+                guard let exchange = runner.pending else { throw PropertyFailure("the query waits for nothing") }
+                let reply: Reply = Workbench.isReadable(upstream.span) ? .message(upstream) : .failed("unreadable")
+                // Safe: as above.
+                resolution = unsafe runner.resume(exchange, reply, into: memory.buffer)
             }
         }
         throw PropertyFailure("the query asks upstreams without end")

@@ -12,6 +12,7 @@ final class FrontendMetrics: Sendable {
     /// Answers that became SERVFAIL because a directive broke a rule of the chain.
     let mistakes: Counter
     let losses: LossCounters
+    let connections: ConnectionMetrics
     private let scopes = Mutex<[Scope: [Int: ServerCounters]]>([:])
     private let enabled = Mutex<[[(String, String)]]>([])
 
@@ -33,6 +34,7 @@ final class FrontendMetrics: Sendable {
             "mizzen_directive_mistakes_total",
             help: "Answers that became SERVFAIL because a directive broke a rule; any is a fault of this program to report.")
         losses = LossCounters(registry: registry)
+        connections = ConnectionMetrics(registry: registry)
         registry.countDroppedLogLines()
         registry.gauge(
             "coredns_build_info", help: "1, with the versions in its labels.",

@@ -7,8 +7,6 @@ struct LossCounters: Sendable {
     let oversizedQueries: Counter
     let lostDatagrams: Counter
     let lostStreams: Counter
-    let acceptFailures: Counter
-    let refusedConnections: Counter
     let upstreamSocketFailures: Counter
 
     init(registry: MetricsRegistry) {
@@ -23,10 +21,6 @@ struct LossCounters: Sendable {
             "mizzen_dns_send_failures_total", help: "Answers that could not be sent.", labels: [("proto", "udp")])
         lostStreams = registry.counter(
             "mizzen_dns_send_failures_total", help: "Answers that could not be sent.", labels: [("proto", "tcp")])
-        acceptFailures = registry.counter(
-            "mizzen_dns_accept_failures_total", help: "Times that a connection that waited could not be accepted.")
-        refusedConnections = registry.counter(
-            "mizzen_dns_refused_connections_total", help: "Connections closed at once because a thread had all that it takes.")
         upstreamSocketFailures = registry.counter(
             "mizzen_forward_socket_failures_total", help: "Sockets to upstreams that could not be opened, written or read.")
     }

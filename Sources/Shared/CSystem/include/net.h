@@ -24,10 +24,10 @@ int mz_peer_is_v6(int fd);
 int mz_set_shared(int fd);
 int mz_set_packet_info(int fd, int is_v6);
 int mz_set_receive_buffer(int fd, int bytes);
+int mz_set_send_buffer(int fd, int bytes);
 int mz_set_no_delay(int fd);
 /* What a connect that was under way came to: 0 or an errno value. */
 int mz_socket_error(int fd);
-int mz_accept(int fd);
 ssize_t mz_send(int fd, const uint8_t *bytes, size_t count);
 ssize_t mz_receive(int fd, uint8_t *bytes, size_t capacity);
 ssize_t mz_writev2(int fd, const uint8_t *head, size_t head_count, const uint8_t *body, size_t body_count);
@@ -48,7 +48,7 @@ int mz_wake_create(void);
 int mz_wake(int fd);
 int mz_wake_clear(int fd);
 
-/* An address of a network interface. */
+/* An address of a network interface, or of a peer. */
 struct mz_interface_address {
     uint8_t bytes[16];
     uint32_t length;
@@ -56,6 +56,9 @@ struct mz_interface_address {
 };
 /* The addresses of the interface called `name`, of all interfaces for NULL: how many there are, at most `capacity` written; 0 for an unknown name. */
 int mz_interface_addresses(const char *name, struct mz_interface_address *out, int capacity);
+
+/* The next connection that waits, and whose it is (length 0 for another family than IPv4 and IPv6). */
+int mz_accept(int fd, struct mz_interface_address *peer);
 
 /* How many datagrams the kernel has dropped because this socket's buffer was full, since it was opened; wraps. */
 int mz_socket_drops(int fd, uint32_t *drops);
@@ -68,6 +71,8 @@ int mz_allowed_processors(void);
 uint64_t mz_now(void);
 /* Raises the limit of open files to what is allowed. */
 int mz_raise_file_limit(void);
+/* How many files may be open now; the usual 1,024 where the kernel does not say. */
+uint64_t mz_file_limit(void);
 /* Names the calling thread, for `ps` and debuggers: 15 characters at most. */
 int mz_name_thread(const char *name);
 
