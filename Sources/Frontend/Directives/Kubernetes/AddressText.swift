@@ -158,13 +158,25 @@ enum AddressText {
     /// Appends the address as a label has it: RFC 5952 text with dashes for dots and colons.
     static func writeDashed(_ address: IPAddress, to octets: inout [UInt8]) {
         switch address {
-        case .v4(let value):
-            for index in 0..<4 {
-                if index > 0 { octets.append(0x2D) }
-                writeDecimal(UInt8(truncatingIfNeeded: value >> UInt32(24 - 8 * index)), to: &octets)
-            }
-        case .v6(let high, let low):
-            writeGroups(high, low, to: &octets)
+        case .v4(let value): writeOctets(value, separator: 0x2D, to: &octets)
+        case .v6(let high, let low): writeGroups(high, low, separator: 0x2D, to: &octets)
+        }
+    }
+
+    /// Appends the address as text with dots or colons (RFC 5952); an IPv4-mapped address is the IPv4 address.
+    static func writePlain(_ address: IPAddress, to octets: inout [UInt8]) {
+        switch address {
+        case .v4(let value): writeOctets(value, separator: 0x2E, to: &octets)
+        case .v6(0, let low) where low >> 32 == 0xFFFF:
+            writeOctets(UInt32(truncatingIfNeeded: low), separator: 0x2E, to: &octets)
+        case .v6(let high, let low): writeGroups(high, low, separator: 0x3A, to: &octets)
+        }
+    }
+
+    private static func writeOctets(_ value: UInt32, separator: UInt8, to octets: inout [UInt8]) {
+        for index in 0..<4 {
+            if index > 0 { octets.append(separator) }
+            writeDecimal(UInt8(truncatingIfNeeded: value >> UInt32(24 - 8 * index)), to: &octets)
         }
     }
 
@@ -178,7 +190,7 @@ enum AddressText {
         UInt16(truncatingIfNeeded: (index < 4 ? high : low) >> UInt64(48 - 16 * (index & 3)))
     }
 
-    private static func writeGroups(_ high: UInt64, _ low: UInt64, to octets: inout [UInt8]) {
+    private static func writeGroups(_ high: UInt64, _ low: UInt64, separator: UInt8, to octets: inout [UInt8]) {
         // The longest run of at least two zero groups becomes a pair of separators, the first of equals (RFC 5952 4.2).
         var best = 0..<0
         var start = 0
@@ -189,12 +201,12 @@ enum AddressText {
         var index = 0
         while index < 8 {
             if !best.isEmpty, index == best.lowerBound {
-                octets.append(0x2D)
-                octets.append(0x2D)
+                octets.append(separator)
+                octets.append(separator)
                 index = best.upperBound
                 continue
             }
-            if index > 0, best.isEmpty || index != best.upperBound { octets.append(0x2D) }
+            if index > 0, best.isEmpty || index != best.upperBound { octets.append(separator) }
             writeHexadecimal(group(index, high, low), to: &octets)
             index += 1
         }
