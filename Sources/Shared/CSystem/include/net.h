@@ -11,7 +11,7 @@
 /* A non-blocking socket that a child process does not inherit. An IPv6 one takes no IPv4 traffic. */
 int mz_socket(int is_v6, int is_stream);
 int mz_bind(int fd, const uint8_t *address, size_t length, uint16_t port, uint32_t scope);
-int mz_connect(int fd, const uint8_t *address, size_t length, uint16_t port);
+int mz_connect(int fd, const uint8_t *address, size_t length, uint16_t port, uint32_t scope);
 /* The port that a socket is bound to, or -1. */
 int mz_bound_port(int fd);
 /* 1 if the peer of a connected stream speaks IPv6, 0 if IPv4. */
