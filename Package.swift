@@ -141,8 +141,10 @@ let package = Package(
         + process(
             "Frontend", executable: "mizzen-frontend",
             [
-                "CMizzenSystem", "MizzenSystem", "RecordTable", "Names", "ProcessRuntime", argumentParser, lifecycle, logging, nio,
-                nioPosix,
+                "CMizzenSystem", "MizzenSystem", "RecordTable", "Names", "NetworkErrors", "ProcessRuntime", argumentParser, lifecycle, logging,
+                nio, nioPosix, nioSSL,
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOTLS", package: "swift-nio"),
             ])
         + process(
             "Collector", executable: "mizzen-collector",
@@ -234,7 +236,7 @@ let package = Package(
                 ]),
             tests(
                 "FrontendTests", path: "Frontend",
-                ["Frontend", "MizzenSystem", "RecordTable", "RecordTableWriter", "Names", "ProcessRuntime", logging]),
+                ["Frontend", "MizzenSystem", "RecordTable", "RecordTableWriter", "Names", "ProcessRuntime", logging, nioSSL]),
             tests(
                 "CollectorTests", path: "Collector",
                 [

@@ -76,7 +76,7 @@ enum Socket {
             try systemCall("connect") {
                 // Safe: the array lives through the call and its length goes with it.
                 unsafe bytes.withUnsafeBufferPointer {
-                    unsafe mz_connect(descriptor.raw, $0.baseAddress, $0.count, address.port)
+                    unsafe mz_connect(descriptor.raw, $0.baseAddress, $0.count, address.port, address.scope)
                 }
             }
         } catch {

@@ -58,10 +58,10 @@ int mz_bind(int fd, const uint8_t *address, size_t length, uint16_t port, uint32
     return bind(fd, (struct sockaddr *)&name, size);
 }
 
-int mz_connect(int fd, const uint8_t *address, size_t length, uint16_t port)
+int mz_connect(int fd, const uint8_t *address, size_t length, uint16_t port, uint32_t scope)
 {
     struct sockaddr_storage name;
-    socklen_t size = fill(&name, address, length, port, 0);
+    socklen_t size = fill(&name, address, length, port, scope);
     return connect(fd, (struct sockaddr *)&name, size);
 }
 

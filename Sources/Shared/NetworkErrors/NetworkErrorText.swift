@@ -65,6 +65,10 @@ public enum NetworkErrorText {
         case "WRONG_VERSION_NUMBER": return "TLS: the other side does not speak it on this port"
         case "TLSV1_ALERT_UNKNOWN_CA": return "TLS: the other side does not trust the authority of this one's certificate"
         case "TLSV1_ALERT_CERTIFICATE_REQUIRED": return "TLS: the other side wants a certificate"
+        case "TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL": return "TLS: both sides have no version in common"
+        case "SSLV3_ALERT_HANDSHAKE_FAILURE": return "TLS: the other side broke off with a handshake failure"
+        case "TLSV1_ALERT_NO_APPLICATION_PROTOCOL": return "TLS: the other side speaks it here for other protocols only"
+        case "SSLV3_ALERT_CERTIFICATE_EXPIRED": return "TLS: the other side finds that this one's certificate has expired"
         case "KEY_VALUES_MISMATCH": return "the private key does not belong to the certificate"
         default: return "TLS: \(reason.lowercased().replacing("_", with: " "))"
         }

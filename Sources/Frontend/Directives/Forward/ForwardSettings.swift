@@ -9,13 +9,6 @@ struct ForwardSettings: DirectiveSettings {
         case sequential
     }
 
-    /// Where the upstreams come from, in the Corefile's order.
-    enum Target: Sendable, Equatable {
-        case address(IPAddress, port: UInt16)
-        /// A file in the form of resolv.conf, read when the frontend starts or reloads.
-        case resolverFile(String)
-    }
-
     struct HealthCheck: Sendable, Equatable {
         var interval = Duration.milliseconds(500)
         var recursionDesired = true
@@ -26,6 +19,7 @@ struct ForwardSettings: DirectiveSettings {
 
     /// Names in this zone are forwarded.
     var from = ZoneName.root
+    /// Where the upstreams come from, in the Corefile's order.
     var targets: [Target] = []
     var except: [ZoneName] = []
     var policy = Policy.random
@@ -43,6 +37,9 @@ struct ForwardSettings: DirectiveSettings {
     /// Response codes that the next upstream shall try instead.
     var failover: [UInt16] = []
     var failsFastWithoutHealthyUpstream = false
+    var tlsFiles = TLSFiles()
+    /// For all TLS upstreams; nil where each has its own, or is known by its address.
+    var tlsServerName: TLSServerName?
 
     static func makeSources(_ statements: [Self], _ setup: BlockSetup) throws(ProcessError) -> [any DirectiveSource] {
         var sources: [any DirectiveSource] = []
@@ -62,7 +59,7 @@ struct ForwardSettings: DirectiveSettings {
         summary: "Asks other resolvers, over the transport that the query came by.",
         repetition: .many,
         arguments: .custom(
-            "FROM TO...", "FROM is a zone; TO are up to 15 addresses (IP, IP:PORT, dns://IP) or files like resolv.conf."
+            "FROM TO...", "FROM is a zone; TO are up to 15 addresses (IP, IP:PORT, dns://IP, tls://IP[%NAME][:PORT]) or files like resolv.conf."
         ) { settings, line throws(CorefileError) in
             try line.expectWords(2...Int.max)
             settings.from = try line.zones([line.words[0]])[0]
@@ -110,49 +107,8 @@ struct ForwardSettings: DirectiveSettings {
             .flag(
                 "failfast_all_unhealthy_upstreams", \.failsFastWithoutHealthyUpstream,
                 "Answers SERVFAIL at once when every upstream is down, instead of trying one."),
-            .notBuilt("tls", usage: "[CERT KEY] [CA]"),
-            .notBuilt("tls_servername", usage: "NAME"),
-        ])
-
-    private static func target(_ word: Token, _ line: OptionLine) throws(CorefileError) -> Target {
-        var text = word.text
-        if let scheme = text.firstRange(of: "://") {
-            let name = text[..<scheme.lowerBound]
-            switch name {
-            case "dns": text = String(text[scheme.upperBound...])
-            case "tls", "https", "grpc", "quic":
-                throw line.error(
-                    "upstreams over '\(name)://' are not built yet; give plain addresses such as 192.0.2.1:53", at: word
-                )
-            default:
-                throw line.error("expected an upstream address or a file, found '\(word.text)'", at: word)
-            }
-        } else if text.hasPrefix("/") || text.hasPrefix("./") || text.hasSuffix(".conf") {
-            return .resolverFile(text)
-        }
-        guard let (address, port) = socketAddress(text) else {
-            throw line.error(
-                "expected an upstream such as 192.0.2.1, 192.0.2.1:53, [2001:db8::1]:53 or /etc/resolv.conf, found '\(word.text)'",
-                at: word)
-        }
-        return .address(address, port: port)
-    }
-
-    /// `IP`, `IP:PORT` or `[IP]:PORT`; port 53 unless given.
-    static func socketAddress(_ text: String) -> (IPAddress, UInt16)? {
-        if let address = IPAddress(text) { return (address, 53) }
-        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]), port > 0 else {
-            if text.hasPrefix("["), text.hasSuffix("]"), let address = IPAddress(text.dropFirst().dropLast()) {
-                return (address, 53)
-            }
-            return nil
-        }
-        var host = text[..<colon]
-        let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
-        if isBracketed { host = host.dropFirst().dropLast() }
-        guard let address = IPAddress(host), isBracketed == host.contains(":") else { return nil }
-        return (address, port)
-    }
+        ] + tlsOptions,
+        check: { settings, line throws(CorefileError) in try settings.checkServerNames(line) })
 
     private static func healthCheck(_ line: OptionLine) throws(CorefileError) -> HealthCheck {
         try line.expectWords(1...4)
@@ -175,10 +131,11 @@ struct ForwardSettings: DirectiveSettings {
         return result
     }
 
+    /// The IANA registry's, with CoreDNS's second name of NOTIMP.
     private static let responseCodeNames: [(String, UInt16)] = [
-        ("NOERROR", 0), ("FORMERR", 1), ("SERVFAIL", 2), ("NXDOMAIN", 3), ("NOTIMP", 4), ("REFUSED", 5),
-        ("YXDOMAIN", 6),
-        ("YXRRSET", 7), ("NXRRSET", 8), ("NOTAUTH", 9), ("NOTZONE", 10),
+        ("NOERROR", 0), ("FORMERR", 1), ("SERVFAIL", 2), ("NXDOMAIN", 3), ("NOTIMP", 4), ("NOTIMPL", 4), ("REFUSED", 5), ("YXDOMAIN", 6),
+        ("YXRRSET", 7), ("NXRRSET", 8), ("NOTAUTH", 9), ("NOTZONE", 10), ("BADSIG", 16), ("BADVERS", 16), ("BADKEY", 17), ("BADTIME", 18),
+        ("BADMODE", 19), ("BADNAME", 20), ("BADALG", 21), ("BADTRUNC", 22), ("BADCOOKIE", 23),
     ]
 
     private static func responseCodes(_ line: OptionLine) throws(CorefileError) -> [UInt16] {

@@ -1,12 +1,13 @@
-import FoundationEssentials
-import Names
 import ProcessRuntime
 import Synchronization
 
 /// One `forward` directive as all threads share it: its upstreams, its limits and its metrics.
 final class ForwardSource: DirectiveSource {
     let settings: ForwardSettings
+    let endpoints: [ForwardEndpoint]
     let upstreams: [SocketAddress]
+    /// For the endpoints that have a server name.
+    let tls: TLSClientConfiguration?
     let metrics: ForwardMetrics
     /// Whether it is the block's last `forward`.
     let isLast: Bool
@@ -14,57 +15,28 @@ final class ForwardSource: DirectiveSource {
     let concurrent = Atomic<Int>(0)
     let roundRobin = Atomic<Int>(0)
 
-    /// - Throws: `ForwardFault` for a resolver file that cannot be read or names no server.
+    /// - Throws: `ForwardFault` for files that cannot be read or used, and interfaces that are not there.
     init(settings: ForwardSettings, metrics: ForwardMetrics, isLast: Bool = true) throws(ForwardFault) {
         self.isLast = isLast
         self.settings = settings
         self.metrics = metrics
-        var upstreams: [SocketAddress] = []
-        for target in settings.targets {
-            switch target {
-            case .address(let address, let port):
-                upstreams.append(SocketAddress(address: address, port: port))
-            case .resolverFile(let path):
-                upstreams += try Self.servers(ofFile: path)
-            }
+        endpoints = try settings.endpoints()
+        tls = try settings.tlsConfiguration(for: endpoints)
+        // Until the worker moves a TLSSession's octets: nothing may go out in plain text that was to be protected.
+        guard endpoints.allSatisfy({ $0.serverName == nil }) else {
+            throw ForwardFault(message: "forward: upstreams over 'tls://' are not built yet; give plain addresses such as 192.0.2.1:53")
         }
-        guard upstreams.count <= ForwardSettings.maximumUpstreams else {
-            throw ForwardFault(
-                message:
-                    "forward: expected at most \(ForwardSettings.maximumUpstreams) upstreams, found \(upstreams.count)")
-        }
-        self.upstreams = upstreams
+        upstreams = endpoints.map(\.address)
     }
 
     func makeHandler(_ setup: HandlerSetup) -> DirectiveHandler? { ForwardHandler(source: self) }
 
     /// Whether `other` has the same settings, and its resolver files name the same servers.
     func doesTheSame(as other: ForwardSource) -> Bool {
-        settings == other.settings && upstreams == other.upstreams && isLast == other.isLast
+        settings == other.settings && endpoints == other.endpoints && isLast == other.isLast
     }
 
     struct ForwardFault: Error { var message: String }
-
-    /// The `nameserver` lines of a file like resolv.conf(5).
-    private static func servers(ofFile path: String) throws(ForwardFault) -> [SocketAddress] {
-        guard let bytes = FileManager.default.contents(atPath: path) else {
-            throw ForwardFault(message: "forward: cannot read \(path)")
-        }
-        var servers: [SocketAddress] = []
-        for line in String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline) {
-            let words = line.split(whereSeparator: \.isWhitespace)
-            guard words.count >= 2, words[0] == "nameserver" else { continue }
-            // An interface after % only matters to link-local servers, which plain sockets cannot tell apart here.
-            let text = words[1].split(separator: "%")[0]
-            if let (address, port) = ForwardSettings.socketAddress(String(text)) {
-                servers.append(SocketAddress(address: address, port: port))
-            }
-        }
-        guard !servers.isEmpty else {
-            throw ForwardFault(message: "forward: \(path) has no 'nameserver' line with an address")
-        }
-        return servers
-    }
 
     /// Counts a query in. False when `max_concurrent` is reached; then it is not counted.
     func enter() -> Bool {

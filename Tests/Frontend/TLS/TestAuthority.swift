@@ -1,0 +1,41 @@
+import TestSupport
+
+/// An authority of a test's own with its certificates, in a folder: `NAME.crt` and `NAME.key`.
+final class TestAuthority: Sendable {
+    let folder: TemporaryFolder
+    private let name: String
+
+    /// - Parameter name: the authority's own, and that of its files.
+    init(_ name: String = "authority") async throws {
+        folder = try TemporaryFolder()
+        self.name = name
+        try await openssl(["req", "-x509", "-subj", "/CN=\(name)", "-days", "30", "-out", folder.path("\(name).crt")] + newKey(name))
+    }
+
+    var certificate: String { folder.path("\(name).crt") }
+
+    /// Makes `file`.crt and `file`.key.
+    /// - Parameters:
+    ///   - names: alternative names as openssl writes them, for example `DNS:dns.example.org,IP:127.0.0.1`.
+    ///   - days: until it expires; it has expired already when that is negative.
+    func issue(_ file: String, names: String, days: Int = 30) async throws {
+        try folder.write(Array("subjectAltName=\(names)\n".utf8), to: "\(file).ext")
+        let request = folder.path("\(file).csr")
+        try await openssl(["req", "-subj", "/CN=\(file)", "-out", request] + newKey(file))
+        try await openssl([
+            "x509", "-req", "-in", request, "-CA", certificate, "-CAkey", folder.path("\(name).key"), "-CAcreateserial", "-extfile",
+            folder.path("\(file).ext"), "-days", "\(days)", "-out", folder.path("\(file).crt"),
+        ])
+    }
+
+    private func newKey(_ file: String) -> [String] {
+        ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", folder.path("\(file).key")]
+    }
+
+    private func openssl(_ arguments: [String]) async throws {
+        let process = try RunningProcess("/usr/bin/openssl", arguments, in: folder)
+        guard try await process.exitCode(within: .seconds(30)) == 0 else {
+            throw DidNotHappen(description: "openssl \(arguments[0]) failed: \(process.output)")
+        }
+    }
+}
