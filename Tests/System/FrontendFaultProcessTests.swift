@@ -43,7 +43,7 @@ struct FrontendFaultProcessTests {
         }
         let curl = try RunningProcess("/usr/bin/curl", ["--silent", "http://127.0.0.1:\(http)/metrics"], in: folder)
         _ = try await curl.exitCode(within: .seconds(10))
-        let dropped = try #require(curl.output.firstMatch(of: /mizzen_log_lines_dropped_total (\d+)/)).1
+        let dropped = try #require(curl.output.firstMatch(of: /mizzen_log_lines_dropped_total\{stream="stderr"\} (\d+)/)).1
         #expect(Int(dropped) ?? 0 > 0)
         kill(frontend.processIdentifier, SIGTERM)
         try await eventually("it ends though its log does not", within: .seconds(10)) { !frontend.isRunning }

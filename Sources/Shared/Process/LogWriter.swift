@@ -3,21 +3,29 @@ import Glibc
 import MizzenSystem
 import Synchronization
 
-/// Writes lines to a descriptor from a thread of its own, so that nobody who logs waits for whoever reads the log.
+/// Writes lines to a descriptor from a thread of its own, so that nobody who has a line waits for whoever reads it: the log of the
+/// process on standard error, and lines that are its product (a query log) on standard output.
 ///
 /// What comes faster than it can be written waits in a bounded ring; what does not fit there is dropped and counted. Appending a line
 /// copies it, takes no lock, allocates nothing, and makes a system call only when the writer sleeps.
 public final class LogWriter: Sendable {
     /// Of this process, for everything that it logs.
-    public static let standardError = LogWriter(descriptor: 2)
+    public static let standardError = ofProcess(.error)
+    /// Of this process, for lines that others read as its product. Its first use starts the thread: let that be before the first line
+    /// whose time counts.
+    public static let standardOutput = ofProcess(.output)
+    /// Those of the two that were used.
+    private static let used = Mutex<[LogWriter]>([])
 
     /// Longer lines are cut.
     public static let longestLine = 16_384
     /// As much as a pipe takes in one piece, so that lines of several processes on one pipe do not mix.
     private static let piece = 4096
 
-    private let ring: LogRing
+    private let ring: MessageRing
     private let descriptor: Int32
+    /// As metrics name it, `stderr`.
+    let stream: String
     /// An eventfd, or negative where there was none to be had: the writer then looks by itself.
     private let wake: Int32
     private let isAsleep = Atomic<Bool>(false)
@@ -27,23 +35,36 @@ public final class LogWriter: Sendable {
     private let done = Atomic<Int>(0)
     private let isRunning = Mutex(false)
 
-    init(descriptor: Int32, capacity: Int = 1 << 19) {
+    init(descriptor: Int32, stream: String = "", capacity: Int = 1 << 19) {
         self.descriptor = descriptor
-        ring = LogRing(capacity: capacity)
+        self.stream = stream
+        ring = MessageRing(capacity: capacity, longestMessage: Self.longestLine)
         wake = mz_wake_create()
         start()
+    }
+
+    private static func ofProcess(_ stream: StandardStream) -> LogWriter {
+        let writer = LogWriter(descriptor: stream.rawValue, stream: stream == .error ? "stderr" : "stdout")
+        used.withLock { $0.append(writer) }
+        return writer
+    }
+
+    /// Flushes standard output and standard error, as far as they were used: both within `limit`.
+    public static func flushStandardStreams(within limit: Duration) {
+        let end = ContinuousClock.now + limit
+        for writer in used.withLock({ $0 }) { writer.flush(within: max(.zero, end - .now)) }
     }
 
     /// Lines that were not written: the ring was full, or the reader is gone.
     public var dropped: UInt64 { droppedLines.load(ordering: .relaxed) }
 
-    /// Hands a line over, its end included. Returns at once, whoever reads the log.
+    /// Hands a line over, its end included. Returns at once, whoever reads it; allocates nothing. Any thread. Lines that one thread hands
+    /// over are written in its order.
     ///
     /// - Returns: whether there was room for it.
     @discardableResult
     public func append(_ line: Span<UInt8>) -> Bool {
-        let isTaken =
-            line.count <= Self.longestLine ? ring.append(line) : ring.append(Self.cut(line).span)
+        let isTaken = line.count <= Self.longestLine ? ring.append(line) : appendCut(line)
         if !isTaken { droppedLines.wrappingAdd(1, ordering: .relaxed) }
         // The writer says that it sleeps and then looks once more; here a line is put in and then the writer looked at.
         atomicMemoryFence(ordering: .sequentiallyConsistent)
@@ -51,10 +72,11 @@ public final class LogWriter: Sendable {
         return isTaken
     }
 
-    private static func cut(_ line: Span<UInt8>) -> [UInt8] {
-        var copy = (0..<longestLine - 1).map { line[$0] }
-        copy.append(UInt8(ascii: "\n"))
-        return copy
+    private func appendCut(_ line: Span<UInt8>) -> Bool {
+        ring.append(count: Self.longestLine) { output in
+            output.append(copying: line.extracting(first: Self.longestLine - 1))
+            output.append(UInt8(ascii: "\n"))
+        }
     }
 
     /// Waits until everything that was handed over before is written, at most for `limit`: for the end of the process.
@@ -134,11 +156,12 @@ public final class LogWriter: Sendable {
 }
 
 extension MetricsRegistry {
-    /// Shows what the log of this process has lost.
+    /// Shows what the log of this process has lost, or another of its streams.
     public func countDroppedLogLines(of writer: LogWriter = .standardError) {
         counter(
             "mizzen_log_lines_dropped_total",
-            help: "Log lines that were not written, because standard error was not read fast enough or not at all."
+            help: "Lines that were not written, because the stream was not read fast enough or not at all.",
+            labels: [("stream", writer.stream)]
         ) { Double(writer.dropped) }
     }
 }

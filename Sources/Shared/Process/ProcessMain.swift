@@ -18,8 +18,8 @@ public enum ProcessMain {
         signal(SIGPIPE, SIG_IGN)
         let status = await status(
             root, words: Array(CommandLine.arguments.dropFirst()), environment: ProcessInfo.processInfo.environment)
-        // What was logged last says why the process ends; a log that nobody reads does not keep it from ending.
-        LogWriter.standardError.flush(within: .seconds(1))
+        // What was logged last says why the process ends; a stream that nobody reads does not keep it from ending.
+        LogWriter.flushStandardStreams(within: .seconds(1))
         exit(status)
     }
 

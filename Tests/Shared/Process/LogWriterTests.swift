@@ -1,70 +1,109 @@
 import Glibc
-import Synchronization
 import TestSupport
 import Testing
 
 @testable import ProcessRuntime
 
-@Suite("The log's ring and its writer")
+@Suite("Lines for standard error and standard output")
 struct LogWriterTests {
-    @Test("lines of several threads come out whole, each thread's in its order, and what has no room is refused")
-    func ring() async throws {
-        let ring = LogRing(capacity: 1 << 12)
-        let refused = Count()
-        let taken = await withTaskGroup(of: Void.self, returning: [[UInt8]].self) { group in
+    @Test("lines of several threads come out whole, each thread's in its order; one that is too long is cut")
+    func order() async throws {
+        let (reader, descriptor) = try pipe()
+        let writer = LogWriter(descriptor: descriptor, capacity: 1 << 20)
+        let reading = Task { Self.readAll(reader) }
+        await withTaskGroup(of: Void.self) { group in
             for producer in 0..<4 {
                 group.addTask {
-                    for number in 0..<5_000 {
+                    for number in 0..<1_000 {
                         let line = Array("\(producer) \(number) \(String(repeating: "x", count: number % 97))\n".utf8)
-                        if !ring.append(line.span) { refused.add() }
+                        writer.append(line.span)
                     }
                 }
             }
-            let consumer = Task { await Self.takeAll(ring) }
-            await group.waitForAll()
-            consumer.cancel()
-            return await consumer.value
         }
-        #expect(taken.count + refused.value == 20_000)
-        var last = [Int](repeating: -1, count: 4)
-        for line in taken {
-            let words = String(decoding: line, as: UTF8.self).split(separator: " ", omittingEmptySubsequences: false)
-            guard words.count == 3, let producer = Int(words[0]), let number = Int(words[1]) else {
-                Issue.record("a line is torn: \(String(decoding: line, as: UTF8.self))")
-                return
-            }
-            #expect(words[2].utf8.count == number % 97)
-            #expect(last[producer] < number)
-            last[producer] = number
+        writer.append([UInt8](repeating: UInt8(ascii: "z"), count: 20_000).span)
+        #expect(writer.flush(within: .seconds(10)))
+        #expect(writer.dropped == 0)
+        writer.stop()
+        close(descriptor)
+        let lines = await reading.value.split(separator: UInt8(ascii: "\n"))
+        #expect(lines.count == 4_001)
+        #expect(lines.last?.count == LogWriter.longestLine - 1)
+        for producer in 0..<4 {
+            let own = lines.filter { $0.first == UInt8(ascii: "0") + UInt8(producer) }.map { String(decoding: $0, as: UTF8.self) }
+            #expect(own == (0..<1_000).map { "\(producer) \($0) \(String(repeating: "x", count: $0 % 97))" })
         }
     }
 
-    private final class Count: Sendable {
-        private let count = Atomic<Int>(0)
-        func add() { count.wrappingAdd(1, ordering: .relaxed) }
-        var value: Int { count.load(ordering: .relaxed) }
+    @Test("what was handed over for standard output is written before a normal end")
+    func flushedAtTheEnd() async throws {
+        let result = try await #require(processExitsWith: .success, observing: [\.standardOutputContent]) {
+            Self.writeAndFlush()
+            exit(0)
+        }
+        let text = String(decoding: result.standardOutputContent, as: UTF8.self)
+        #expect(text.hasSuffix((0..<3_000).map { "line \($0)\n" }.joined()))
     }
 
-    /// Every line until the task is cancelled, and those that are there then.
-    private static func takeAll(_ ring: LogRing) async -> [[UInt8]] {
-        var lines: [[UInt8]] = []
-        var buffer = [UInt8](repeating: 0, count: 4096)
+    @Test("a standard output that nobody reads does not keep a process from ending")
+    func unreadAtTheEnd() async throws {
+        await #expect(processExitsWith: .success) {
+            exit(Self.fillAndFlush())
+        }
+    }
+
+    private static func writeAndFlush() {
+        for number in 0..<3_000 { LogWriter.standardOutput.append(Array("line \(number)\n".utf8).span) }
+        LogWriter.flushStandardStreams(within: .seconds(10))
+    }
+
+    private static func fillAndFlush() -> Int32 {
+        var ends: [Int32] = [0, 0]
+        // Safe: room for the two descriptors.
+        guard unsafe Glibc.pipe(&ends) == 0, dup2(ends[1], 1) == 1 else { return 1 }
+        let line = [UInt8](repeating: UInt8(ascii: "y"), count: 1_000)
+        for _ in 0..<2_000 { LogWriter.standardOutput.append(line.span) }
+        let start = ContinuousClock.now
+        LogWriter.flushStandardStreams(within: .milliseconds(100))
+        guard LogWriter.standardOutput.dropped > 0, ContinuousClock.now - start < .seconds(5) else { return 2 }
+        return 0
+    }
+
+    @Test("each stream's losses are counted under its own label")
+    func labels() {
+        let registry = MetricsRegistry()
+        registry.countDroppedLogLines()
+        registry.countDroppedLogLines(of: .standardOutput)
+        let lines = String(decoding: registry.render(), as: UTF8.self).split(separator: "\n").filter { !$0.hasPrefix("#") }
+        #expect(lines.map { $0.prefix { $0 != " " } } == [
+            #"mizzen_log_lines_dropped_total{stream="stderr"}"#, #"mizzen_log_lines_dropped_total{stream="stdout"}"#,
+        ])
+    }
+
+    private func pipe() throws -> (reader: Int32, writer: Int32) {
+        var ends: [Int32] = [0, 0]
+        // A child of another test must not hold an end too.
+        // Safe: room for the two descriptors.
+        let isMade = unsafe pipe2(&ends, O_CLOEXEC) == 0
+        try #require(isMade)
+        return (ends[0], ends[1])
+    }
+
+    private static func readAll(_ descriptor: Int32) -> [UInt8] {
+        var all: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
         while true {
-            let isLast = Task.isCancelled
-            let (bytes, count, _) = ring.take(into: &buffer, limit: 512)
-            lines += buffer[..<bytes].split(separator: UInt8(ascii: "\n")).map { Array($0) }
-            if count == 0, isLast { return lines }
-            if count == 0 { await Task.yield() }
+            // Safe: the count is the array's.
+            let count = unsafe read(descriptor, &buffer, buffer.count)
+            guard count > 0 else { return all }
+            all += buffer[..<count]
         }
     }
 
     @Test("a full pipe that nobody reads delays nobody who logs; what is lost is counted, and the rest comes when it is read")
     func fullPipe() async throws {
-        var ends: [Int32] = [0, 0]
-        // Safe: room for the two descriptors.
-        let isMade = unsafe pipe(&ends) == 0
-        try #require(isMade)
-        let writer = LogWriter(descriptor: ends[1], capacity: 1 << 16)
+        let (reader, descriptor) = try pipe()
+        let writer = LogWriter(descriptor: descriptor, capacity: 1 << 16)
         let line = Array((String(repeating: "y", count: 99) + "\n").utf8)
         // A pipe holds 64 KiB, the ring as much again: the first lines nearly fill the one, the others then fill both.
         for _ in 0..<500 { writer.append(line.span) }
@@ -77,13 +116,13 @@ struct LogWriterTests {
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while received < (10_000 - Int(dropped)) * 100 {
             // Safe: the count is the array's.
-            let count = unsafe read(ends[0], &buffer, buffer.count)
+            let count = unsafe read(reader, &buffer, buffer.count)
             guard count > 0 else { break }
             received += count
         }
         #expect(received == (10_000 - Int(dropped)) * 100)
         #expect(writer.flush(within: .seconds(10)))
-        close(ends[0])
+        close(reader)
         writer.append(line.span)
         try await eventually("a line that nobody can read is counted") { writer.dropped == dropped + 1 }
         writer.stop()

@@ -1,0 +1,206 @@
+import CMizzenSystem
+import Glibc
+import MizzenSystem
+import Names
+import Synchronization
+
+/// Why there is no connection to a collector, or no longer one.
+enum DnstapFault: Error, Equatable {
+    case system(SystemError)
+    case unknownHost(String, reason: String)
+    case timedOut
+    case closed
+    /// It speaks, but not as a collector does.
+    case protocolBroken(FrameStream.Fault)
+    case spokeUnasked
+    case notBuilt
+
+    /// For a log line.
+    var words: String {
+        switch self {
+        case .system(let error): error.words
+        case .unknownHost(let host, let reason): "the host '\(host)' has no address: \(reason)"
+        case .timedOut: "the collector does not answer, or takes nothing more"
+        case .closed: "the collector closed the connection"
+        case .protocolBroken(.contentTypeRefused): "the collector takes other content than \(String(decoding: FrameStream.dnstap, as: UTF8.self))"
+        case .protocolBroken(let fault): "the other side does not speak bidirectional Frame Streams (\(fault))"
+        case .spokeUnasked: "the collector sent something where it has nothing to say"
+        case .notBuilt: "collectors over TLS are not built yet"
+        }
+    }
+}
+
+/// A Frame Stream to a collector, used by one thread: every call may wait for as long as `DnstapPatience` says.
+final class DnstapConnection {
+    private let socket: Descriptor
+    private let patience: DnstapPatience
+
+    private init(_ socket: Descriptor, _ patience: DnstapPatience) {
+        self.socket = socket
+        self.patience = patience
+    }
+
+    /// Connects and shakes hands: READY, ACCEPT, START.
+    static func open(_ settings: DnstapSettings, _ patience: DnstapPatience) throws(DnstapFault) -> DnstapConnection {
+        let connection = DnstapConnection(try connected(settings, patience), patience)
+        try connection.send(FrameStream.encode(.ready, contentType: FrameStream.dnstap))
+        try connection.expect(.accept, contentType: FrameStream.dnstap)
+        try connection.send(FrameStream.encode(.start, contentType: FrameStream.dnstap))
+        return connection
+    }
+
+    /// Ends the stream: STOP, FINISH.
+    func finish() throws(DnstapFault) {
+        try send(FrameStream.encode(.stop, contentType: nil))
+        try expect(.finish, contentType: nil)
+    }
+
+    var descriptor: Int32 { socket.raw }
+
+    /// Finds out whether the other side has gone, without waiting.
+    func check() throws(DnstapFault) {
+        var byte: [UInt8] = [0]
+        switch try receive(&byte) {
+        case .nothingYet: return
+        case .end: throw .closed
+        case .count: throw .spokeUnasked
+        }
+    }
+
+    /// Sends the range; `sent` moves on with what the kernel has taken, also where this fails.
+    func send(_ bytes: [UInt8], _ range: Range<Int>, sent: inout Int) throws(DnstapFault) {
+        sent = range.lowerBound
+        while sent < range.upperBound {
+            let count: Int
+            do {
+                count = try Socket.send(bytes.span.extracting(sent..<range.upperBound), on: socket)
+            } catch {
+                throw .system(error)
+            }
+            sent += count
+            if count == 0, try !patience.wait(socket.raw, UInt32(MZ_WRITABLE)) { throw .timedOut }
+        }
+    }
+
+    private func send(_ bytes: [UInt8]) throws(DnstapFault) {
+        var sent = 0
+        try send(bytes, 0..<bytes.count, sent: &sent)
+    }
+
+    private func expect(_ control: FrameStream.Control, contentType: [UInt8]?) throws(DnstapFault) {
+        let head = try receive(exactly: 8)
+        let length = try checked { () throws(FrameStream.Fault) in try FrameStream.controlLength(head) }
+        let frame = try receive(exactly: length)
+        try checked { () throws(FrameStream.Fault) in try FrameStream.check(frame, is: control, contentType: contentType) }
+    }
+
+    private func checked<Found>(_ body: () throws(FrameStream.Fault) -> Found) throws(DnstapFault) -> Found {
+        do throws(FrameStream.Fault) {
+            return try body()
+        } catch {
+            throw .protocolBroken(error)
+        }
+    }
+
+    private func receive(exactly count: Int) throws(DnstapFault) -> [UInt8] {
+        var bytes: [UInt8] = []
+        while bytes.count < count {
+            var piece = [UInt8](repeating: 0, count: count - bytes.count)
+            switch try receive(&piece) {
+            case .count(let found): bytes += piece[..<found]
+            case .end: throw .closed
+            case .nothingYet: if try !patience.wait(socket.raw, UInt32(MZ_READABLE)) { throw .timedOut }
+            }
+        }
+        return bytes
+    }
+
+    private func receive(_ bytes: inout [UInt8]) throws(DnstapFault) -> Socket.Received {
+        do {
+            return try Socket.receive(&bytes, from: socket)
+        } catch {
+            throw .system(error)
+        }
+    }
+
+    // MARK: Connecting
+
+    private static func connected(_ settings: DnstapSettings, _ patience: DnstapPatience) throws(DnstapFault) -> Descriptor {
+        switch settings.endpoint {
+        case .local(let path):
+            do {
+                let socket = Descriptor(try systemCall("socket") { mz_local_socket() })
+                // Safe: Swift hands over a NUL-terminated copy.
+                try systemCall("connect") { unsafe mz_connect_local(socket.raw, path) }
+                return socket
+            } catch {
+                throw .system(error)
+            }
+        case .tcp(let host, let port):
+            var last = DnstapFault.timedOut
+            for address in try addresses(of: host) {
+                do throws(DnstapFault) {
+                    let socket = try connected(SocketAddress(address: address, port: port), patience)
+                    // Best effort: the kernel caps it at net.core.wmem_max.
+                    _ = mz_set_send_buffer(socket.raw, Int32(clamping: settings.writeBuffer << 20))
+                    return socket
+                } catch {
+                    last = error
+                }
+            }
+            throw last
+        case .tls: throw .notBuilt
+        }
+    }
+
+    private static func connected(_ address: SocketAddress, _ patience: DnstapPatience) throws(DnstapFault) -> Descriptor {
+        let socket: Descriptor
+        do {
+            socket = try Socket.connecting(.stream, to: address)
+        } catch {
+            throw .system(error)
+        }
+        guard try patience.wait(socket.raw, UInt32(MZ_WRITABLE)) else { throw .timedOut }
+        let code = mz_socket_error(socket.raw)
+        if code != 0 { throw .system(SystemError(call: "connect", code: code)) }
+        return socket
+    }
+
+    private static func addresses(of host: String) throws(DnstapFault) -> [IPAddress] {
+        if let address = IPAddress(host) { return [address] }
+        var found = [mz_interface_address](repeating: mz_interface_address(), count: 8)
+        // Safe: the capacity is the array's; Swift hands over a NUL-terminated copy of the host.
+        let count = unsafe mz_resolve(host, &found, Int32(found.count))
+        guard count > 0 else {
+            // Safe: the text is a constant of the C library.
+            let reason = count == 0 ? "none that is IPv4 or IPv6" : unsafe String(cString: mz_resolve_reason(count))
+            throw .unknownHost(host, reason: reason)
+        }
+        return found[..<Int(count)].compactMap { one in
+            // Safe: the bytes are copied while they are lent.
+            IPAddress(bytes: unsafe withUnsafeBytes(of: one.bytes) { unsafe Array($0.prefix(Int(one.length))) })
+        }
+    }
+}
+
+/// How long the thread of an output waits for its collector.
+struct DnstapPatience {
+    let output: DnstapOutput
+
+    /// Waits until the descriptor is ready (`MZ_READABLE`, `MZ_WRITABLE`), or failed.
+    ///
+    /// - Returns: false when that took too long, or the output has to end.
+    func wait(_ descriptor: Int32, _ interest: UInt32) throws(DnstapFault) -> Bool {
+        let limit = MonotonicClock.nanoseconds() + output.limits.patience.nanoseconds
+        while true {
+            let left = min(limit, output.endBy.load(ordering: .acquiring)) - MonotonicClock.nanoseconds()
+            if left <= 0 { return false }
+            let found = mz_wait_or_wake(
+                descriptor, interest, output.waker.descriptor.raw, Int32(clamping: (left + 999_999) / 1_000_000))
+            if found < 0 { throw .timedOut }
+            // It is woken for messages too, which wait their turn, and when it has to end.
+            if found & Int32(MZ_WOKEN) != 0 { output.waker.clear() }
+            if found & ~Int32(MZ_WOKEN) != 0 { return true }
+        }
+    }
+}
