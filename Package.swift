@@ -234,7 +234,7 @@ let package = Package(
                 ]),
             tests(
                 "FrontendTests", path: "Frontend",
-                ["Frontend", "MizzenSystem", "RecordTable", "RecordTableWriter", "Names", "ProcessRuntime", logging]),
+                ["Frontend", "MizzenSystem", "RecordTable", "RecordTableWriter", "Names", "ProcessRuntime", "mizzen-frontend", logging]),
             tests(
                 "CollectorTests", path: "Collector",
                 [
