@@ -236,7 +236,10 @@ let package = Package(
                 ]),
             tests(
                 "FrontendTests", path: "Frontend",
-                ["Frontend", "MizzenSystem", "RecordTable", "RecordTableWriter", "Names", "ProcessRuntime", logging, nioSSL]),
+                [
+                    "Frontend", "MizzenSystem", "RecordTable", "RecordTableWriter", "Names", "ProcessRuntime", "mizzen-frontend",
+                    "mizzen-watcher", logging, nioSSL,
+                ]),
             tests(
                 "CollectorTests", path: "Collector",
                 [

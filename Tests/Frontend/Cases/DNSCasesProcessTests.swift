@@ -1,0 +1,83 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The captured cases of Tests/Fixtures/dns-cases, each a Corefile with questions, answers, query log lines and samples as CoreDNS 1.13.1
+/// gave them, run by scripts/dns-cases in network namespaces of their own.
+///
+/// A case enters `built` when all that its Corefile needs is built: `scripts/dns-cases NAME` then passes, with what stays different listed
+/// in docs/differences.md, "Captured cases". The second test says when that is so.
+@Suite("Captured cases")
+struct DNSCasesProcessTests {
+    static let built: Set<String> = ["forward-odd", "forward-policies", "hosts-options", "kubernetes-zones"]
+
+    /// What is not yet built.
+    static let missing: Set<String> = [
+        "accepted", "acl", "blocks", "cache-basics", "cache-kubernetes", "cache-options", "cache-stale", "dist-aks", "dist-homelab",
+        "dist-k3s", "dist-kubeadm", "dist-minikube", "dist-nodelocal", "dist-openshift", "dns64", "forward-failover", "grammar",
+        "k8s-external", "log-classes", "log-default", "log-formats", "minimal-kubernetes", "rewrite-answers", "rewrite-edns0",
+        "rewrite-names", "rewrite-others", "small-ones", "template", "views", "zone-auto", "zone-file",
+    ]
+
+    private static let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../..").standardized
+
+    /// What scripts/dns-cases says of a case.
+    private struct CaseResult: Decodable {
+        struct Difference: Decodable {
+            var subject: String
+            var detail: String
+        }
+
+        var `case`: String
+        var passed: Int
+        /// The last line of a frontend that has ended by itself.
+        var fault: String?
+        var unlisted: [Difference]
+        /// Rows of docs/differences.md without a difference.
+        var gone: [String]
+
+        var hasPassed: Bool { unlisted.isEmpty && gone.isEmpty }
+    }
+
+    private static func results(_ names: Set<String>) async throws -> [CaseResult] {
+        let folder = try TemporaryFolder()
+        let cluster = try CapturedCluster()
+        let script = try RunningProcess(
+            root.appending(path: "scripts/dns-cases").path,
+            ["--json", "--table", cluster.table.path, "--binaries", RunningProcess.folder.path] + names.sorted(), in: folder)
+        let code = try await script.exitCode(within: .seconds(180))
+        try #require(code <= 1, "scripts/dns-cases ended with \(code): \(script.output)")
+        return try script.output.split(separator: "\n").map { line in
+            try JSONDecoder().decode(CaseResult.self, from: Data(line.utf8))
+        }
+    }
+
+    @Test("every case that is built gives what CoreDNS gave, but for what docs/differences.md lists")
+    func builtCases() async throws {
+        let results = try await Self.results(Self.built)
+        #expect(Set(results.map(\.case)) == Self.built)
+        for result in results {
+            #expect(result.passed > 0)
+            if let fault = result.fault { Issue.record("\(result.case): the frontend has ended: \(fault)") }
+            for difference in result.unlisted.prefix(10) {
+                Issue.record("\(result.case): \(difference.subject)\n\(difference.detail)")
+            }
+            for row in result.gone { Issue.record("docs/differences.md lists a difference that does not occur: \(row)") }
+        }
+    }
+
+    @Test("a case that is not yet built does not pass: when it does, it belongs among those that are")
+    func missingCases() async throws {
+        guard !Self.missing.isEmpty else { return }
+        for result in try await Self.results(Self.missing) {
+            #expect(!result.hasPassed, "move '\(result.case)' from 'missing' to 'built'")
+        }
+    }
+
+    @Test("every case is either built or not yet")
+    func allCases() throws {
+        let cases = try FileManager.default.contentsOfDirectory(atPath: Self.root.appending(path: "Tests/Fixtures/dns-cases").path)
+        #expect(Set(cases) == Self.built.union(Self.missing))
+        #expect(Self.built.isDisjoint(with: Self.missing))
+    }
+}
