@@ -2,15 +2,34 @@ extension DNSName {
     /// Reads presentation text: labels between dots, `\.` and `\DDD` escapes, a final dot or not. `.` and the empty text are the root.
     init(_ text: some StringProtocol) throws(WireError) {
         self.init()
-        let octets = Array(text.utf8)
+        _ = try read(text: Array(text.utf8)[...])
+    }
+
+    /// Reads presentation text as a zone file has it: `@` is `origin`, and `origin` is behind what has no final dot (RFC 1035 5.1). Offsets in
+    /// errors count from the text's beginning.
+    init(_ text: ArraySlice<UInt8>, origin: DNSName) throws(WireError) {
+        if text.elementsEqual(CollectionOfOne(0x40)) {
+            self = origin
+            return
+        }
+        self.init()
+        if text.isEmpty { throw .emptyLabel(at: 0) }
+        if try read(text: text) { return }
+        guard append(origin) else { throw .nameTooLong(at: text.count) }
+    }
+
+    /// Appends the labels of `text`. Returns whether it ended with a dot.
+    private mutating func read(text: ArraySlice<UInt8>) throws(WireError) -> Bool {
+        let octets = text
+        let first = octets.startIndex
+        if octets.elementsEqual(CollectionOfOne(0x2E)) { return true }
         var label: [UInt8] = []
-        var start = 0
-        var at = 0
-        if octets == [0x2E] { return }
-        while at < octets.count {
+        var start = first
+        var at = first
+        while at < octets.endIndex {
             switch octets[at] {
             case 0x2E:  // .
-                try close(label, from: start)
+                try close(label, from: start - first)
                 label.removeAll(keepingCapacity: true)
                 start = at + 1
                 at += 1
@@ -21,7 +40,9 @@ extension DNSName {
                 at += 1
             }
         }
-        if !label.isEmpty { try close(label, from: start) }
+        if label.isEmpty { return true }
+        try close(label, from: start - first)
+        return false
     }
 
     private mutating func close(_ label: [UInt8], from start: Int) throws(WireError) {
@@ -30,14 +51,16 @@ extension DNSName {
         guard append(label: label.span) else { throw .nameTooLong(at: start) }
     }
 
-    private static func unescape(_ octets: [UInt8], at: Int, into label: inout [UInt8]) throws(WireError) -> Int {
-        guard at + 1 < octets.count else { throw .badEscape(at: at) }
+    /// Appends what the escape at `at` stands for. Returns the place behind it.
+    static func unescape(_ octets: ArraySlice<UInt8>, at: Int, into label: inout [UInt8]) throws(WireError) -> Int {
+        let offset = at - octets.startIndex
+        guard at + 1 < octets.endIndex else { throw .badEscape(at: offset) }
         guard (0x30...0x39).contains(octets[at + 1]) else {
             label.append(octets[at + 1])
             return at + 2
         }
-        guard at + 3 < octets.count, let value = UInt8(String(decoding: octets[(at + 1)...(at + 3)], as: UTF8.self)) else {
-            throw .badEscape(at: at)
+        guard at + 3 < octets.endIndex, let value = UInt8(String(decoding: octets[(at + 1)...(at + 3)], as: UTF8.self)) else {
+            throw .badEscape(at: offset)
         }
         label.append(value)
         return at + 4

@@ -22,24 +22,7 @@ struct RecordType: RawRepresentable, Hashable, Sendable {
 
 extension RecordType: CustomStringConvertible {
     /// The mnemonic, or `TYPE` and the number (RFC 3597). Allocates: for logs, metrics labels and tests.
-    var description: String {
-        switch self {
-        case .a: "A"
-        case .ns: "NS"
-        case .cname: "CNAME"
-        case .soa: "SOA"
-        case .ptr: "PTR"
-        case .mx: "MX"
-        case .txt: "TXT"
-        case .aaaa: "AAAA"
-        case .srv: "SRV"
-        case .opt: "OPT"
-        case .ixfr: "IXFR"
-        case .axfr: "AXFR"
-        case .any: "ANY"
-        default: "TYPE\(rawValue)"
-        }
-    }
+    var description: String { mnemonic ?? "TYPE\(rawValue)" }
 }
 
 /// A response code; those above 15 need an OPT record for their upper bits (RFC 6891 6.1.3).
