@@ -141,6 +141,7 @@ let package = Package(
         + process(
             "Frontend", executable: "mizzen-frontend",
             [
+                crypto,
                 "CMizzenSystem", "MizzenSystem", "RecordTable", "Names", "NetworkErrors", "ProcessRuntime", argumentParser, lifecycle, logging,
                 nio, nioPosix, nioSSL,
                 .product(name: "NIOEmbedded", package: "swift-nio"),

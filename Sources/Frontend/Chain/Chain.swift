@@ -18,6 +18,10 @@ final class Chain {
     let latePosition: Int
     /// Whether any handler may keep or change an answer; else it is written as the client takes it.
     let wantsWholeAnswers: Bool
+    /// Zones of the handlers that answer from the record table.
+    private let tableZones: [DNSName]
+    /// Whether a handler may give a query another name before it comes to those.
+    private let renames: Bool
     /// From this rank on a directive's review counts as writing the answer, as it is with CoreDNS's metrics.
     let firstWriter: Int
 
@@ -28,7 +32,17 @@ final class Chain {
         self.handlers = takers
         concluders = handlers.filter(\.concludes)
         latePosition = (takers.lastIndex { $0.answersFromTable } ?? -1) + 1
+        tableZones = takers.filter(\.answersFromTable).flatMap(\.tableZones)
+        renames = takers[..<latePosition].contains { $0.renames }
         wantsWholeAnswers = takers.contains { $0.changesSizes }
         firstWriter = Directive.rank(of: "prometheus") ?? 0
+    }
+
+    /// Whether the record table may have the answer to a name, in lower case.
+    @inline(__always)
+    func mayAnswerFromTable(_ name: borrowing DNSName) -> Bool {
+        if latePosition == 0 { return false }
+        if renames { return true }
+        return tableZones.containZone(of: name)
     }
 }

@@ -20,6 +20,12 @@ class DirectiveHandler {
     /// Whether it answers from the record table, so that what it knows is always current.
     var answersFromTable: Bool { false }
 
+    /// The zones of what it answers, for one that answers from the record table.
+    var tableZones: [DNSName] { [] }
+
+    /// Whether it may give a query another name.
+    var renames: Bool { false }
+
     /// Whether `review` may make an answer of the record table longer or shorter.
     var changesSizes: Bool { false }
 

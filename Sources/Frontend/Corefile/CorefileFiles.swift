@@ -1,4 +1,5 @@
 import FoundationEssentials
+import MizzenSystem
 
 /// What a Corefile may reach outside itself: environment variables and the files it imports. Tests pass their own.
 struct CorefileSurroundings: Sendable {
@@ -12,7 +13,7 @@ struct CorefileSurroundings: Sendable {
     /// The process's own environment and file system.
     static let process = CorefileSurroundings(
         variable: { ProcessInfo.processInfo.environment[$0] },
-        contents: { FileManager.default.contents(atPath: $0).map { [UInt8]($0) } },
+        contents: { try? RegularFile.read($0, limit: CorefileReading.sizeLimit).bytes },
         names: { ((try? FileManager.default.contentsOfDirectory(atPath: $0)) ?? []).sorted() }
     )
 

@@ -36,6 +36,9 @@ protocol DirectiveSource: AnyObject, Sendable {
     /// Its part in answering on one thread; nil for none.
     func makeHandler(_ setup: HandlerSetup) -> DirectiveHandler?
 
+    /// Once, when all sources of the block are known and before any handler is made.
+    func settle(among sources: [any DirectiveSource])
+
     /// Four times a second on the control side: the place to look at files. Never called twice at once.
     func follow(_ now: ContinuousClock.Instant)
 
@@ -48,6 +51,7 @@ protocol DirectiveSource: AnyObject, Sendable {
 
 extension DirectiveSource {
     func makeHandler(_ setup: HandlerSetup) -> DirectiveHandler? { nil }
+    func settle(among sources: [any DirectiveSource]) {}
     func follow(_ now: ContinuousClock.Instant) {}
     func publish(to registry: MetricsRegistry) {}
     func close() {}
@@ -94,6 +98,9 @@ final class BlockSetup {
         }
         return nil
     }
+
+    /// What files are relative to that are not absolute; empty for the working directory.
+    var root: String { block.all(RootSettings.self).first?.path ?? "" }
 
     /// An error of the block at hand.
     func fault(_ message: String) -> ProcessError {

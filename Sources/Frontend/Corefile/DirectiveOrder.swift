@@ -16,8 +16,8 @@ enum DirectiveEntry: Sendable {
     /// Every directive of CoreDNS 1.13 in the order in which a query passes them, whatever their order in the Corefile. The only list of
     /// directives that there is.
     static let executionOrder: [DirectiveEntry] = [
-        .notBuilt("root"), .notBuilt("metadata"), .notBuilt("geoip"), .notBuilt("cancel"), .notBuilt("tls"), .notBuilt("quic"),
-        .notBuilt("timeouts"), .notBuilt("multisocket"), .notBuilt("reload"), .notBuilt("nsid"), .notBuilt("bufsize"),
+        built(RootSettings.self), .notBuilt("metadata"), .notBuilt("geoip"), .notBuilt("cancel"), .notBuilt("tls"), .notBuilt("quic"),
+        .notBuilt("timeouts"), .notBuilt("multisocket"), built(ReloadSettings.self), .notBuilt("nsid"), .notBuilt("bufsize"),
         built(BindSettings.self),
         .notBuilt("debug"), .notBuilt("trace"),
         built(ReadySettings.self),
@@ -26,13 +26,13 @@ enum DirectiveEntry: Sendable {
         built(PrometheusSettings.self),
         built(ErrorsSettings.self),
         .notBuilt("log"), .notBuilt("dnstap"), .notBuilt("local"), .notBuilt("dns64"), .notBuilt("acl"), .notBuilt("any"),
-        .notBuilt("chaos"), .notBuilt("loadbalance"), .notBuilt("tsig"), .notBuilt("cache"), .notBuilt("rewrite"),
+        .notBuilt("chaos"), built(LoadbalanceSettings.self), .notBuilt("tsig"), built(CacheSettings.self), .notBuilt("rewrite"),
         .notBuilt("header"), .notBuilt("dnssec"), .notBuilt("autopath"), .notBuilt("minimal"), .notBuilt("template"),
         .notBuilt("transfer"),
         built(HostsSettings.self),
         .notBuilt("route53"), .notBuilt("azure"), .notBuilt("clouddns"), .notBuilt("k8s_external"),
         built(KubernetesSettings.self),
-        .notBuilt("file"), .notBuilt("auto"), .notBuilt("secondary"), .notBuilt("etcd"), .notBuilt("loop"),
+        .notBuilt("file"), .notBuilt("auto"), .notBuilt("secondary"), .notBuilt("etcd"), built(LoopSettings.self),
         built(ForwardSettings.self),
         .notBuilt("grpc"), .notBuilt("erratic"), .notBuilt("whoami"), .notBuilt("on"), .notBuilt("sign"), .notBuilt("view"),
         .notBuilt("nomad"),

@@ -54,6 +54,9 @@ final class FrontendControl: Sendable {
         var plan: ServingPlan
         var listeners: ListenerSet
         var wasReady = false
+        /// Of the Corefile that was read last, and of the one in use.
+        var hash: String
+        var version = ""
         var isDraining = false
     }
 
@@ -67,6 +70,7 @@ final class FrontendControl: Sendable {
     private let endpoints: EndpointGroup
     private let end = ServingEnd()
     private let state: Mutex<State>
+    private let lastReload = Mutex<Task<Void, Never>?>(nil)
     private let reloads: Counter
     private let failedReloads: Counter
 
@@ -75,10 +79,11 @@ final class FrontendControl: Sendable {
         connectionLimits = .ofProcess(threads: options.threads)
         self.options = options
         self.logger = logger
-        let configuration = try Self.configuration(options)
+        let reading = CorefileReading(path: options.corefile, defaultPort: options.defaultPort)
+        let configuration = try reading.result.get()
         let plan = try ServingPlan(configuration, metrics: metrics, logger: logger, corefile: options.corefile)
         let listeners = try ListenerSet().adapted(to: plan, threads: options.threads)
-        state = Mutex(State(configuration: configuration, plan: plan, listeners: listeners))
+        state = Mutex(State(configuration: configuration, plan: plan, listeners: listeners, hash: reading.hash))
         soundness = TableSoundness(logger: logger)
         observer = TableObserver(
             path: options.table, soundness: soundness, registry: metrics.registry, ageLimit: options.tableAgeLimit, logger: logger)
@@ -87,27 +92,17 @@ final class FrontendControl: Sendable {
         reloads = metrics.registry.counter(
             "mizzen_corefile_reloads_total", help: "Reloads of the Corefile that took effect.")
         failedReloads = metrics.registry.counter(
-            "mizzen_corefile_reload_failures_total", help: "Reloads refused because the Corefile is broken.")
+            "coredns_reload_failed_total", help: "Reloads refused because the Corefile is broken.")
         for warning in configuration.warnings {
             logger.warning(
                 "corefile", metadata: ["place": "\(warning.file):\(warning.line)", "warning": "\(warning.message)"])
         }
+        publishVersion(reading.hash)
     }
 
     /// - Throws: `ProcessError` 78 with `FILE:LINE`.
     static func configuration(_ options: FrontendService.Options) throws(ProcessError) -> FrontendConfiguration {
-        guard let bytes = FileManager.default.contents(atPath: options.corefile) else {
-            throw ProcessError(
-                code: ExitStatus.configuration,
-                message: "cannot read the Corefile; name a readable one with --corefile", place: options.corefile)
-        }
-        do {
-            return try FrontendConfiguration.parse(
-                [UInt8](bytes), file: options.corefile, defaultPort: options.defaultPort)
-        } catch {
-            throw ProcessError(
-                code: ExitStatus.configuration, message: error.message, place: "\(error.file):\(error.line)")
-        }
+        try CorefileReading(path: options.corefile, defaultPort: options.defaultPort).result.get()
     }
 
     var lameduck: Duration {
@@ -137,6 +132,7 @@ final class FrontendControl: Sendable {
         if let fault = await observer.fault() { logger.warning("no record table yet", metadata: ["error": "\(fault)"]) }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.followFiles() }
+            group.addTask { await self.followCorefile() }
             group.addTask { await self.watchOver() }
             group.addTask {
                 try? await gracefulShutdown()
@@ -215,9 +211,62 @@ final class FrontendControl: Sendable {
 
     // MARK: Reloading
 
+    /// Reads the Corefile again and goes on with it. Reloads happen one after another.
     func reload() async {
+        await reload { CorefileReading(path: self.options.corefile, defaultPort: self.options.defaultPort) }
+    }
+
+    private func reload(_ read: @escaping @Sendable () -> CorefileReading) async {
+        let task = lastReload.withLock { last in
+            let task = Task { [before = last] in
+                await before?.value
+                await self.apply(read())
+            }
+            last = task
+            return task
+        }
+        await task.value
+    }
+
+    /// Looks for changes of the Corefile as often as a `reload` directive says, until cancelled.
+    private func followCorefile() async {
+        var due: ContinuousClock.Instant?
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .milliseconds(250))
+            guard let settings = state.withLock({ $0.configuration.blocks.flatMap { $0.all(ReloadSettings.self) }.first }) else {
+                due = nil
+                continue
+            }
+            guard let time = due, time <= .now else {
+                if due == nil { due = .now + settings.drawn }
+                continue
+            }
+            due = .now + settings.drawn
+            if let reading = await settledChange() { await reload { reading } }
+        }
+    }
+
+    /// The Corefile, if it is another than the one that was read last and does not change any more: files that belong together are
+    /// often replaced one after another.
+    private func settledChange() async -> CorefileReading? {
+        let known = state.withLock { $0.hash }
+        var last = CorefileReading(path: options.corefile, defaultPort: options.defaultPort)
+        if last.hash == known { return nil }
+        for _ in 0..<20 {
+            try? await Task.sleep(for: .milliseconds(250))
+            if Task.isCancelled { return nil }
+            let next = CorefileReading(path: options.corefile, defaultPort: options.defaultPort)
+            if next.hash == last.hash { return next.hash == known ? nil : next }
+            last = next
+        }
+        return last
+    }
+
+    private func apply(_ reading: CorefileReading) async {
+        // A broken one is complained of once, not at each look.
+        state.withLock { $0.hash = reading.hash }
         do throws(ProcessError) {
-            let configuration = try Self.configuration(options)
+            let configuration = try reading.result.get()
             let before = state.withLock { $0.plan }
             let plan = try ServingPlan(
                 configuration, metrics: metrics, logger: logger, corefile: options.corefile, earlier: before)
@@ -242,6 +291,7 @@ final class FrontendControl: Sendable {
                 logger.warning(
                     "corefile", metadata: ["place": "\(warning.file):\(warning.line)", "warning": "\(warning.message)"])
             }
+            publishVersion(reading.hash)
             reloads.add()
             logger.info(
                 "reloaded",
@@ -253,6 +303,18 @@ final class FrontendControl: Sendable {
             failedReloads.add()
             logger.error("reload refused, the old configuration stays in use", metadata: ["error": "\(error)"])
         }
+    }
+
+    private func publishVersion(_ hash: String) {
+        let old = state.withLock { state in
+            defer { state.version = hash }
+            return state.version
+        }
+        let name = "coredns_reload_version_info"
+        if !old.isEmpty { metrics.registry.remove(name, labels: [("hash", "sha512"), ("value", old)]) }
+        metrics.registry.gauge(
+            name, help: "1, with the hash of the Corefile in use and of what it imports.", labels: [("hash", "sha512"), ("value", hash)]
+        ).set(1)
     }
 
     private func publishEnabled(_ plan: ServingPlan) {

@@ -130,6 +130,7 @@ struct ServingPlan: Sendable {
             let rank = Directive.rank(of: directive.name) ?? 0
             for source in try directive.makeSources(block, setup) { sources.append(PlannedSource(rank: rank, source: source)) }
         }
+        for planned in sources { planned.source.settle(among: sources.map(\.source)) }
         return BlockPlan(configuration: block, sources: sources)
     }
 

@@ -58,14 +58,21 @@ extension Worker {
     /// The next upstream that is not down; any, when all are.
     private func choose(_ run: UpstreamRun) -> Upstream? {
         let upstreams = run.group.upstreams
+        let usable = upstreams.indices.filter { !run.group.source.isLooping($0) }
+        guard !usable.isEmpty else {
+            run.lastFailure = "every upstream leads back to this server; see 'loop' in the log"
+            return nil
+        }
         while true {
             if run.position >= run.order.count {
                 run.position = 0
                 run.skipped = 0
             }
-            let upstream = upstreams[run.order[run.position]]
+            let index = run.order[run.position]
+            let upstream = upstreams[index]
             run.position += 1
-            guard run.group.isDown(upstream) else { return upstream }
+            let isUsable = usable.contains(index)
+            guard !isUsable || run.group.isDown(upstream) else { return upstream }
             run.skipped += 1
             if run.skipped < upstreams.count { continue }
             run.group.source.metrics.healthChecksBroken.add()
@@ -73,7 +80,7 @@ extension Worker {
                 run.lastFailure = "no healthy upstream"
                 return nil
             }
-            return upstreams.randomElement()
+            return usable.randomElement().map { upstreams[$0] }
         }
     }
 

@@ -166,6 +166,18 @@ struct Query: ~Copyable {
         }
     }
 
+    /// Makes this a question of our own, with recursion wanted and without EDNS.
+    mutating func ask(_ target: DNSName, _ type: RecordType) {
+        question = Question(target, type)
+        id = 0
+        flags = 0x0100
+        hasEDNS = false
+        wantsDNSSEC = false
+        options = []
+        transport = .udp
+        hasQuestion = true
+    }
+
     /// Makes this the same query as `other`.
     mutating func repeatQuestion(of other: borrowing Query) {
         ask(other.original, other.type, onBehalfOf: other)

@@ -10,6 +10,7 @@ struct RecordType: RawRepresentable, Hashable, Sendable {
     static let cname = RecordType(5)
     static let soa = RecordType(6)
     static let ptr = RecordType(12)
+    static let hinfo = RecordType(13)
     static let mx = RecordType(15)
     static let txt = RecordType(16)
     static let aaaa = RecordType(28)

@@ -328,7 +328,7 @@ struct ServerTests {
         #expect(try await answer() == ["one.example.org. 60 IN A 192.0.2.1", "one.example.org. 60 IN A 192.0.2.9"])
         let metrics = String(decoding: frontend.control.metrics.render(), as: UTF8.self)
         #expect(metrics.contains("mizzen_corefile_reloads_total 1\n"))
-        #expect(metrics.contains("mizzen_corefile_reload_failures_total 1\n"))
+        #expect(metrics.contains("coredns_reload_failed_total 1\n"))
         try await frontend.stop()
     }
 

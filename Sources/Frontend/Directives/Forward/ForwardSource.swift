@@ -14,6 +14,8 @@ final class ForwardSource: DirectiveSource {
     /// Queries under way, in all threads.
     let concurrent = Atomic<Int>(0)
     let roundRobin = Atomic<Int>(0)
+    /// A bit for each upstream that leads back to this server, as `loop` has found; there are at most 15.
+    private let looping = Atomic<UInt64>(0)
 
     /// - Throws: `ForwardFault` for files that cannot be read or used, and interfaces that are not there.
     init(settings: ForwardSettings, metrics: ForwardMetrics, isLast: Bool = true) throws(ForwardFault) {
@@ -37,6 +39,17 @@ final class ForwardSource: DirectiveSource {
     }
 
     struct ForwardFault: Error { var message: String }
+
+    /// Whether an upstream leads back to this server.
+    func isLooping(_ upstream: Int) -> Bool { looping.load(ordering: .relaxed) & 1 << UInt64(upstream & 63) != 0 }
+
+    /// Returns whether that is a change.
+    func setLooping(_ upstream: Int, _ isLooping: Bool) -> Bool {
+        let bit: UInt64 = 1 << UInt64(upstream & 63)
+        let old = isLooping
+            ? looping.bitwiseOr(bit, ordering: .relaxed).oldValue : looping.bitwiseAnd(~bit, ordering: .relaxed).oldValue
+        return (old & bit != 0) != isLooping
+    }
 
     /// Counts a query in. False when `max_concurrent` is reached; then it is not counted.
     func enter() -> Bool {

@@ -12,6 +12,7 @@ final class FrontendMetrics: Sendable {
     /// Answers that became SERVFAIL because a directive broke a rule of the chain.
     let mistakes: Counter
     let losses: LossCounters
+    let cells = ThreadCounters()
     let connections: ConnectionMetrics
     private let scopes = Mutex<[Scope: [Int: ServerCounters]]>([:])
     private let enabled = Mutex<[[(String, String)]]>([])

@@ -1,0 +1,60 @@
+import Crypto
+import MizzenSystem
+import ProcessRuntime
+import Synchronization
+
+/// A Corefile as it was at one moment, with all that it imports.
+struct CorefileReading: Sendable {
+    /// More is no Corefile.
+    static let sizeLimit = 16 << 20
+
+    let result: Result<FrontendConfiguration, ProcessError>
+    /// SHA-512 of every file that was read, in hexadecimal digits: the same for the same contents, wherever they came from.
+    let hash: String
+
+    /// Reads `path` and what it imports. That something is wrong is a result too.
+    ///
+    /// - Parameter defaultPort: for zones without a port.
+    init(path: String, defaultPort: UInt16) {
+        let inputs = Mutex<[[UInt8]]>([])
+        var surroundings = CorefileSurroundings.process
+        surroundings.contents = { path in
+            let bytes = try? RegularFile.read(path, limit: Self.sizeLimit).bytes
+            inputs.withLock { $0.append(bytes ?? []) }
+            return bytes
+        }
+        result = Self.read(path, defaultPort, surroundings) { bytes in inputs.withLock { $0.append(bytes) } }
+        var hash = SHA512()
+        for bytes in inputs.withLock({ $0 }) {
+            // With their lengths, so that text which moves from one file to the next is a change.
+            hash.update(data: [UInt8]("\(bytes.count):".utf8))
+            hash.update(data: bytes)
+        }
+        self.hash = hash.finalize().map { byte in
+            let digits = String(byte, radix: 16)
+            return digits.count == 1 ? "0" + digits : digits
+        }.joined()
+    }
+
+    private static func read(
+        _ path: String, _ defaultPort: UInt16, _ surroundings: CorefileSurroundings, note: ([UInt8]) -> Void
+    ) -> Result<FrontendConfiguration, ProcessError> {
+        let bytes: [UInt8]
+        do throws(RegularFile.Fault) {
+            bytes = try RegularFile.read(path, limit: sizeLimit).bytes
+        } catch {
+            return .failure(
+                ProcessError(
+                    code: ExitStatus.configuration, message: "cannot read the Corefile; name a readable one with --corefile", place: path,
+                    cause: "\(error)"))
+        }
+        note(bytes)
+        do throws(CorefileError) {
+            return .success(
+                try FrontendConfiguration.parse(bytes, file: path, defaultPort: defaultPort, surroundings: surroundings))
+        } catch {
+            return .failure(
+                ProcessError(code: ExitStatus.configuration, message: error.message, place: "\(error.file):\(error.line)"))
+        }
+    }
+}

@@ -1,0 +1,262 @@
+import MizzenSystem
+import Names
+import ProcessRuntime
+
+/// A `cache` directive as all threads share it: the answers.
+final class CacheSource: DirectiveSource {
+    let settings: CacheSettings
+    let zones: [DNSName]
+    /// As CoreDNS's metrics name it.
+    let zonesLabel: String
+    let success: AnswerStore
+    let denial: AnswerStore
+
+    init(settings: CacheSettings, zones: [ZoneName]) {
+        self.settings = settings
+        self.zones = zones.compactMap { try? DNSName($0.text) }
+        zonesLabel = zones.map(\.text).joined(separator: ",")
+        success = AnswerStore(capacity: settings.success.capacity)
+        denial = AnswerStore(capacity: settings.denial.capacity)
+    }
+
+    func makeHandler(_ setup: HandlerSetup) -> DirectiveHandler? { CacheHandler(self, setup) }
+}
+
+/// What a thread counts of `cache` for one server.
+final class CacheCounters {
+    let requests, misses, successHits, denialHits, drops, evictedSuccess, evictedDenial, prefetches, stale: ThreadCounter
+
+    init(_ source: CacheSource, _ setup: HandlerSetup, server: String, view: String) {
+        func counter(_ name: String, _ help: String, type: String? = nil) -> ThreadCounter {
+            let labels = [("server", server)] + (type.map { [("type", $0)] } ?? []) + [("zones", source.zonesLabel), ("view", view)]
+            return setup.metrics.counter("coredns_cache_\(name)_total", help: help, labels: labels, thread: setup.thread)
+        }
+        requests = counter("requests", "Queries that passed the cache.")
+        misses = counter("misses", "Queries that the cache had no answer to.")
+        successHits = counter("hits", "Queries answered from the cache, by the kind of answer.", type: "success")
+        denialHits = counter("hits", "Queries answered from the cache, by the kind of answer.", type: "denial")
+        drops = counter("drops", "Answers not kept because they were to another question.")
+        evictedSuccess = counter("evictions", "Answers that had to go for others.", type: "success")
+        evictedDenial = counter("evictions", "Answers that had to go for others.", type: "denial")
+        prefetches = counter("prefetch", "Answers asked for again before or after their end.")
+        stale = counter("served_stale", "Queries answered with what had ended.")
+        for (type, store) in [("success", source.success), ("denial", source.denial)] {
+            setup.metrics.registry.gauge(
+                "coredns_cache_entries", help: "Answers in the cache.",
+                labels: [("server", server), ("type", type), ("zones", source.zonesLabel), ("view", view)]
+            ) { [weak store] in Double(store?.count ?? 0) }
+            setup.metrics.registry.gauge(
+                "mizzen_cache_bytes", help: "Octets of the answers in the cache.",
+                labels: [("server", server), ("type", type), ("zones", source.zonesLabel), ("view", view)]
+            ) { [weak store] in Double(store?.octets ?? 0) }
+        }
+    }
+}
+
+/// `cache` in the chain.
+///
+/// Names that the record table may answer are put off until it has not: what the table says is always current, and nothing of it is kept.
+/// TTLs count down as CoreDNS's do: all records of an answer have the least of them, within the limits of the Corefile.
+final class CacheHandler: DirectiveHandler {
+    private let source: CacheSource
+    private let settings: CacheSettings
+    private let setup: HandlerSetup
+    private let staleSeconds: Int
+    private let gap: UInt64
+    private let disabledSuccess: [DNSName]
+    private let disabledDenial: [DNSName]
+    private var counters = ZoneScoped<CacheCounters>()
+
+    init(_ source: CacheSource, _ setup: HandlerSetup) {
+        self.source = source
+        self.setup = setup
+        settings = source.settings
+        staleSeconds = settings.stale.map { Int($0.longest.components.seconds) } ?? 0
+        gap = settings.prefetch.gap.span
+        disabledSuccess = settings.success.disabled.compactMap { try? DNSName($0.text) }
+        disabledDenial = settings.denial.disabled.compactMap { try? DNSName($0.text) }
+    }
+
+
+    private func counters(_ exchange: Exchange) -> CacheCounters? {
+        counters.value(exchange) { server, zone in CacheCounters(source, setup, server: server, view: zone.view) }
+    }
+
+    override func take(_ exchange: Exchange, _ bench: Workbench) -> Step {
+        guard source.zones.containZone(of: exchange.query.name), let counters = counters(exchange) else { return .next }
+        counters.requests.add()
+        if exchange.chain?.mayAnswerFromTable(exchange.query.name) == true { return .nextAndDefer }
+        return look(exchange, bench, counters)
+    }
+
+    override func takeLate(_ exchange: Exchange, _ bench: Workbench) -> Step {
+        guard let counters = counters(exchange) else { return .next }
+        return look(exchange, bench, counters)
+    }
+
+    private func look(_ exchange: Exchange, _ bench: Workbench, _ counters: CacheCounters) -> Step {
+        let key = AnswerStore.Key(exchange.query)
+        guard let (finding, isDenial) = find(key, exchange, bench) else {
+            counters.misses.add()
+            return .nextAndReview
+        }
+        (isDenial ? counters.denialHits : counters.successHits).add()
+        let store = isDenial ? source.denial : source.success
+        guard finding.remaining <= 0, let stale = settings.stale else {
+            if isPopular(finding), store.beginRefresh(key, exchange.query, now: exchange.began) {
+                counters.prefetches.add()
+                bench.refresh(exchange, by: self)
+            }
+            return serve(finding, exchange, bench, ttl: settings.keepsTTL ? finding.lifetime : UInt32(max(0, finding.remaining)))
+        }
+        switch stale.mode {
+        case .verify:
+            if stale.recheck == .zero || store.beginRefresh(key, exchange.query, now: exchange.began) { return .below }
+        case .immediate:
+            if store.beginRefresh(key, exchange.query, now: exchange.began) {
+                counters.prefetches.add()
+                bench.refresh(exchange, by: self)
+            }
+        }
+        counters.stale.add()
+        return serve(finding, exchange, bench, ttl: settings.keepsTTL ? finding.lifetime : stale.timeToLive)
+    }
+
+    /// A denial first, but no failure before an answer that can be served.
+    @inline(__always)
+    private func find(_ key: AnswerStore.Key, _ exchange: Exchange, _ bench: Workbench) -> (AnswerStore.Finding, isDenial: Bool)? {
+        if settings.prefersPositive, let positive = find(key, source.success, exchange, bench) { return (positive, false) }
+        if let denial = find(key, source.denial, exchange, bench) {
+            guard denial.code == 2 else { return (denial, true) }
+            if let positive = find(key, source.success, exchange, bench) { return (positive, false) }
+            return find(key, source.denial, exchange, bench).map { ($0, true) }
+        }
+        return find(key, source.success, exchange, bench).map { ($0, false) }
+    }
+
+    @inline(__always)
+    private func find(_ key: AnswerStore.Key, _ store: AnswerStore, _ exchange: Exchange, _ bench: Workbench) -> AnswerStore.Finding? {
+        // Safe: the memory of the answer at hand.
+        unsafe store.find(key, exchange.query, stale: staleSeconds, gap: gap, now: exchange.began, into: bench.memory)
+    }
+
+    private func isPopular(_ finding: AnswerStore.Finding) -> Bool {
+        guard settings.prefetch.amount > 0, finding.hits >= settings.prefetch.amount else { return false }
+        let threshold = (Int(finding.lifetime) * Int(settings.prefetch.percentage) + 99) / 100
+        return finding.remaining <= threshold
+    }
+
+    /// The message stands in memory as it was stored.
+    private func serve(_ finding: AnswerStore.Finding, _ exchange: Exchange, _ bench: Workbench, ttl: UInt32) -> Step {
+        bench.count = finding.count
+        // Some stub resolvers take no other answers than authoritative ones; CoreDNS says so of all that it has kept.
+        var flags = bench.flags & 0x01AF | 0x8400
+        if !wantsAuthenticated(exchange) { flags &= ~0x0020 }
+        bench.readdress(to: exchange.query, flags: flags)
+        bench.setTTLs(ttl)
+        return .message
+    }
+
+    /// RFC 6840 section 5.7: a client that sets AD or DO wants to know.
+    private func wantsAuthenticated(_ exchange: Exchange) -> Bool { exchange.query.wantsDNSSEC || exchange.query.flags & 0x20 != 0 }
+
+    // MARK: Keeping
+
+    override func review(_ exchange: Exchange, _ bench: Workbench) {
+        if exchange.isFromTable {
+            counters(exchange)?.misses.add()
+            return
+        }
+        keep(exchange, bench)
+    }
+
+    private func keep(_ exchange: Exchange, _ bench: Workbench) {
+        let kind = bench.traits(exchange.query, now: UInt32(truncatingIfNeeded: WallClock.nanoseconds() / 1_000_000_000)).kind
+        let lifetime = lifetime(kind, bench)
+        // What is left of it later must not be a surprise: the client gets the same limits now.
+        bench.setTTLs(lifetime)
+        if !wantsAuthenticated(exchange) { bench.flags &= ~0x0020 }
+        guard lifetime > 0, bench.flags & 0x0200 == 0, !exchange.isPersonal else { return }
+        store(kind, lifetime, exchange, bench)
+    }
+
+    private func lifetime(_ kind: AnswerKind, _ bench: Workbench) -> UInt32 {
+        switch kind {
+        case .serverError: return UInt32(clamping: settings.failure.components.seconds)
+        case .nameError, .noData: return clamp(bench.leastTTL ?? 5, settings.denial)
+        case .noError: return clamp(bench.leastTTL ?? 5, settings.success)
+        case .delegation, .meta, .update, .otherError: return clamp(5, settings.success)
+        }
+    }
+
+    private func clamp(_ ttl: UInt32, _ part: CacheSettings.Part) -> UInt32 { min(max(ttl, part.shortest), part.longest) }
+
+    private func store(_ kind: AnswerKind, _ lifetime: UInt32, _ exchange: Exchange, _ bench: Workbench) {
+        let key = AnswerStore.Key(exchange.query)
+        let name = exchange.query.name
+        switch kind {
+        case .noError, .delegation:
+            guard !disabledSuccess.containZone(of: name) else { return }
+            let hasEvicted = bench.withMessage { source.success.put(key, exchange.query, $0, lifetime: lifetime, now: monotonicNow()) }
+            if hasEvicted { counters(exchange)?.evictedSuccess.add() }
+            source.denial.remove(key, exchange.query)
+        case .nameError, .noData, .serverError:
+            guard !disabledDenial.containZone(of: name) else { return }
+            let hasEvicted = bench.withMessage { source.denial.put(key, exchange.query, $0, lifetime: lifetime, now: monotonicNow()) }
+            if hasEvicted { counters(exchange)?.evictedDenial.add() }
+            // The name is gone; a failure says nothing of that.
+            if kind != .serverError, !settings.prefersPositive { source.success.remove(key, exchange.query) }
+        case .meta, .update, .otherError: return
+        }
+    }
+
+    // MARK: Asking again
+
+    /// Whether what came back may take the place of what is stale (RFC 8767 section 4).
+    private func isNews(_ flags: UInt16) -> Bool { (flags & 0xf == 0 || flags & 0xf == 3) && flags & 0x0200 == 0 }
+
+    override func resume(_ exchange: Exchange, _ bench: Workbench, _ reply: Reply) -> Step {
+        let key = AnswerStore.Key(exchange.query)
+        if case .message(let message) = reply, message.count >= Query.headerSize, isNews(message.span.word(at: 2)),
+            bench.setMessage(message.span)
+        {
+            if exchange.isFromTable { return .message }
+            keep(exchange, bench)
+            endRefresh(key, exchange, isGood: true)
+            return .message
+        }
+        endRefresh(key, exchange, isGood: false)
+        if let (finding, _) = find(key, exchange, bench) {
+            counters(exchange)?.stale.add()
+            exchange.failure = nil
+            return serve(finding, exchange, bench, ttl: settings.keepsTTL ? finding.lifetime : settings.stale?.timeToLive ?? 0)
+        }
+        if case .message(let message) = reply, bench.setMessage(message.span) { return .message }
+        return exchange.fail(exchange.failure ?? "no answer, and none that was kept")
+    }
+
+    override func refreshed(_ exchange: Exchange, _ bench: Workbench) {
+        // The client's exchange was at this handler when it began this one.
+        let isGood = exchange.isWritten && isNews(bench.flags)
+        if isGood, !exchange.isFromTable { keep(exchange, bench) }
+        endRefresh(AnswerStore.Key(exchange.query), exchange, isGood: isGood)
+    }
+
+    private func endRefresh(_ key: AnswerStore.Key, _ exchange: Exchange, isGood: Bool) {
+        let recheck = settings.stale?.recheck ?? .zero
+        let retry = isGood || recheck == .zero ? nil : monotonicNow() + recheck.span
+        source.success.endRefresh(key, exchange.query, retry: retry)
+        source.denial.endRefresh(key, exchange.query, retry: retry)
+    }
+}
+
+extension [DNSName] {
+    /// Whether a name, in lower case, is in one of these zones.
+    @inline(__always)
+    func containZone(of name: borrowing DNSName) -> Bool {
+        // Through a span, which lends the names instead of copying them.
+        let lent = span
+        for index in lent.indices where name.hasSuffix(lent[index]) { return true }
+        return false
+    }
+}

@@ -1,0 +1,169 @@
+import Logging
+import MizzenSystem
+import Names
+import Synchronization
+
+/// A `loadbalance` directive as all threads share it: the weights.
+final class LoadbalanceSource: DirectiveSource {
+    private struct State {
+        var weights = AddressWeights()
+        var identity: RegularFile.Identity?
+        var next: ContinuousClock.Instant?
+        /// What was last said of the file, so that it is said once.
+        var fault: String?
+    }
+
+    let settings: LoadbalanceSettings
+    private let path: String?
+    private let logger: Logger
+    private let version = Atomic<Int>(1)
+    private let state: Mutex<State>
+
+    /// - Parameter root: what a file that is not absolute is relative to.
+    init(settings: LoadbalanceSettings, root: String, logger: Logger) throws(AddressWeights.Fault) {
+        self.settings = settings
+        self.logger = logger
+        var first = State()
+        if case .weighted(let file) = settings.policy {
+            let path = file.hasPrefix("/") || root.isEmpty ? file : "\(root)/\(file)"
+            self.path = path
+            let (weights, identity) = try AddressWeights.read(path)
+            first = State(weights: weights, identity: identity)
+        } else {
+            path = nil
+        }
+        state = Mutex(first)
+    }
+
+    func makeHandler(_ setup: HandlerSetup) -> DirectiveHandler? { LoadbalanceHandler(self) }
+
+    /// Weights that cannot be read leave those of before in use.
+    func follow(_ now: ContinuousClock.Instant) {
+        guard let path, settings.reload > .zero else { return }
+        let isDue = state.withLock { state in
+            if let next = state.next, next > now { return false }
+            state.next = now + settings.reload
+            return true
+        }
+        guard isDue, (try? RegularFile.identity(path)) != state.withLock({ $0.identity }) else { return }
+        do throws(AddressWeights.Fault) {
+            let (weights, identity) = try AddressWeights.read(path)
+            state.withLock { $0 = State(weights: weights, identity: identity, next: $0.next) }
+            version.wrappingAdd(1, ordering: .releasing)
+            logger.info("weights read", metadata: ["path": "\(path)"])
+        } catch {
+            let isNew = state.withLock { state in
+                defer { state.fault = error.message }
+                return state.fault != error.message
+            }
+            if isNew { logger.error("loadbalance goes on with the weights of before", metadata: ["error": "\(error.message)"]) }
+        }
+    }
+
+    var currentVersion: Int { version.load(ordering: .acquiring) }
+    var weights: AddressWeights { state.withLock { $0.weights } }
+}
+
+/// `loadbalance` in the chain. Only data changes places, never among records of different owners or types, so that no name has to be
+/// written anew and nothing is allocated.
+final class LoadbalanceHandler: DirectiveHandler {
+    private let source: LoadbalanceSource
+    private var weights: AddressWeights
+    private var version: Int
+    /// Of records whose data may change places, where that stands.
+    private var places: [Int] = []
+    private var order: XorShift
+
+    init(_ source: LoadbalanceSource) {
+        self.source = source
+        version = source.currentVersion
+        weights = source.weights
+        order = XorShift(seed: .random(in: 1 ... .max))
+        places.reserveCapacity(256)
+    }
+
+    override func take(_ exchange: Exchange, _ bench: Workbench) -> Step {
+        // Alone with other types nothing is to be done, but CoreDNS says in its metrics that it wrote them.
+        .nextAndReview
+    }
+
+    override func review(_ exchange: Exchange, _ bench: Workbench) {
+        guard bench.flags & 0xf == 0 else { return }
+        var (owner, size) = (-1, 0)
+        places.removeAll(keepingCapacity: true)
+        bench.forEachRecord { record, message in
+            guard record.section == .answer else { return }
+            let isAddress = record.type == .a && record.data.count == 4 || record.type == .aaaa && record.data.count == 16
+            let named = isAddress ? Self.owner(record.owner, message) : -1
+            if named != owner || record.data.count != size {
+                arrange(size, exchange, bench)
+                (owner, size) = (named, record.data.count)
+            }
+            if isAddress { places.append(record.data.lowerBound) }
+        }
+        arrange(size, exchange, bench)
+    }
+
+    /// Where an owner's letters stand: the same place for the same pointer.
+    private static func owner(_ offset: Int, _ message: Span<UInt8>) -> Int {
+        guard offset + 1 < message.count, message[offset] >= 192 else { return offset }
+        return Int(message[offset] & 0x3f) << 8 | Int(message[offset + 1])
+    }
+
+    /// Orders the set of records that `places` has, and forgets it.
+    private func arrange(_ size: Int, _ exchange: Exchange, _ bench: Workbench) {
+        defer { places.removeAll(keepingCapacity: true) }
+        guard places.count > 1 else { return }
+        switch source.settings.policy {
+        case .roundRobin:
+            // Fisher and Yates.
+            var last = places.count - 1
+            while last > 0 {
+                bench.swap(places[last], places[Int(order.next() % UInt64(last + 1))], count: size)
+                last -= 1
+            }
+        case .weighted: putFirst(size, exchange, bench)
+        }
+        if !source.settings.preferred.isEmpty { prefer(size, bench) }
+    }
+
+    /// One address by its weight, which allocates.
+    private func putFirst(_ size: Int, _ exchange: Exchange, _ bench: Workbench) {
+        if source.currentVersion != version {
+            version = source.currentVersion
+            weights = source.weights
+        }
+        guard let known = weights.weights(of: exchange.query.name.description) else { return }
+        let each = places.map { place in bench.address(at: place, count: size).flatMap { known[$0] } ?? AddressWeights.usual }
+        var draw = order.next() % UInt64(each.reduce(0) { $0 + UInt64($1) })
+        for (index, weight) in each.enumerated() {
+            if draw < UInt64(weight) { return bench.swap(places[0], places[index], count: size) }
+            draw -= UInt64(weight)
+        }
+    }
+
+    /// Those of preferred networks to the front.
+    private func prefer(_ size: Int, _ bench: Workbench) {
+        var front = 0
+        for place in places {
+            guard let address = bench.address(at: place, count: size), source.settings.preferred.contains(where: { $0.contains(address) })
+            else { continue }
+            bench.swap(places[front], place, count: size)
+            front += 1
+        }
+    }
+}
+
+/// Marsaglia's xorshift64: the order of records is no secret, and a system call for each would cost more than the answer.
+struct XorShift {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed == 0 ? 1 : seed }
+
+    mutating func next() -> UInt64 {
+        state ^= state << 13
+        state ^= state >> 7
+        state ^= state << 17
+        return state
+    }
+}
