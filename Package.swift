@@ -40,7 +40,8 @@ let certificates: Target.Dependency = .product(name: "X509", package: "swift-cer
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 
 let fuzzDependencies: [Target.Dependency] = [
-    "Names", "RecordTable", "RecordTableWriter", "KubernetesObjects", "DeltaStream", "Frontend", "Collector", "ProcessRuntime", logging,
+    "Names", "RecordTable", "RecordTableWriter", "KubernetesObjects", "DeltaStream", "Frontend", "Collector", "MizzenSystem",
+    "ProcessRuntime", logging,
 ]
 
 /// A module of Sources/Shared.
@@ -166,7 +167,7 @@ let package = Package(
             .target(
                 name: "ClusterSimulator",
                 dependencies: [
-                    "KubernetesObjects", "KubernetesClient", "Names", "CSchemas", "CProtobufC", "ProcessRuntime", hummingbird,
+                    "KubernetesObjects", "KubernetesClient", "Names", "CSchemas", "CProtobufC", "MizzenSystem", "ProcessRuntime", hummingbird,
                     hummingbirdTLS,
                     nio, nioPosix, nioHTTP2, nioSSL, logging, lifecycle, yams, certificates, crypto, asyncHTTPClient,
                     argumentParser, .product(name: "HummingbirdHTTP2", package: "hummingbird"),
@@ -212,13 +213,13 @@ let package = Package(
                 ["ProcessRuntime", "MizzenSystem", "NetworkErrors", argumentParser, logging, lifecycle, nio, nioPosix]),
             tests(
                 "RecordTableTests", path: "Shared/RecordTable",
-                ["RecordTable", "RecordTableWriter", "Names", "CMizzenSystem", "table-probe"],
+                ["RecordTable", "RecordTableWriter", "Names", "CMizzenSystem", "MizzenSystem", "table-probe"],
                 exclude: ["python"]),
             tests(
                 "KubernetesTests", path: "Shared/Kubernetes",
                 [
-                    "KubernetesObjects", "KubernetesClient", "ClusterSimulator", "CSchemas", "CProtobufC", nio, nioPosix, nioHTTP2, nioSSL,
-                    logging,
+                    "KubernetesObjects", "KubernetesClient", "ClusterSimulator", "CSchemas", "CProtobufC", "MizzenSystem", nio, nioPosix,
+                    nioHTTP2, nioSSL, logging,
                     certificates, crypto,
                     .product(name: "NIOEmbedded", package: "swift-nio"),
                     .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -232,20 +233,20 @@ let package = Package(
                 "WatcherTests", path: "Watcher",
                 [
                     "Watcher", "RecordTable", "RecordTableWriter", "DeltaStream", "KubernetesObjects", "KubernetesClient", "Names",
-                    "ClusterSimulator", "ProcessRuntime",
+                    "ClusterSimulator", "MizzenSystem", "ProcessRuntime",
                     "mizzen-watcher", "mizzen-frontend", "cluster-simulator", logging, lifecycle, argumentParser,
                 ]),
             tests(
                 "FrontendTests", path: "Frontend",
                 [
-                    "Frontend", "MizzenSystem", "RecordTable", "RecordTableWriter", "Names", "ProcessRuntime", "mizzen-frontend",
-                    "mizzen-watcher", logging, nioSSL,
+                    "Frontend", "MizzenSystem", "CMizzenSystem", "RecordTable", "RecordTableWriter", "Names", "ProcessRuntime",
+                    "mizzen-frontend", "mizzen-watcher", logging, nioSSL,
                 ]),
             tests(
                 "CollectorTests", path: "Collector",
                 [
-                    "Collector", "ClusterSimulator", "DeltaStream", "KubernetesObjects", "KubernetesClient", "ProcessRuntime", logging, nio,
-                    nioSSL,
+                    "Collector", "ClusterSimulator", "DeltaStream", "KubernetesObjects", "KubernetesClient", "MizzenSystem", "ProcessRuntime",
+                    logging, nio, nioSSL,
                     asyncHTTPClient, hummingbird, hummingbirdTLS, lifecycle, argumentParser,
                     .product(name: "NIOHTTP1", package: "swift-nio"),
                 ]),

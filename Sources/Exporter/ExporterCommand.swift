@@ -1,5 +1,6 @@
 public import ArgumentParser
 import Logging
+import MizzenSystem
 import ProcessRuntime
 import StreamCommandLine
 
@@ -24,6 +25,8 @@ public struct ExporterCommand: AsyncParsableCommand {
     }
 
     public func run() async throws {
+        // Each thread that answers scrapes would keep the largest answer's pieces in a heap of its own.
+        Allocator.staysSmall()
         let logger = logging.makeLogger("mizzen-exporter")
         try unbuilt.refuse()
         let configuration = try ExporterConfiguration(selection)

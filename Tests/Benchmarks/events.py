@@ -6,7 +6,7 @@ Instructions: it runs twice under callgrind, for few and for many rounds over th
 divided by their events. That does not depend on the machine's mood, only a little on its libraries.
 
 Memory: copies of the captured pods, each with name and UID of its own, are listed; what the process then has of its own (anonymous pages:
-neither the table, which is a file, nor the program) is compared with the objects' bytes.
+neither the table, which is a file, nor the program) is compared with the objects' bytes. Of an exporter all that is resident counts.
 """
 
 import re
@@ -18,6 +18,7 @@ INSTRUCTIONS = 65_000
 FEW, MANY = 2, 12
 PODS_AND_ANONYMOUS = ((5_235, 45), (150_000, None))
 PER_OBJECT = 700
+SCRAPES, EXPORTER_RESIDENT = 25, 56
 
 
 def fixtures(bench):
@@ -50,6 +51,21 @@ def hold(bench, copies):
         return [int(word) for word in run.stdout.split()]
 
 
+def exporter_memory(run, bench):
+    print("Memory of an exporter of the same cluster, which is scraped 25 times", flush=True)
+    port, telemetry = bench.free_port(), bench.free_port()
+    exporter = run.start(
+        "exporter", f"{bench.BIN}/mizzen-exporter", "--host", "127.0.0.1", "--port", str(port), "--telemetry-host", "127.0.0.1",
+        "--telemetry-port", str(telemetry), "--deltas", f"ipc://{run.path('deltas')}", "--snapshots", f"ipc://{run.path('snapshots')}")
+    bench.until("the exporter's full state", lambda: bench.get(f"http://127.0.0.1:{telemetry}/readyz"))
+    before = bench.memory(exporter.pid, "VmRSS")
+    for _ in range(SCRAPES):
+        lines = bench.get(f"http://127.0.0.1:{port}/metrics").count(b"\n")
+    print(f"  {lines} lines; resident before {before:.1f} MiB, peak {bench.memory(exporter.pid, 'VmHWM'):.1f} MiB")
+    bench.verdict("resident memory", bench.memory(exporter.pid, "VmRSS"), EXPORTER_RESIDENT, " MiB")
+    run.stop(exporter)
+
+
 def bench_memory(run, bench):
     print(f"Memory of the watcher with {bench.PODS} simulated pods, {bench.SERVICES} services and all the other resources", flush=True)
     cluster = run.cluster()
@@ -59,6 +75,7 @@ def bench_memory(run, bench):
         anonymous = int(re.search(r"Anonymous:\s+(\d+) kB", file.read()).group(1)) / 1024
     print(f"  resident {bench.memory(watcher.pid, 'VmRSS'):.0f} MiB")
     bench.verdict("anonymous memory", anonymous, 45, " MiB")
+    exporter_memory(run, bench)
     run.stop(watcher)
     run.stop(cluster)
     captured = hold(bench, 1)[0]

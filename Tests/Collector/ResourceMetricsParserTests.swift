@@ -1,4 +1,5 @@
 import DeltaStream
+import MizzenSystem
 import TestSupport
 import Testing
 

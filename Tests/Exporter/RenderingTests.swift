@@ -20,6 +20,26 @@ import Testing
         #expect(String(decoding: bytes, as: UTF8.self) == text)
     }
 
+    @Test(
+        "amounts of a resource are in cores, bytes or counted; names that mean nothing are left out",
+        arguments: [
+            ("cpu", "core"), ("memory", "byte"), ("ephemeral-storage", "byte"), ("hugepages-2Mi", "byte"), ("pods", nil), ("gpu", nil),
+            ("example.com/dongle", "integer"), ("a-1.b2/X_y.z-1", "integer"), ("example.com/", nil), ("/x", nil), ("example.com/_x", nil),
+            ("example.com/a/b", nil), ("example..com/x", nil), ("-a.com/x", nil), ("a-.com/x", nil), ("a.com-/x", nil), ("A.com/x", nil),
+            ("kubernetes.io/x", nil), ("a.kubernetes.io/x", nil), ("akubernetes.io/x", nil), ("kubernetes.io.example.com/x", "integer"),
+            ("requests.example.com/x", nil), ("b\u{fc}ro.example.com/x", nil), ("example.com/b\u{fc}ro", nil),
+            ("example.com/" + String(repeating: "x", count: 63), "integer"), ("example.com/" + String(repeating: "x", count: 64), nil),
+            (String(repeating: "a.", count: 121) + "bc/x", "integer"), (String(repeating: "a.", count: 121) + "bcd/x", nil),
+        ] as [(String, String?)])
+    func resourceUnits(name: String, unit: String?) {
+        #expect(ResourceAmounts.unit(of: name, countsPods: false) == unit)
+    }
+
+    @Test("of a label name each character that it cannot have becomes one underscore")
+    func labelNames() {
+        #expect(MetadataLabels.sanitized("example.com/b\u{fc}ro-\u{6f22}_9") == "example_com_b_ro___9")
+    }
+
     @Test("backslashes, quotes and line feeds in label values are escaped, other bytes are kept")
     func escapes() throws {
         let exporter = try ExporterUnderTest(["--metric-annotations-allowlist=pods=[*]"])

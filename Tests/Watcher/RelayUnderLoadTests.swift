@@ -1,5 +1,6 @@
 import ClusterSimulator
 import KubernetesObjects
+import MizzenSystem
 import TestSupport
 import Testing
 

@@ -26,7 +26,8 @@ enum ResourceAmounts {
         quantity.value > Int64.max / 1000 ? Double(quantity.value) : Double(quantity.milliValue) / 1000
     }
 
-    private static func unit(of name: String, countsPods: Bool) -> String? {
+    /// In what a resource's amounts are given; nil for one that metrics do not report.
+    static func unit(of name: String, countsPods: Bool) -> String? {
         switch name {
         case "cpu": "core"
         case "memory", "storage", "ephemeral-storage": "byte"
@@ -37,28 +38,34 @@ enum ResourceAmounts {
         }
     }
 
-    /// Whether this names a resource that Kubernetes does not know itself: `example.com/dongle`.
+    /// Whether this names a resource that Kubernetes does not know itself: `example.com/dongle`. By bytes: a pod's resources are asked
+    /// for with every event of it.
     private static func isExtended(_ name: String) -> Bool {
-        guard name.utf8.contains(UInt8(ascii: "/")), !name.contains("kubernetes.io/"), !name.hasPrefix("requests.") else {
-            return false
-        }
-        // In quotas the name is written behind "requests."; it must be a qualified name there.
-        let parts = "requests.\(name)".split(separator: "/", omittingEmptySubsequences: false)
-        return parts.count == 2 && isSubdomain(parts[0]) && isQualifiedName(parts[1])
+        let bytes = name.utf8
+        guard let slash = bytes.firstIndex(of: UInt8(ascii: "/")), !name.hasPrefix("requests.") else { return false }
+        let (domain, rest) = (bytes[..<slash], bytes[bytes.index(after: slash)...])
+        return !domain.suffix(13).elementsEqual("kubernetes.io".utf8) && isSubdomain(domain) && isQualifiedName(rest)
     }
 
-    private static func isSubdomain(_ text: Substring) -> Bool {
-        text.utf8.count <= 253
-            && text.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
-                label.utf8.allSatisfy { isLowerOrDigit($0) || $0 == UInt8(ascii: "-") }
-                    && label.utf8.first.map(isLowerOrDigit) == true && label.utf8.last.map(isLowerOrDigit) == true
+    /// Whether it is a subdomain behind "requests.", as it is written in quotas (RFC 1123; 253 bytes with that).
+    private static func isSubdomain(_ text: Substring.UTF8View) -> Bool {
+        guard text.count + 9 <= 253 else { return false }
+        var previous = UInt8(ascii: ".")
+        for byte in text {
+            switch byte {
+            case UInt8(ascii: "."): guard isLowerOrDigit(previous) else { return false }
+            case UInt8(ascii: "-"): guard previous != UInt8(ascii: ".") else { return false }
+            default: guard isLowerOrDigit(byte) else { return false }
             }
+            previous = byte
+        }
+        return isLowerOrDigit(previous)
     }
 
-    private static func isQualifiedName(_ text: Substring) -> Bool {
-        (1...63).contains(text.utf8.count)
-            && text.utf8.allSatisfy { isAlphanumeric($0) || [UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: ".")].contains($0) }
-            && text.utf8.first.map(isAlphanumeric) == true && text.utf8.last.map(isAlphanumeric) == true
+    private static func isQualifiedName(_ text: Substring.UTF8View) -> Bool {
+        guard let first = text.first, let last = text.last, text.count <= 63 else { return false }
+        return isAlphanumeric(first) && isAlphanumeric(last)
+            && text.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: ".") }
     }
 
     private static func isLowerOrDigit(_ byte: UInt8) -> Bool {

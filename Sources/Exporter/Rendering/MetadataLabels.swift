@@ -100,14 +100,17 @@ enum MetadataLabels {
     /// Every character that a Prometheus label name cannot have becomes an underscore.
     static func sanitized(_ text: String) -> String {
         if text.utf8.allSatisfy(isLabelByte) { return text }
-        var out = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "a"..."z", "A"..."Z", "0"..."9", "_": out.unicodeScalars.append(scalar)
-            default: out.append("_")
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(text.utf8.count)
+        for byte in text.utf8 {
+            if isLabelByte(byte) {
+                bytes.append(byte)
+            } else if byte & 0xc0 != 0x80 {
+                // A character's first byte stands for all of them.
+                bytes.append(UInt8(ascii: "_"))
             }
         }
-        return out
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     private static func isLabelByte(_ byte: UInt8) -> Bool {

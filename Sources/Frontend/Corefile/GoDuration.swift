@@ -1,3 +1,4 @@
+import MizzenSystem
 import ProcessRuntime
 
 extension Duration {
@@ -7,18 +8,10 @@ extension Duration {
         self = found.duration
     }
 
-    /// The shortest of Go's notations with whole numbers, for messages: `1h`, `1m30s`, `500ms`.
+    /// As Go writes it, for messages, without zeros at the end: `1h` where Go has `1h0m0s`.
     var goNotation: String {
-        let (seconds, attoseconds) = components
-        guard attoseconds == 0 else {
-            let nanoseconds = attoseconds / 1_000_000_000
-            if nanoseconds % 1_000_000 == 0 { return "\(seconds * 1000 + nanoseconds / 1_000_000)ms" }
-            return "\(seconds * 1_000_000_000 + nanoseconds)ns"
-        }
-        var text = ""
-        if seconds >= 3600 { text += "\(seconds / 3600)h" }
-        if seconds % 3600 >= 60 { text += "\(seconds % 3600 / 60)m" }
-        if seconds % 60 > 0 || text.isEmpty { text += "\(seconds % 60)s" }
+        var text = GoDurationText.format(nanoseconds)
+        for zeros in ["m0s", "h0m"] where text.hasSuffix(zeros) { text.removeLast(2) }
         return text
     }
 }

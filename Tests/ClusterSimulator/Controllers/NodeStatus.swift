@@ -1,4 +1,5 @@
 import KubernetesObjects
+import MizzenSystem
 
 /// What a kubelet would report about its node.
 enum NodeStatus {

@@ -1,4 +1,5 @@
 import KubernetesObjects
+import MizzenSystem
 
 /// Scheduler and container runtime in one: a new pod gets a node, addresses and a running, ready status. A pod that comes
 /// with a status keeps it.

@@ -1,4 +1,5 @@
 import KubernetesObjects
+import MizzenSystem
 
 /// Keeps replica sets and pods at the number that deployments, stateful sets and daemon sets ask for, and their statuses true.
 /// Rollouts happen at once: the new replica set grows and the old ones shrink in the same step.

@@ -1,4 +1,5 @@
 import KubernetesObjects
+import MizzenSystem
 
 /// `/metrics/resource` of one node: CPU counters that grow with time and memory that breathes, made up from the UIDs of
 /// the pods so that they are the same in every run.

@@ -1,4 +1,5 @@
 import KubernetesObjects
+import MizzenSystem
 
 /// A cluster of any size, the same for the same numbers and seed: nodes, namespaces, and one deployment with its replica set
 /// and pods behind every service. Every tenth service is headless, every tenth dual-stack, every fiftieth an ExternalName.

@@ -1,4 +1,5 @@
 import KubernetesObjects
+import MizzenSystem
 
 /// What the cluster holds: objects, one counter of versions, bounded history. A value without locks and clocks' side effects;
 /// `ObjectStore` guards it.

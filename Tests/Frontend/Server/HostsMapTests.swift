@@ -1,4 +1,5 @@
 import Logging
+import MizzenSystem
 import Names
 import Testing
 import TestSupport

@@ -6,6 +6,7 @@ import Names
 import ProcessRuntime
 import RecordTable
 import RecordTableWriter
+import Synchronization
 import TestSupport
 import Testing
 
@@ -71,6 +72,46 @@ struct WorkerLifeTests {
         try spoil(try poller(watching: frontend.control.workers.mailboxes[0].waker.descriptor.raw))
         try await frontend.rewrite(Self.hosts + "\nexample.net:0 {\n bind 127.0.0.2\n hosts /nonexistent\n}")
         try await expectFault(frontend, "a worker thread cannot")
+    }
+
+    @Test("an HTTP address that is not served any more ends the frontend with code 70")
+    func endpoint() async throws {
+        let port = freePort()
+        let frontend = try await RunningFrontend(Self.hosts.replacing(" errors\n", with: " errors\n health 127.0.0.1:\(port)\n"))
+        let request = Array("GET /health HTTP/1.1\r\nHost: test\r\n\r\n".utf8)
+        try await eventually("health is served") {
+            try await onThread {
+                let socket = try Socket.connecting(.stream, to: SocketAddress(address: .v4(0x7F00_0001), port: port))
+                _ = try Socket.send(request.span, on: socket)
+                return String(decoding: try TestClient.receive(socket), as: UTF8.self).hasPrefix("HTTP/1.1 200")
+            }
+        }
+        let listener = try #require(OpenSockets.listener(port))
+        try #require(shutdown(listener, Int32(SHUT_RDWR)) == 0)
+        try await expectFault(frontend, "health, readiness or metrics are not served any more")
+        #expect(frontend.control.addresses.isEmpty)
+    }
+
+    @Test("a worker that is stuck when the frontend is told to stop does not hold it up: it ends with code 70")
+    func stuckAtStop() async throws {
+        let gate = try Gate()
+        defer { gate.open() }
+        let frontend = try await RunningFrontend(
+            Self.hosts, threads: 2, logger: Logger(label: "test") { _ in GatedLogHandler(gate: gate) })
+        let packet = try TestPacket.query("none.example.org", .a)
+        let socket = try Socket.connecting(.datagram, to: frontend.address)
+        _ = try Socket.send(packet.span, on: socket)
+        try await eventually("the worker is stuck") { gate.arrived > 0 }
+        let told = ContinuousClock.now
+        do {
+            try await frontend.stop()
+            Issue.record("it ended in good order")
+        } catch let error as ProcessError {
+            #expect(error.code == ExitStatus.software)
+            #expect(error.message.contains("worker threads do not end"), "\(error)")
+        }
+        // Six seconds, and what a busy machine needs.
+        #expect(ContinuousClock.now - told < .seconds(10))
     }
 
     @Test("health fails while one worker of two is stuck, and recovers with it")
@@ -175,13 +216,18 @@ struct WorkerLifeTests {
 /// Closed at first: whoever passes waits until it is opened.
 private final class Gate: Sendable {
     private let waker: Waker
+    private let count = Atomic(0)
 
     init() throws { waker = try Waker() }
+
+    /// How many have come to it.
+    var arrived: Int { count.load(ordering: .relaxed) }
 
     /// For everybody, for good.
     func open() { waker.wake() }
 
     func pass() {
+        count.add(1, ordering: .relaxed)
         guard let poller = try? Poller(), (try? poller.add(waker.descriptor, .readable, token: 1)) != nil else { return }
         _ = try? poller.wait(milliseconds: 60_000)
     }

@@ -33,6 +33,12 @@ final class RunningFrontend: Sendable {
         await control.reload()
     }
 
+    /// The sample of /metrics that has this name, with its labels if it has any.
+    func metric(_ sample: String) -> Double? {
+        String(decoding: control.metrics.registry.render(), as: UTF8.self).split(separator: "\n")
+            .first { $0.hasPrefix(sample + " ") }.flatMap { Double($0.dropFirst(sample.count + 1)) }
+    }
+
     /// Waits for it to end by itself.
     func ended() async throws { try await task.value }
 

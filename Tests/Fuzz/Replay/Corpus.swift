@@ -1,4 +1,5 @@
 import Foundation
+import MizzenSystem
 import TestSupport
 
 /// The inputs of a target in Tests/Fuzz/Corpora: seeds, and what fuzzing found.

@@ -1,3 +1,4 @@
+import MizzenSystem
 import TestSupport
 
 /// Ways to cut an input, for properties that no cut may change.

@@ -1,3 +1,4 @@
+import MizzenSystem
 import TestSupport
 import Testing
 

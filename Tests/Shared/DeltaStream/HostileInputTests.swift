@@ -2,6 +2,7 @@ import CZeroMQ
 import Foundation
 import Glibc
 import KubernetesObjects
+import MizzenSystem
 import Testing
 
 @testable import DeltaStream
@@ -129,7 +130,7 @@ struct HostileInputTests {
     @Test("cut, changed and random bytes are read as what they say, or refused by name and counted, and change nothing else")
     func fuzz() {
         var decoder = EnvelopeDecoder(known: [.pods])
-        var random = SplitMix(state: 1)
+        var random = SeededRandom(seed: 1)
         var machine = SubscriberStateMachine(interests: ResourceInterest.merged([TopicFilter(.pods)]), seed: 1)
         let before = "\(machine.resources)"
         var counted = SubscriberStatistics()

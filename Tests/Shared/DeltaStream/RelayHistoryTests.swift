@@ -1,4 +1,5 @@
 import KubernetesObjects
+import MizzenSystem
 import TestSupport
 import Testing
 

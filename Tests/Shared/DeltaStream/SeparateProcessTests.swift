@@ -1,4 +1,5 @@
 import Foundation
+import MizzenSystem
 import TestSupport
 import Testing
 

@@ -1,5 +1,6 @@
 import Foundation
 import KubernetesObjects
+import MizzenSystem
 import TestSupport
 import Testing
 

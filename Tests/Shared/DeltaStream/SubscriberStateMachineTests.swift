@@ -1,4 +1,5 @@
 import KubernetesObjects
+import MizzenSystem
 import Testing
 
 @testable import DeltaStream
@@ -330,7 +331,7 @@ struct SubscriberStateMachineTests {
 
     @Test("random losses, duplicates and cut answers end with the publisher's state", arguments: 0..<20)
     func randomFaults(seed: Int) {
-        var random = SplitMix(state: UInt64(seed))
+        var random = SeededRandom(seed: UInt64(seed))
         var bench = Bench([TopicFilter(.pods, buckets: BucketSet([0, 1, 2, 3]), namespace: seed % 2 == 0 ? nil : "n1")])
         var held: [String: Delta] = [:]
         var pending: SnapshotRequest?

@@ -1,3 +1,4 @@
+import MizzenSystem
 import Testing
 
 @testable import KubernetesClient
@@ -46,7 +47,7 @@ struct SignsOfLifeTests {
 
     @Test("a server that stops at any moment is noticed within 60 s, however its watches began", arguments: 0..<200)
     func noticedInTime(seed: Int) {
-        var random = SplitMix(state: UInt64(seed))
+        var random = SeededRandom(seed: UInt64(seed))
         var signs = SignsOfLife(limits: SilenceLimits(quiet: .seconds(45), answer: .seconds(15)), now: .zero)
         let stops = Duration.milliseconds(Int(random.next() % 300_000))
         var now = Duration.zero
@@ -70,19 +71,6 @@ struct SignsOfLifeTests {
                 return
             }
         }
-    }
-}
-
-/// Small numbers that look random, the same for the same seed.
-private struct SplitMix {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }
 

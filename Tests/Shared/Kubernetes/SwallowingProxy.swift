@@ -8,6 +8,7 @@ final class SwallowingProxy: Sendable {
     fileprivate final class Mouth: Sendable {
         let swallows = Atomic(false)
         let accepted = Atomic(0)
+        let near = Mutex<[any Channel]>([])
     }
 
     private let mouth: Mouth
@@ -20,6 +21,7 @@ final class SwallowingProxy: Sendable {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { near in
                 mouth.accepted.add(1, ordering: .relaxed)
+                mouth.near.withLock { $0.append(near) }
                 return ClientBootstrap(group: near.eventLoop)
                     .channelInitializer { far in
                         far.eventLoop.makeCompletedFuture {
@@ -40,6 +42,11 @@ final class SwallowingProxy: Sendable {
     func swallow() { mouth.swallows.store(true, ordering: .relaxed) }
 
     func passOn() { mouth.swallows.store(false, ordering: .relaxed) }
+
+    /// Ends, on every connection, the half that sends to the client; what the client sends is read as before.
+    func endSending() async throws {
+        for near in mouth.near.withLock({ $0 }) where near.isActive { try await near.close(mode: .output).get() }
+    }
 
     func stop() async throws { try await listener.close().get() }
 }

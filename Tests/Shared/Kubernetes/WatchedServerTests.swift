@@ -87,4 +87,24 @@ struct WatchedServerTests {
             #expect(bench.log.warnings.first?.contains("was answered with \(code)") ?? false, "\(bench.log.warnings)")
         }
     }
+
+    @Test("watches whose server has ended its half of the connection are opened anew at once, HTTP/1.1 or HTTP/2", arguments: [true, false])
+    func halfClosed(isSecure: Bool) async throws {
+        let bench = try await WatchedClusterBench(settings())
+        let proxy = try await SwallowingProxy(to: port(isSecure ? bench.simulator.secureURL : bench.simulator.plainURL))
+        // The limits of silence are those of real life: it must not take them to notice.
+        try await bench.watch("\(isSecure ? "https" : "http")://127.0.0.1:\(proxy.port)") {
+            try await bench.isWatching()
+            try await eventually("every watch is open") { bench.observer.counts.watches >= Resource.all.count }
+            let before = bench.observer.counts
+            try await proxy.endSending()
+            try await eventually("every watch is there again", within: .seconds(20)) {
+                bench.observer.counts.watches - before.watches >= Resource.all.count
+            }
+            #expect(bench.observer.counts.lists == before.lists)
+            #expect(bench.observer.counts.failures["silent"] == nil)
+            #expect(bench.log.warnings.count <= 1, "\(bench.log.warnings)")
+        }
+        try await proxy.stop()
+    }
 }

@@ -1,3 +1,4 @@
+import MizzenSystem
 import Names
 import RecordTable
 import RecordTableWriter

@@ -1,4 +1,6 @@
 import FoundationEssentials
+import Glibc
+import MizzenSystem
 
 /// The CURVE keys (ZeroMQ RFC 26) of one process: who it is, whom it trusts, and who may connect.
 ///
@@ -106,12 +108,15 @@ public struct StreamKeys: Hashable, Sendable {
 
     /// The words of each line that is neither empty nor a comment; nil where there is no such file.
     private static func lines(_ path: String) throws(DeltaStreamError) -> [[String]]? {
-        guard FileManager.default.fileExists(atPath: path) else { return nil }
-        let text: String
-        do {
-            text = try String(contentsOfFile: path, encoding: .utf8)
+        let bytes: [UInt8]
+        do throws(SystemError) {
+            bytes = try FileContents.read(path)
         } catch {
-            throw DeltaStreamError("cannot be read as text; make it readable for this user", place: path, kind: .keys)
+            if error.code == ENOENT { return nil }
+            throw DeltaStreamError("cannot be read (\(error.words)); make it readable for this user", place: path, kind: .keys)
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw DeltaStreamError("is not text; copy it again from where 'mizzen-watcher keys' made it", place: path, kind: .keys)
         }
         return text.split(whereSeparator: \.isNewline).map { line in
             line.split(whereSeparator: \.isWhitespace).map(String.init)

@@ -1,4 +1,5 @@
 import KubernetesObjects
+import MizzenSystem
 
 /// Every decision of a subscriber, without sockets or clocks: events go in; requests for the sockets and notices for the consumer come out.
 ///
@@ -77,14 +78,14 @@ struct SubscriberStateMachine {
     private var nextRequestID: UInt64
     /// Whose turn it is to be asked for.
     private var turn = 0
-    private var random: SplitMix
+    private var random: SeededRandom
 
     /// - Parameter seed: makes request ids and the jitter of back-off; two subscribers should not share one.
     init(interests: [ResourceInterest], configuration: Configuration = Configuration(), seed: UInt64) {
         self.configuration = configuration
         resources = interests.map(SubscribedResource.init)
         indices = Dictionary(interests.enumerated().map { ($1.resource, $0) }, uniquingKeysWith: { first, _ in first })
-        random = SplitMix(state: seed)
+        random = SeededRandom(seed: seed)
         nextRequestID = random.next()
     }
 
@@ -353,17 +354,4 @@ public struct SubscriberStatistics: Hashable, Sendable {
     public var unknownVersions: UInt64 = 0
 
     public init() {}
-}
-
-/// Sebastiano Vigna's SplitMix64: small, and good enough to spread retries.
-struct SplitMix {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
-    }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import MizzenSystem
 
 /// Where an API server is, how to trust it, and who we are to it.
 ///
@@ -162,22 +163,19 @@ struct PEMSource: Hashable, Sendable {
 
 /// The bytes of a file that a configuration names.
 func readCredentialFile(_ path: String, place: CredentialPlace) throws(CredentialError) -> [UInt8] {
-    do {
-        return [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+    do throws(SystemError) {
+        return try FileContents.read(path)
     } catch {
-        throw place.error("names \(path), \(unreadableReason(path, error))")
+        throw place.error("names \(path), \(unreadableReason(error))")
     }
 }
 
 /// Why a file cannot be read, and what to do, as the end of a sentence about the file.
-func unreadableReason(_ path: String, _ error: any Error) -> String {
-    let attributes = try? FileManager.default.attributesOfItem(atPath: path)
-    if attributes?[.type] as? FileAttributeType == .typeDirectory {
-        return "which is a directory; give the path of a file"
-    }
-    switch (error as? CocoaError)?.code {
-    case .fileReadNoSuchFile: return "which does not exist; correct the path or create the file"
-    case .fileReadNoPermission: return "which this user may not read; change its owner or mode"
-    default: return "which cannot be read: \(error)"
+func unreadableReason(_ error: SystemError) -> String {
+    switch error.code {
+    case EISDIR: "which is a directory; give the path of a file"
+    case ENOENT: "which does not exist; correct the path or create the file"
+    case EACCES, EPERM: "which this user may not read; change its owner or mode"
+    default: "which cannot be read: \(error.words)"
     }
 }

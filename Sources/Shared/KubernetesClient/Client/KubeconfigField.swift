@@ -1,5 +1,6 @@
 import KubernetesObjects
 import Foundation
+import MizzenSystem
 import Yams
 
 /// A value in a kubeconfig, which knows its name and line for error messages.
@@ -77,10 +78,10 @@ extension KubeconfigField {
     static func read(path: String) throws(CredentialError) -> KubeconfigField {
         let place = CredentialPlace(file: path, line: nil, field: "")
         let bytes: [UInt8]
-        do {
-            bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+        do throws(SystemError) {
+            bytes = try FileContents.read(path)
         } catch {
-            throw place.error("this is to be the kubeconfig, \(unreadableReason(path, error))")
+            throw place.error("this is to be the kubeconfig, \(unreadableReason(error))")
         }
         guard var text = String(validating: bytes, as: UTF8.self) else {
             throw place.error("the kubeconfig is not UTF-8 text")

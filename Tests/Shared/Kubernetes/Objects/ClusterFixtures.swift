@@ -66,19 +66,6 @@ extension ObjectEncoding {
     var suffix: String { self == .json ? "json" : "pb" }
 }
 
-/// The same sequence in every run (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
-        return value ^ (value >> 31)
-    }
-}
-
 /// One frame of a watch in protobuf, around an object in its envelope.
 func watchFrame(type: String, object: [UInt8]) -> [UInt8] {
     var extensionMessage: [UInt8] = []

@@ -1,3 +1,4 @@
+import MizzenSystem
 import Testing
 
 @testable import KubernetesObjects
@@ -81,7 +82,7 @@ import Testing
 
     @Test("a list decodes the same however it is cut", arguments: [ObjectEncoding.json, .protobuf])
     func cutLists(encoding: ObjectEncoding) throws {
-        var random = SeededGenerator(state: 7)
+        var random = SeededRandom(seed: 7)
         for resource in [Resource.limitRanges, .endpointSlices, .secrets, .pods] {
             let body = try ClusterFixtures.list(resource, encoding)
             let whole = try ClusterFixtures.split(body, encoding, resource, pieces: [])

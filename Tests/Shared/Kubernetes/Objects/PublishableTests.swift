@@ -1,4 +1,5 @@
 import Foundation
+import MizzenSystem
 import Testing
 
 @testable import KubernetesObjects
@@ -134,7 +135,7 @@ import Testing
 
     @Test("cut or changed objects never crash, and errors lie inside them", arguments: encodings)
     func brokenObjects(encoding: ObjectEncoding) throws {
-        var random = SeededGenerator(state: 5)
+        var random = SeededRandom(seed: 5)
         var refused = 0
         for resource in [Resource.pods, .secrets, .services] {
             let items = try ClusterFixtures.items(resource, encoding).items

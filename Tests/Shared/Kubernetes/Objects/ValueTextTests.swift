@@ -1,3 +1,4 @@
+import MizzenSystem
 import Testing
 
 @testable import KubernetesObjects
@@ -86,7 +87,7 @@ import Testing
 
     @Test("Base64 is read and written for every length")
     func base64() {
-        var random = SeededGenerator(state: 1)
+        var random = SeededRandom(seed: 1)
         for length in 0..<40 {
             let bytes = (0..<length).map { _ in UInt8.random(in: 0...255, using: &random) }
             #expect(Base64.decode(Base64.encode(bytes)) == bytes)

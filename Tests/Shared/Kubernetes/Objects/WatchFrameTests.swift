@@ -1,3 +1,4 @@
+import MizzenSystem
 import Testing
 
 @testable import KubernetesObjects
@@ -58,7 +59,7 @@ import Testing
 
     @Test("a watch decodes the same however it is cut", arguments: [ObjectEncoding.json, .protobuf])
     func cuts(encoding: ObjectEncoding) throws {
-        var random = SeededGenerator(state: 3)
+        var random = SeededRandom(seed: 3)
         for watch in ClusterFixtures.watches {
             let body = try ClusterFixtures.bytes("watch/\(watch).\(encoding.suffix)")
             let whole = try ClusterFixtures.frames(watch, encoding)
@@ -123,7 +124,7 @@ import Testing
 
     @Test("broken watch bodies never crash and their errors lie inside", arguments: [ObjectEncoding.json, .protobuf])
     func mutations(encoding: ObjectEncoding) throws {
-        var random = SeededGenerator(state: 11)
+        var random = SeededRandom(seed: 11)
         let body = try ClusterFixtures.bytes("watch/services.resume.\(encoding.suffix)")
         var refused = 0
         for _ in 0..<300 {

@@ -1,17 +1,7 @@
-/// SplitMix64: the same seed gives the same cluster, names and UIDs included.
-struct SeededRandom: RandomNumberGenerator, Sendable {
-    private var state: UInt64
+import MizzenSystem
 
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
-    }
-
+/// What a cluster draws: the same seed gives the same one, names and UIDs included.
+extension SeededRandom {
     /// A version 4 UUID (RFC 9562, section 5.4).
     mutating func uid() -> String {
         let high = next() & 0xffff_ffff_ffff_0fff | 0x4000
