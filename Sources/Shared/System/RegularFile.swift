@@ -15,6 +15,10 @@ public enum RegularFile {
         public var modified: Int64
         /// The same of the inode's last change, which nobody sets: a write, and a change of permissions too.
         public var changed: Int64
+
+        public init(device: UInt64, inode: UInt64, size: Int64, modified: Int64, changed: Int64) {
+            (self.device, self.inode, self.size, self.modified, self.changed) = (device, inode, size, modified, changed)
+        }
     }
 
     public enum Fault: Error, Hashable, Sendable, CustomStringConvertible {

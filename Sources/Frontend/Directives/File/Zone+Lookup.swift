@@ -89,7 +89,7 @@ extension Zone {
                 finish(&result, .answered, wantsDNSSEC)
             } else {
                 // An empty non-terminal owns no NSEC record: the one before it denies its types.
-                let denier = nodes[node].sets.isEmpty && wantsDNSSEC ? self.owner(before: result.names[0]) : node
+                let denier = nodes[node].sets.isEmpty && wantsDNSSEC ? self.denier(before: result.names[0]) : node
                 appendDenial(by: denier, wantsDNSSEC, to: &result.authority)
                 result.kind = .noData
             }
@@ -106,7 +106,7 @@ extension Zone {
             return nil
         }
         appendNameServers(&result, wantsDNSSEC)
-        if wantsDNSSEC, case .name(let index) = owner, let denier = self.owner(before: result.names[index]) {
+        if wantsDNSSEC, case .name(let index) = owner, let denier = self.denier(before: result.names[index]) {
             append(node: denier, .nsec, .stored, true, to: &result.authority)
         }
         appendTargets(of: found, wantsDNSSEC, to: &result.additional)
@@ -122,13 +122,13 @@ extension Zone {
     private func deny(encloserLabel label: Int, _ wantsDNSSEC: Bool, _ result: inout ZoneAnswer) {
         guard result.names.count == 1 else { return finish(&result, .nameError, wantsDNSSEC) }
         result.kind = .nameError
-        let denier = wantsDNSSEC ? owner(before: result.names[0]) : nil
+        let denier = wantsDNSSEC ? self.denier(before: result.names[0]) : nil
         appendDenial(by: denier, wantsDNSSEC, to: &result.authority)
         guard wantsDNSSEC else { return }
         // And the wildcard that could have answered does not exist.
         var wildcard = DNSName()
         guard wildcard.append(label: "*"), wildcard.append(result.names[0], fromLabel: label) else { return }
-        if let other = owner(before: wildcard), other != denier { append(node: other, .nsec, .stored, true, to: &result.authority) }
+        if let other = self.denier(before: wildcard), other != denier { append(node: other, .nsec, .stored, true, to: &result.authority) }
     }
 
     /// The SOA record and, of a signed zone, a node's NSEC record.
@@ -204,10 +204,14 @@ extension Zone {
 
     private func appendAddresses(of name: borrowing DNSName, _ wantsDNSSEC: Bool, to items: inout [ZoneAnswer.Item]) {
         guard let node = find(name) else { return }
-        for type in [RecordType.a, .aaaa] {
-            // Two records may lead to one name.
-            if let found = set(node, type), !items.contains(.set(found, .stored)) { append(found, .stored, wantsDNSSEC, to: &items) }
-        }
+        appendOnce(node, .a, wantsDNSSEC, to: &items)
+        appendOnce(node, .aaaa, wantsDNSSEC, to: &items)
+    }
+
+    /// Two records may lead to one name.
+    private func appendOnce(_ node: Int, _ type: RecordType, _ wantsDNSSEC: Bool, to items: inout [ZoneAnswer.Item]) {
+        guard let found = set(node, type), !items.contains(.set(found, .stored)) else { return }
+        append(found, .stored, wantsDNSSEC, to: &items)
     }
 
     /// A name in a record's data, in lower case; the root where there is none.

@@ -141,8 +141,10 @@ final class Zone: Sendable {
         _ = try? name.read(held.span, at: nodes[node].name.lowerBound)
     }
 
-    /// The last node that owns records and is before `name` in canonical order, for denials of existence.
-    func owner(before name: borrowing DNSName) -> Int? {
+    /// The last node with an NSEC record before `name` in canonical order: that record denies what is between. Nil in an unsigned zone.
+    func denier(before name: borrowing DNSName) -> Int? {
+        // With one at the apex the way back is short: only glue and empty non-terminals have none.
+        guard set(0, .nsec) != nil else { return nil }
         var (low, high) = (0, nodes.count)
         var other = DNSName()
         while low < high {
@@ -152,7 +154,7 @@ final class Zone: Sendable {
         }
         while low > 0 {
             low -= 1
-            if !nodes[low].sets.isEmpty { return low }
+            if set(low, .nsec) != nil { return low }
         }
         return nil
     }
