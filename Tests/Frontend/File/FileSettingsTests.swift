@@ -25,7 +25,8 @@ struct FileSettingsTests {
         #expect(plain.zones.map(\.text) == ["example.org."])
         #expect(plain.reload == .seconds(60))
         #expect(plain.fallsThrough.zones.isEmpty)
-        let (full, warnings) = try read(FileSettings.row, "file /d/db A.org 10.0.0.0/8 {\n reload 0s\n fallthrough b.org\n upstream 192.0.2.1\n}")
+        let (full, warnings) = try read(
+            FileSettings.row, "file /d/db A.org 10.0.0.0/8 {\n reload 0s\n fallthrough b.org\n upstream 192.0.2.1\n}")
         #expect(full.path == "/d/db")
         #expect(full.zones.map(\.text) == ["a.org.", "10.in-addr.arpa."])
         #expect(full.reload == .zero)
@@ -60,8 +61,14 @@ struct FileSettingsTests {
         }
         let autos = [
             ("auto", "Corefile:2: auto: expected a line 'directory DIR' in its block"),
-            ("auto {\n directory\n}", "Corefile:3: auto: directory: expected 1 or 3 words after it, found 0; usage: directory DIR [REGEXP ORIGIN_TEMPLATE]"),
-            ("auto {\n directory /d\n fallthrough\n}", "Corefile:4: auto: unknown option 'fallthrough': there are directory, reload, upstream"),
+            (
+                "auto {\n directory\n}",
+                "Corefile:3: auto: directory: expected 1 or 3 words after it, found 0; usage: directory DIR [REGEXP ORIGIN_TEMPLATE]"
+            ),
+            (
+                "auto {\n directory /d\n fallthrough\n}",
+                "Corefile:4: auto: unknown option 'fallthrough': there are directory, reload, upstream"
+            ),
             (
                 "auto {\n directory /d \(String(repeating: "x", count: 10_001)) {1}\n}",
                 "Corefile:3: auto: directory: expected a regular expression of at most 10000 bytes"

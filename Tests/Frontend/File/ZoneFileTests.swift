@@ -72,8 +72,14 @@ struct ZoneFileTests {
 
     @Test("without $TTL the last TTL said goes on, with it it does not")
     func timesToLive() throws {
-        #expect(records(try read(Self.head + "a A 192.0.2.1\nb 5 A 192.0.2.1\nc A 192.0.2.1"), .a).map { $0.split(separator: " ")[1] } == ["300", "5", "5"])
-        #expect(records(try read("$TTL 9\n" + Self.head + "b 5 A 192.0.2.1\nc A 192.0.2.1"), .a).map { $0.split(separator: " ")[1] } == ["5", "9"])
+        #expect(
+            records(try read(Self.head + "a A 192.0.2.1\nb 5 A 192.0.2.1\nc A 192.0.2.1"), .a).map { $0.split(separator: " ")[1] } == [
+                "300", "5", "5",
+            ])
+        #expect(
+            records(try read("$TTL 9\n" + Self.head + "b 5 A 192.0.2.1\nc A 192.0.2.1"), .a).map { $0.split(separator: " ")[1] } == [
+                "5", "9",
+            ])
     }
 
     @Test("an included file has an origin and defaults of its own, and ends without a trace")
@@ -125,9 +131,18 @@ struct ZoneFileTests {
             ("$INCLUDE bad", "/d/bad:2: expected an IPv6 address, found '192.0.2.1'"),
             ("$INCLUDE 1", "/d/7:1: expected at most 7 includes inside one another and 10000 files in all"),
             ("$GENERATE 1-2", "/d/zone:1: expected '$GENERATE START-STOP[/STEP] OWNER [TTL] [CLASS] TYPE DATA'"),
-            ("$GENERATE 2-1 a A b c", "/d/zone:1: expected a range START-STOP[/STEP] of at most 65536 numbers below 2147483648, found '2-1'"),
-            ("$GENERATE 0-65536 a A b c", "/d/zone:1: expected a range START-STOP[/STEP] of at most 65536 numbers below 2147483648, found '0-65536'"),
-            ("$GENERATE 1-2/0 a A b c", "/d/zone:1: expected a range START-STOP[/STEP] of at most 65536 numbers below 2147483648, found '1-2/0'"),
+            (
+                "$GENERATE 2-1 a A b c",
+                "/d/zone:1: expected a range START-STOP[/STEP] of at most 65536 numbers below 2147483648, found '2-1'"
+            ),
+            (
+                "$GENERATE 0-65536 a A b c",
+                "/d/zone:1: expected a range START-STOP[/STEP] of at most 65536 numbers below 2147483648, found '0-65536'"
+            ),
+            (
+                "$GENERATE 1-2/0 a A b c",
+                "/d/zone:1: expected a range START-STOP[/STEP] of at most 65536 numbers below 2147483648, found '1-2/0'"
+            ),
             (
                 "$GENERATE 1-2 a${x} A 192.0.2.1",
                 "/d/zone:1: expected each '$' alone, as '\\$', or as ${OFFSET,WIDTH,BASE} with a width of at most 255 and base d, o, x, X, n or N"

@@ -169,7 +169,9 @@ struct ZoneLookupTests {
     func nesting() throws {
         let outer = try zone("x A 192.0.2.1")
         let inner = try zone("x A 192.0.2.2", origin: "in.example.")
-        let zones = ZoneSet([.init(origin: outer.origin, zone: outer), .init(origin: inner.origin, zone: inner), .init(origin: try DNSName("none."))])
+        let zones = ZoneSet([
+            .init(origin: outer.origin, zone: outer), .init(origin: inner.origin, zone: inner), .init(origin: try DNSName("none.")),
+        ])
         func owner(_ name: String) throws -> String? { zones.match(try DNSName(name)).map { zones.members[$0].origin.description } }
         #expect(try owner("x.in.example") == "in.example.")
         #expect(try owner("in.example") == "in.example.")

@@ -31,7 +31,7 @@ struct ZoneSourceTests {
         }
         func log(event: LogEvent) {
             let words = (event.metadata ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
-            lines.all.withLock { $0.append(([ "\(event.level)", "\(event.message)"] + words).joined(separator: " ")) }
+            lines.all.withLock { $0.append((["\(event.level)", "\(event.message)"] + words).joined(separator: " ")) }
         }
     }
 
@@ -72,7 +72,8 @@ struct ZoneSourceTests {
         #expect(source.currentVersion == version)
         #expect(try code(source.zones, "b.z.test") == "NXDOMAIN 0")
         #expect(
-            lines.take() == ["info zone file changed but not its SOA serial: the zone stays as it is path=\(folder.path("z")) zone=z.test."])
+            lines.take() == ["info zone file changed but not its SOA serial: the zone stays as it is path=\(folder.path("z")) zone=z.test."]
+        )
         try write("z", serial: 0, "b A 192.0.2.1")
         #expect(source.reload())
         #expect(source.currentVersion > version)

@@ -23,7 +23,8 @@ struct GeneratedRecords {
         let range = entry.words[1]
         guard let found = Self.range(scanner[range]) else {
             throw scanner.error(
-                "expected a range START-STOP[/STEP] of at most \(Self.most) numbers below 2147483648, found '\(scanner.text(range))'", at: range)
+                "expected a range START-STOP[/STEP] of at most \(Self.most) numbers below 2147483648, found '\(scanner.text(range))'",
+                at: range)
         }
         numbers = found
         let text = scanner.octets(from: entry.words[2], to: last)
