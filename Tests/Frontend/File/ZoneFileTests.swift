@@ -1,3 +1,4 @@
+import Foundation
 import MizzenSystem
 import Names
 import Testing
@@ -166,6 +167,26 @@ struct ZoneFileTests {
         var large = ZoneFileReader(origin: try DNSName("z.")) { _, limit throws(RegularFile.Fault) in throw .tooLarge(limit: limit) }
         let other = #expect(throws: ZoneFileError.self) { try large.zone("/d/zone") }
         #expect(other?.description == "/d/zone: the zone file cannot be read: it is larger than 536870912 bytes")
+    }
+
+    @Test("a zone file has the records that dnspython reads from it")
+    func peer() throws {
+        let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../Fixtures/records").standardizedFileURL
+        var reader = ZoneFileReader(origin: try DNSName("example.org."))
+        let zone = try reader.zone(folder.appending(path: "zone.db").path)
+        func hexadecimal(_ range: Range<Int>) -> String {
+            zone.octets[range].map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        }
+        let lines = zone.sets.flatMap { set in
+            set.records.map { index in
+                let record = zone.records[index]
+                return "\(hexadecimal(zone.nodes[set.node].name))\t\(record.ttl)\t\(set.type.rawValue)\t\(hexadecimal(record.data))"
+            }
+        }
+        let wanted = try String(contentsOf: folder.appending(path: "zone.tsv"), encoding: .utf8).split(separator: "\n").map(String.init)
+        #expect(wanted.count == 28)
+        #expect(lines.sorted() == wanted)
+        #expect(reader.files.count == 2)
     }
 
     @Test("records outside of the zone are left out with a warning")
