@@ -120,6 +120,19 @@ struct ZoneLookupTests {
         #expect(try ask(zone, "\(long).up.example", .a).hasPrefix("SERVFAIL"))
     }
 
+    @Test("what has no records at all may fall through, and an alias's missing target may not")
+    func fallingThrough() throws {
+        let zone = try zone("a A 192.0.2.1\nx.ent A 192.0.2.1\nc CNAME nope\n*.w A 192.0.2.1\ny.*.v A 192.0.2.1\nsub NS ns.sub")
+        var found = ZoneAnswer()
+        func falls(_ name: String, _ type: RecordType) throws -> Bool {
+            zone.look(up: try DNSName("\(name).example"), type, wantsDNSSEC: false, into: &found)
+            return found.fallsThrough
+        }
+        for name in ["nope", "x.a", "ent", "w", "v"] { #expect(try falls(name, .a), "\(name)") }
+        for name in ["a", "c", "x.w", "x.v", "sub", "x.sub"] { #expect(try !falls(name, .mx), "\(name)") }
+        #expect(found.names == [try DNSName("x.sub.example")])
+    }
+
     @Test("a chain of aliases is followed ten times at most")
     func chain() throws {
         let zone = try zone((0..<20).map { "c\($0) CNAME c\($0 + 1)" }.joined(separator: "\n"))

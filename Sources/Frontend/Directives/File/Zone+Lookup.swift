@@ -92,6 +92,7 @@ extension Zone {
                 let denier = nodes[node].sets.isEmpty && wantsDNSSEC ? self.denier(before: result.names[0]) : node
                 appendDenial(by: denier, wantsDNSSEC, to: &result.authority)
                 result.kind = .noData
+                result.fallsThrough = nodes[node].sets.isEmpty && owner == .stored
             }
             return nil
         }
@@ -122,6 +123,7 @@ extension Zone {
     private func deny(encloserLabel label: Int, _ wantsDNSSEC: Bool, _ result: inout ZoneAnswer) {
         guard result.names.count == 1 else { return finish(&result, .nameError, wantsDNSSEC) }
         result.kind = .nameError
+        result.fallsThrough = true
         let denier = wantsDNSSEC ? self.denier(before: result.names[0]) : nil
         appendDenial(by: denier, wantsDNSSEC, to: &result.authority)
         guard wantsDNSSEC else { return }

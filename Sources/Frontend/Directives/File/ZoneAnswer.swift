@@ -46,6 +46,9 @@ struct ZoneAnswer: ~Copyable {
     var names: [DNSName] = []
     /// The answer comes from a wildcard; its node.
     var wildcard: Int?
+    /// Whether the name asked has no records at all, so that `fallthrough` passes it on: it does not exist, or only names below it do.
+    /// CoreDNS counts both, but not the target of an alias.
+    var fallsThrough = false
 
     init() {
         answer.reserveCapacity(16)
@@ -76,5 +79,6 @@ struct ZoneAnswer: ~Copyable {
         additional.removeAll(keepingCapacity: true)
         names.removeAll(keepingCapacity: true)
         wildcard = nil
+        fallsThrough = false
     }
 }
