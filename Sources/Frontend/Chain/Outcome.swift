@@ -8,6 +8,8 @@ enum Outcome: Equatable, Sendable {
     case nameError
     /// Records are in the answer section, and their source said that there are more.
     case truncated
+    /// The name servers of a delegated zone are in the authority section.
+    case referral
     /// This server does not answer that (a zone transfer, a name outside every zone).
     case refused
     /// Nobody could answer.
@@ -27,6 +29,7 @@ enum Outcome: Equatable, Sendable {
         case .answered, .noData: (.noError, true, false)
         case .nameError: (.nameError, true, false)
         case .truncated: (.noError, true, true)
+        case .referral: (.noError, false, false)
         case .refused: (.refused, false, false)
         case .serverFailure: (.serverFailure, false, false)
         case .notReady: (.serverFailure, true, false)

@@ -125,7 +125,9 @@ struct RecordDataReader {
     }
 
     mutating func recordType() throws(RecordTextError) -> RecordType {
-        try next("a record type") { RecordType(mnemonic: String(decoding: $0, as: UTF8.self)) ?? UInt16(decimal: $0).map { RecordType(rawValue: $0) } }
+        try next("a record type") {
+            RecordType(mnemonic: String(decoding: $0, as: UTF8.self)) ?? UInt16(decimal: $0).map { RecordType(rawValue: $0) }
+        }
     }
 
     mutating func name() throws(RecordTextError) -> DNSName {

@@ -25,8 +25,8 @@ extension RecordType {
         (261, "RESINFO"), (262, "WALLET"), (263, "CLA"), (264, "IPN"), (32768, "TA"), (32769, "DLV"),
     ]
 
-    private static let byNumber = Dictionary(uniqueKeysWithValues: mnemonics.map { ($0.number, $0.mnemonic) })
-    private static let byMnemonic = Dictionary(uniqueKeysWithValues: mnemonics.map { ($0.mnemonic, $0.number) })
+    private static let byNumber = Dictionary(mnemonics.map { ($0.number, $0.mnemonic) }) { first, _ in first }
+    private static let byMnemonic = Dictionary(mnemonics.map { ($0.mnemonic, $0.number) }) { first, _ in first }
 
     /// The type that a mnemonic names, letter case aside, or `TYPE` and a number (RFC 3597 5); nil for anything else.
     init?(mnemonic text: some StringProtocol) {

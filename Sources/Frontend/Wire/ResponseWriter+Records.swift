@@ -80,17 +80,27 @@ extension ResponseWriter {
         _ = try scratch.read(message, at: record.owner)
         try Self.checkData(record, of: message, scratch: &scratch)
         _ = try scratch.read(message, at: record.owner)
-        guard open(section, name: scratch, record.type, ttl: record.ttl, recordClass: record.recordClass, of: query)
-        else { return }
-        var at = record.data.lowerBound
-        let (before, names) = record.type.dataShape
-        append(octets: message.extracting(at..<(at + before)))
+        write(
+            section, name: scratch, record.type, ttl: record.ttl, recordClass: record.recordClass, data: record.data, of: message,
+            scratch: &scratch, query)
+    }
+
+    /// Writes a record whose data is a range of other octets and known to have its type's fields.
+    mutating func write(
+        _ section: PacketReader.Section, name: DNSName, _ type: RecordType, ttl: UInt32, recordClass: UInt16 = internetClass,
+        data: Range<Int>, of octets: Span<UInt8>, scratch: inout DNSName, _ query: borrowing Query
+    ) {
+        guard open(section, name: name, type, ttl: ttl, recordClass: recordClass, of: query) else { return }
+        var at = data.lowerBound
+        let (before, names) = type.dataShape
+        append(octets: octets.extracting(at..<(at + before)))
         at += before
         for _ in 0..<names {
-            at = try scratch.read(message, at: at)
-            append(scratch, inFull: record.type == .srv, of: query)
+            guard let end = try? scratch.read(octets, at: at) else { break }
+            at = end
+            append(scratch, inFull: type == .srv, of: query)
         }
-        append(octets: message.extracting(at..<record.data.upperBound))
+        append(octets: octets.extracting(at..<data.upperBound))
         close()
     }
 

@@ -26,11 +26,6 @@ int mz_connect_local(int fd, const char *path)
     return connect(fd, (struct sockaddr *)&name, sizeof name);
 }
 
-int mz_set_send_buffer(int fd, int bytes)
-{
-    return setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
-}
-
 int mz_resolve(const char *host, struct mz_interface_address *out, int capacity)
 {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};

@@ -13,6 +13,12 @@ public enum RegularFile {
         public var size: Int64
         /// Nanoseconds since 1970-01-01 UTC.
         public var modified: Int64
+        /// The same of the inode's last change, which nobody sets: a write, and a change of permissions too.
+        public var changed: Int64
+
+        public init(device: UInt64, inode: UInt64, size: Int64, modified: Int64, changed: Int64) {
+            (self.device, self.inode, self.size, self.modified, self.changed) = (device, inode, size, modified, changed)
+        }
     }
 
     public enum Fault: Error, Hashable, Sendable, CustomStringConvertible {
@@ -81,7 +87,11 @@ public enum RegularFile {
         guard status.st_mode & S_IFMT == S_IFREG else { throw .notRegular }
         return Identity(
             device: UInt64(status.st_dev), inode: UInt64(status.st_ino), size: Int64(status.st_size),
-            modified: Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec))
+            modified: nanoseconds(status.st_mtim), changed: nanoseconds(status.st_ctim))
+    }
+
+    private static func nanoseconds(_ time: timespec) -> Int64 {
+        Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
     }
 
     @discardableResult

@@ -84,7 +84,10 @@ struct ResourceRecordTests {
             ("a DS 1 13 2 abc", "1:13: expected octets in hexadecimal, two digits each, found 'abc'"),
             ("a HTTPS 1 . alpn=h2 alpn=h3", "1:21: expected each parameter once, found 'alpn=h3'"),
             ("a HTTPS 1 . mandatory=port alpn=h2", "1:13: expected every mandatory parameter to be there"),
-            ("a TXT \"\(String(repeating: "x", count: 256))\"", "1:8: expected strings of at most 255 octets, found one of 256: split it in two"),
+            (
+                "a TXT \"\(String(repeating: "x", count: 256))\"",
+                "1:8: expected strings of at most 255 octets, found one of 256: split it in two"
+            ),
             ("a TXT \"\\300\"", "1:8: expected a character or three digits up to 255 behind each '\\'"),
         ]
         for (text, description) in cases {

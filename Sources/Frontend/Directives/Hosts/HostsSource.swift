@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Logging
+import MizzenSystem
 import ProcessRuntime
 import Synchronization
 
@@ -9,6 +10,9 @@ import Synchronization
 /// A worker keeps the map it has and looks at `version` (a relaxed load) for each query; only when that changed does it
 /// take the lock.
 final class HostsSource: DirectiveSource {
+    /// Bytes of a hosts file.
+    static let mostBytes = 256 << 20
+
     let settings: HostsSettings
     private let logger: Logger
     private let version = Atomic<Int>(1)
@@ -16,8 +20,7 @@ final class HostsSource: DirectiveSource {
 
     private struct State {
         var map: HostsMap
-        var modified: Date?
-        var size: UInt64?
+        var identity: RegularFile.Identity?
         /// When the file is to be looked at again.
         var next: ContinuousClock.Instant?
     }
@@ -27,24 +30,27 @@ final class HostsSource: DirectiveSource {
         self.logger = logger
         state = Mutex(
             State(map: HostsMap(settings.entries, zones: settings.zones, answersReverse: settings.answersReverse)))
-        if !reload(), !FileManager.default.fileExists(atPath: settings.path) {
-            logger.warning("hosts file does not exist", metadata: ["path": "\(settings.path)"])
+        do throws(RegularFile.Fault) {
+            _ = try RegularFile.identity(settings.path)
+            reload()
+        } catch {
+            logger.warning(
+                error.isMissing ? "hosts file does not exist" : "hosts file cannot be read",
+                metadata: ["path": "\(settings.path)", "error": "\(error)"])
         }
     }
 
-    /// Reads the file again if its time or size is another one. A file that cannot be read leaves the map as it is.
+    /// Reads the file again if it is another one than the last that was read. A file that cannot be read leaves the map as it is.
     @discardableResult
     func reload() -> Bool {
-        guard let attributes = try? FileManager.default.attributesOfItem(atPath: settings.path),
-            let modified = attributes[.modificationDate] as? Date
+        let known = state.withLock { $0.identity }
+        guard let identity = try? RegularFile.identity(settings.path), identity != known,
+            let read = try? RegularFile.read(settings.path, limit: Self.mostBytes)
         else { return false }
-        let size = attributes[.size] as? UInt64
-        let isSame = state.withLock { $0.modified == modified && $0.size == size }
-        guard !isSame, let bytes = FileManager.default.contents(atPath: settings.path) else { return false }
         let map = HostsMap(
-            HostsSettings.entries(ofFile: [UInt8](bytes)) + settings.entries, zones: settings.zones,
+            HostsSettings.entries(ofFile: read.bytes) + settings.entries, zones: settings.zones,
             answersReverse: settings.answersReverse)
-        state.withLock { $0 = State(map: map, modified: modified, size: size, next: $0.next) }
+        state.withLock { $0 = State(map: map, identity: read.identity, next: $0.next) }
         version.wrappingAdd(1, ordering: .releasing)
         return true
     }
@@ -76,7 +82,11 @@ final class HostsSource: DirectiveSource {
     }
 
     /// How many names and addresses there are, and when the file was written.
-    var reading: (count: Int, modified: Date?) { state.withLock { ($0.map.count, $0.modified) } }
+    var reading: (count: Int, modified: Date?) {
+        state.withLock { state in
+            (state.map.count, state.identity.map { Date(timeIntervalSince1970: Double($0.modified) / 1e9) })
+        }
+    }
 
     var currentVersion: Int { version.load(ordering: .acquiring) }
     var map: HostsMap { state.withLock { $0.map } }

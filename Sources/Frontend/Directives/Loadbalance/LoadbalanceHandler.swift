@@ -72,13 +72,14 @@ final class LoadbalanceHandler: DirectiveHandler {
     private var version: Int
     /// Of records whose data may change places, where that stands.
     private var places: [Int] = []
-    private var order: XorShift
+    /// No secret, and a system call for each would cost more than the answer.
+    private var order: SeededRandom
 
     init(_ source: LoadbalanceSource) {
         self.source = source
         version = source.currentVersion
         weights = source.weights
-        order = XorShift(seed: .random(in: 1 ... .max))
+        order = SeededRandom(seed: .random(in: 1 ... .max))
         places.reserveCapacity(256)
     }
 
@@ -151,19 +152,5 @@ final class LoadbalanceHandler: DirectiveHandler {
             bench.swap(places[front], place, count: size)
             front += 1
         }
-    }
-}
-
-/// Marsaglia's xorshift64: the order of records is no secret, and a system call for each would cost more than the answer.
-struct XorShift {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed == 0 ? 1 : seed }
-
-    mutating func next() -> UInt64 {
-        state ^= state << 13
-        state ^= state >> 7
-        state ^= state << 17
-        return state
     }
 }

@@ -9,8 +9,6 @@
 int mz_local_socket(void);
 /* Connects it to the socket at `path`. */
 int mz_connect_local(int fd, const char *path);
-/* Asks the kernel for a buffer of `bytes`; it takes no more than net.core.wmem_max. */
-int mz_set_send_buffer(int fd, int bytes);
 /* The addresses of `host`, a name or an address in text, as the system's resolver knows them, in the order in which to try them: how many were
    written, at most `capacity`; or a negative EAI code. May wait for name servers. */
 int mz_resolve(const char *host, struct mz_interface_address *out, int capacity);

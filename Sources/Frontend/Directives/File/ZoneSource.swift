@@ -1,0 +1,85 @@
+import Logging
+import Synchronization
+
+/// The current zones of one `file` directive, shared by all threads: re-read when the file changes, handed out by version.
+///
+/// A worker keeps the zones it has and looks at `currentVersion` for each query; only when that changed does it take the lock.
+final class ZoneSource: Sendable {
+    let settings: FileSettings
+    private let logger: Logger
+    private let version = Atomic<Int>(1)
+    private let state: Mutex<State>
+
+    private struct State {
+        var files: [ZoneFile]
+        var zones: ZoneSet
+    }
+
+    /// Reads the zones. A file that does not exist yet is no fault unless it is never looked at again, as in CoreDNS: its zones get SERVFAIL
+    /// until it comes.
+    /// - Parameter root: the directory of `root`, for a relative path.
+    init(settings: FileSettings, root: String? = nil, logger: Logger) throws(ZoneFileError) {
+        self.settings = settings
+        self.logger = logger
+        let path = settings.path.hasPrefix("/") ? settings.path : root.map { "\($0)/\(settings.path)" } ?? settings.path
+        var files = settings.zones.compactMap { zone in (try? DNSName(zone.text)).map { ZoneFile(path: path, origin: $0) } }
+        for index in files.indices {
+            switch files[index].refresh() {
+            case .failed(let fault):
+                guard fault.isMissing, settings.reload > .zero else { throw fault }
+                logger.warning("zone file does not exist", metadata: ["path": "\(path)", "zone": "\(files[index].origin)"])
+            case .loaded(let zone): zone.report(to: logger, path)
+            case .none, .sameSerial: break
+            }
+        }
+        state = Mutex(State(files: files, zones: Self.zones(files)))
+    }
+
+    private static func zones(_ files: [ZoneFile]) -> ZoneSet {
+        ZoneSet(files.map { ZoneSet.Member(origin: $0.origin, zone: $0.zone) })
+    }
+
+    /// Reads again what changed. Call it from one thread, every `settings.reload`. Returns whether there are other zones now.
+    @discardableResult
+    func reload() -> Bool {
+        var files = state.withLock { $0.files }
+        var isNew = false
+        for index in files.indices {
+            let change = files[index].refresh()
+            change.report(to: logger, files[index])
+            if case .loaded = change { isNew = true }
+        }
+        let zones = isNew ? Self.zones(files) : nil
+        state.withLock {
+            $0.files = files
+            if let zones { $0.zones = zones }
+        }
+        if isNew { version.wrappingAdd(1, ordering: .releasing) }
+        return isNew
+    }
+
+    var currentVersion: Int { version.load(ordering: .acquiring) }
+    var zones: ZoneSet { state.withLock { $0.zones } }
+}
+
+extension Zone {
+    func report(to logger: Logger, _ path: String) {
+        for warning in warnings { logger.warning("zone file", metadata: ["path": "\(path)", "zone": "\(origin)", "found": "\(warning)"]) }
+    }
+}
+
+extension ZoneFile.Change {
+    func report(to logger: Logger, _ file: ZoneFile) {
+        let place: Logger.Metadata = ["path": "\(file.path)", "zone": "\(file.origin)"]
+        switch self {
+        case .none: break
+        case .loaded(let zone):
+            logger.info("zone loaded", metadata: place.merging(["serial": "\(zone.serial)"]) { $1 })
+            zone.report(to: logger, file.path)
+        case .sameSerial:
+            logger.info("zone file changed but not its SOA serial: the zone stays as it is", metadata: place)
+        case .failed(let fault):
+            logger.error("zone file has a fault: the zone stays as it is", metadata: ["zone": "\(file.origin)", "error": "\(fault)"])
+        }
+    }
+}
