@@ -13,7 +13,6 @@ struct DnstapEncoderTests {
     }
 
     private static let encoder = DnstapEncoder(identity: "ns1", version: "Mizzen")
-    private static let v4 = SocketAddress(address: .v4(0xC000_0201), port: 53)
     private static let v6 = SocketAddress(address: .v6(high: 0x2001_0DB8_0000_0000, low: 1), port: 40_000)
 
     @Test("a client's query, octet for octet")
@@ -42,7 +41,8 @@ struct DnstapEncoderTests {
 
     @Test("each kind has the fields of its perspective, and the DNS message where it belongs")
     func kinds() throws {
-        let common: [ProtobufField] = [.number(2, 2), .number(3, 2), .bytes(4, [0x20, 1, 0x0D, 0xB8] + [UInt8](repeating: 0, count: 11) + [1])]
+        let address = [0x20, 1, 0x0D, 0xB8] + [UInt8](repeating: 0, count: 11) + [1]
+        let common: [ProtobufField] = [.number(2, 2), .number(3, 2), .bytes(4, address)]
         let times: [ProtobufField] = [.number(8, 7), .fixed(9, 999_999_999)]
         for (kind, number) in [(DnstapMessage.Kind.clientQuery, 5), (.clientResponse, 6), (.forwarderQuery, 7), (.forwarderResponse, 8)] {
             let message = DnstapMessage(

@@ -41,8 +41,8 @@ struct DnstapOutputProcessTests {
         change(&limits)
         let output = try DnstapOutput(
             settings, identity: "host", version: "Mizzen-test",
-            metrics: DnstapMetrics(registry: registry, endpoint: settings.endpoint), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
-            limits: limits)
+            metrics: DnstapMetrics(registry: registry, endpoint: settings.endpoint),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, limits: limits)
         try output.start()
         return output
     }
@@ -187,6 +187,24 @@ struct DnstapOutputProcessTests {
         _ = try await second.stop()
         #expect(try numbers("second") == Array(2...100))
         #expect(output.metrics.dropped.value == 0)
+    }
+
+    @Test("without a collector messages wait as far as there is room, and are counted at the end; one that starts late receives them")
+    func startsLate() async throws {
+        let lonely = try output { $0.messages = 50 }
+        let taken = (1...60).map { send($0, to: lonely) }
+        #expect(taken == (1...60).map { $0 <= 50 })
+        #expect(lonely.stop(within: .seconds(10)))
+        #expect(lonely.metrics.sent.value == 0)
+        #expect(lonely.metrics.dropped.value == 60)
+        #expect(!send(61, to: lonely))
+        let output = try output()
+        for number in 1...60 { #expect(send(number, to: output)) }
+        let collector = try local("file")
+        try await connected(output)
+        #expect(output.stop(within: .seconds(10)))
+        _ = try await collector.stop()
+        #expect(try numbers("file") == Array(1...60))
     }
 
     @Test("a collector of other content is not sent anything")

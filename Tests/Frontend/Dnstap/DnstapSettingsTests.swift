@@ -36,7 +36,12 @@ struct DnstapSettingsTests {
     func all() throws {
         #expect(try read("dnstap a full") == settings(.local(path: "a")) { $0.full = true })
         #expect(
-            try read("dnstap a full 1024 4096") == settings(.local(path: "a")) { $0.full = true; $0.writeBuffer = 1024; $0.queue = 4096 })
+            try read("dnstap a full 1024 4096")
+                == settings(.local(path: "a")) {
+                    $0.full = true
+                    $0.writeBuffer = 1024
+                    $0.queue = 4096
+                })
         #expect(try read("dnstap a - 2") == settings(.local(path: "a")) { $0.writeBuffer = 2 })
         #expect(
             try read("dnstap a {\n identity NAME\n version VER-1\n extra \"upstream: {/forward/upstream}\"\n skipverify\n}")

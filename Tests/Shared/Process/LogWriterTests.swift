@@ -4,7 +4,7 @@ import Testing
 
 @testable import ProcessRuntime
 
-@Suite("Lines for standard error and standard output")
+@Suite("Lines for standard error and standard output", .serialized)
 struct LogWriterTests {
     @Test("lines of several threads come out whole, each thread's in its order; one that is too long is cut")
     func order() async throws {
@@ -75,17 +75,19 @@ struct LogWriterTests {
         registry.countDroppedLogLines()
         registry.countDroppedLogLines(of: .standardOutput)
         let lines = String(decoding: registry.render(), as: UTF8.self).split(separator: "\n").filter { !$0.hasPrefix("#") }
-        #expect(lines.map { $0.prefix { $0 != " " } } == [
-            #"mizzen_log_lines_dropped_total{stream="stderr"}"#, #"mizzen_log_lines_dropped_total{stream="stdout"}"#,
-        ])
+        #expect(
+            lines.map { $0.prefix { $0 != " " } } == [
+                #"mizzen_log_lines_dropped_total{stream="stderr"}"#, #"mizzen_log_lines_dropped_total{stream="stdout"}"#,
+            ])
     }
 
     private func pipe() throws -> (reader: Int32, writer: Int32) {
         var ends: [Int32] = [0, 0]
-        // A child of another test must not hold an end too.
         // Safe: room for the two descriptors.
-        let isMade = unsafe pipe2(&ends, O_CLOEXEC) == 0
+        let isMade = unsafe Glibc.pipe(&ends) == 0
         try #require(isMade)
+        // The processes that other tests end shall not hold an end too: the suite is serialized for the moment before this.
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         return (ends[0], ends[1])
     }
 

@@ -22,7 +22,7 @@ enum DnstapFault: Error, Equatable {
         case .unknownHost(let host, let reason): "the host '\(host)' has no address: \(reason)"
         case .timedOut: "the collector does not answer, or takes nothing more"
         case .closed: "the collector closed the connection"
-        case .protocolBroken(.contentTypeRefused): "the collector takes other content than \(String(decoding: FrameStream.dnstap, as: UTF8.self))"
+        case .protocolBroken(.contentTypeRefused): "the collector does not take protobuf:dnstap.Dnstap"
         case .protocolBroken(let fault): "the other side does not speak bidirectional Frame Streams (\(fault))"
         case .spokeUnasked: "the collector sent something where it has nothing to say"
         case .notBuilt: "collectors over TLS are not built yet"
