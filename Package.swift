@@ -105,10 +105,13 @@ let package = Package(
             name: "CProtobufC", path: "Sources/Shared/CProtobufC", pkgConfig: "libprotobuf-c",
             providers: [.apt(["libprotobuf-c-dev"])]),
         .target(name: "CMizzenSystem", path: "Sources/Shared/CSystem"),
+        // Debian's libre2 has a C++ header only, hence a target with a C one.
+        .target(name: "CRE2", path: "Sources/Shared/CRE2", linkerSettings: [.linkedLibrary("re2")]),
         .target(
             name: "CSchemas", dependencies: ["CProtobufC"], path: "Sources/Shared/CSchemas", exclude: ["proto"]),
         shared("Names", []),
         shared("MizzenSystem", folder: "System", ["CMizzenSystem"]),
+        shared("RegularExpressions", ["CRE2"]),
         shared("NetworkErrors", ["MizzenSystem", nio, nioPosix, nioSSL]),
         shared(
             "ProcessRuntime", folder: "Process",
@@ -141,8 +144,8 @@ let package = Package(
         + process(
             "Frontend", executable: "mizzen-frontend",
             [
-                "CMizzenSystem", "MizzenSystem", "RecordTable", "Names", "ProcessRuntime", argumentParser, lifecycle, logging, nio,
-                nioPosix,
+                "CMizzenSystem", "MizzenSystem", "RecordTable", "RegularExpressions", "Names", "ProcessRuntime", argumentParser, lifecycle,
+                logging, nio, nioPosix,
             ])
         + process(
             "Collector", executable: "mizzen-collector",
@@ -156,8 +159,8 @@ let package = Package(
         + process(
             "Exporter", executable: "mizzen-exporter",
             [
-                "DeltaStream", "KubernetesObjects", "MizzenSystem", "Names", "ProcessRuntime", "StreamCommandLine", argumentParser,
-                lifecycle, logging, nio, hummingbird,
+                "DeltaStream", "KubernetesObjects", "MizzenSystem", "Names", "ProcessRuntime", "RegularExpressions", "StreamCommandLine",
+                argumentParser, lifecycle, logging, nio, hummingbird,
             ])
         + [
             .target(
@@ -204,6 +207,7 @@ let package = Package(
             .target(name: "TestSupport", dependencies: ["Names"], path: "Tests/Support", swiftSettings: strict),
             tests("NamesTests", path: "Shared/Names", ["Names"]),
             tests("MizzenSystemTests", path: "Shared/System", ["MizzenSystem"]),
+            tests("RegularExpressionsTests", path: "Shared/RegularExpressions", ["RegularExpressions"]),
             tests(
                 "ProcessRuntimeTests", path: "Shared/Process",
                 ["ProcessRuntime", "MizzenSystem", "NetworkErrors", argumentParser, logging, lifecycle, nio, nioPosix]),
@@ -234,7 +238,7 @@ let package = Package(
                 ]),
             tests(
                 "FrontendTests", path: "Frontend",
-                ["Frontend", "MizzenSystem", "RecordTable", "RecordTableWriter", "Names", "ProcessRuntime", logging]),
+                ["Frontend", "MizzenSystem", "RecordTable", "RecordTableWriter", "RegularExpressions", "Names", "ProcessRuntime", logging]),
             tests(
                 "CollectorTests", path: "Collector",
                 [
