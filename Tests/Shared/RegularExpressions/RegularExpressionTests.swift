@@ -15,24 +15,26 @@ private func isFound(_ pattern: String, in octets: [UInt8], memory: Int = 1 << 2
 
 @Suite("Regular expressions")
 struct RegularExpressionTests {
-    @Test("a search is not anchored and finds the leftmost match as Perl would", arguments: [
-        ("b+", "abbbc", ["bbb"]),
-        ("a|ab", "xab", ["a"]),
-        ("a*?", "aaa", [""]),
-        ("(?i)EXAMPLE", "an example", ["example"]),
-        (#"\d{2,3}"#, "1 1234", ["123"]),
-        ("^b", "ab\nb", nil),
-        ("(?m)^b", "ab\nb", ["b"]),
-        ("a.b", "a\nb", nil),
-        ("(?s)a.b", "a\nb", ["a\nb"]),
-        ("b$", "ab\n", nil),
-        (#"\bx\b"#, "ax x", ["x"]),
-        (#"\Qa.b\E+"#, "aXb a.bb", ["a.bb"]),
-        ("[[:upper:]]+", "abCDe", ["CD"]),
-        (#"\p{Greek}+\pN"#, "aλόγος1", ["λόγος1"]),
-        ("ü.", "Düne", ["ün"]),
-        ("", "", [""]),
-    ] as [(String, String, [String?]?)])
+    @Test(
+        "a search is not anchored and finds the leftmost match as Perl would",
+        arguments: [
+            ("b+", "abbbc", ["bbb"]),
+            ("a|ab", "xab", ["a"]),
+            ("a*?", "aaa", [""]),
+            ("(?i)EXAMPLE", "an example", ["example"]),
+            (#"\d{2,3}"#, "1 1234", ["123"]),
+            ("^b", "ab\nb", nil),
+            ("(?m)^b", "ab\nb", ["b"]),
+            ("a.b", "a\nb", nil),
+            ("(?s)a.b", "a\nb", ["a\nb"]),
+            ("b$", "ab\n", nil),
+            (#"\bx\b"#, "ax x", ["x"]),
+            (#"\Qa.b\E+"#, "aXb a.bb", ["a.bb"]),
+            ("[[:upper:]]+", "abCDe", ["CD"]),
+            (#"\p{Greek}+\pN"#, "aλόγος1", ["λόγος1"]),
+            ("ü.", "Düne", ["ün"]),
+            ("", "", [""]),
+        ] as [(String, String, [String?]?)])
     func search(pattern: String, text: String, expected: [String?]?) throws {
         #expect(try groups(pattern, text) == expected)
         #expect(try RegularExpression(pattern).matches(text) == (expected != nil))
@@ -68,33 +70,37 @@ struct RegularExpressionTests {
         #expect(captures["port"] == nil)
     }
 
-    @Test("the short form of a named group is only a group where a group can be", arguments: [
-        (#"\(?<x"#, "a(<x", "(<x"),
-        ("[(?<]+", "a(?<b", "(?<"),
-        ("[](?<]+", "a](?<b", "](?<"),
-        ("[^](?<]+", "](?<ab", "ab"),
-        ("[[:alpha:](?<]+", "1a(?<", "a(?<"),
-        (#"\Q(?<\E"#, "a(?<b", "(?<"),
-    ])
+    @Test(
+        "the short form of a named group is only a group where a group can be",
+        arguments: [
+            (#"\(?<x"#, "a(<x", "(<x"),
+            ("[(?<]+", "a(?<b", "(?<"),
+            ("[](?<]+", "a](?<b", "](?<"),
+            ("[^](?<]+", "](?<ab", "ab"),
+            ("[[:alpha:](?<]+", "1a(?<", "a(?<"),
+            (#"\Q(?<\E"#, "a(?<b", "(?<"),
+        ])
     func notGroups(pattern: String, text: String, expected: String) throws {
         #expect(try groups(pattern, text) == [expected])
     }
 
-    @Test("what is refused is refused with RE2's reason and its place", arguments: [
-        ("(", "missing ): (", nil),
-        ("a)b", "unexpected ): a)b", nil),
-        ("x*a**", "bad repetition operator: **", 3),
-        ("ab[z-a]", "invalid character class range: z-a", 3),
-        ("a[b", "missing ]: [b", 1),
-        ("*a", "no argument for repetition operator: *", 0),
-        (#"a\"#, #"trailing \"#, nil),
-        (#"ab\1"#, #"invalid escape sequence: \1"#, 2),
-        (#"\Z"#, #"invalid escape sequence: \Z"#, nil),
-        ("a(?=b)", "invalid perl operator: (?=", 1),
-        ("a{1001}", "invalid repetition size: {1001}", 1),
-        (#"\p{Klingon}x"#, #"invalid character class range: \p{Klingon}"#, 0),
-        ("(?P<n>a)(?P<n>b)", "duplicate group name: n", nil),
-    ] as [(String, String, Int?)])
+    @Test(
+        "what is refused is refused with RE2's reason and its place",
+        arguments: [
+            ("(", "missing ): (", nil),
+            ("a)b", "unexpected ): a)b", nil),
+            ("x*a**", "bad repetition operator: **", 3),
+            ("ab[z-a]", "invalid character class range: z-a", 3),
+            ("a[b", "missing ]: [b", 1),
+            ("*a", "no argument for repetition operator: *", 0),
+            (#"a\"#, #"trailing \"#, nil),
+            (#"ab\1"#, #"invalid escape sequence: \1"#, 2),
+            (#"\Z"#, #"invalid escape sequence: \Z"#, nil),
+            ("a(?=b)", "invalid perl operator: (?=", 1),
+            ("a{1001}", "invalid repetition size: {1001}", 1),
+            (#"\p{Klingon}x"#, #"invalid character class range: \p{Klingon}"#, 0),
+            ("(?P<n>a)(?P<n>b)", "duplicate group name: n", nil),
+        ] as [(String, String, Int?)])
     func refusals(pattern: String, reason: String, offset: Int?) {
         let error = #expect(throws: RegularExpressionError.self) { try RegularExpression(pattern) }
         #expect(error?.reason == reason)
@@ -117,9 +123,11 @@ struct RegularExpressionTests {
         #expect(throws: RegularExpressionError.self) { try RegularExpression(#"\p{Letter}"#) }
     }
 
-    @Test("patterns that a backtracking engine never ends on end on a megabyte, with captures too", arguments: [
-        "(a+)+b", "(a|a)*b", "(a|aa)+$b", "^(([a-z])+.)+[A-Z]([a-z])+$", "(x+x+)+y|(a*)*b", "(.*)(.*)(.*)(.*)(.*)b",
-    ])
+    @Test(
+        "patterns that a backtracking engine never ends on end on a megabyte, with captures too",
+        arguments: [
+            "(a+)+b", "(a|a)*b", "(a|aa)+$b", "^(([a-z])+.)+[A-Z]([a-z])+$", "(x+x+)+y|(a*)*b", "(.*)(.*)(.*)(.*)(.*)b",
+        ])
     func linear(pattern: String) throws {
         let expression = try RegularExpression(pattern)
         let text = String(repeating: "a", count: 1 << 20)
