@@ -106,10 +106,13 @@ let package = Package(
             name: "CProtobufC", path: "Sources/Shared/CProtobufC", pkgConfig: "libprotobuf-c",
             providers: [.apt(["libprotobuf-c-dev"])]),
         .target(name: "CMizzenSystem", path: "Sources/Shared/CSystem"),
+        // Debian's libre2 has a C++ header only, hence a target with a C one.
+        .target(name: "CRE2", path: "Sources/Shared/CRE2", linkerSettings: [.linkedLibrary("re2")]),
         .target(
             name: "CSchemas", dependencies: ["CProtobufC"], path: "Sources/Shared/CSchemas", exclude: ["proto"]),
         shared("Names", []),
         shared("MizzenSystem", folder: "System", ["CMizzenSystem"]),
+        shared("RegularExpressions", ["CRE2"]),
         shared("NetworkErrors", ["MizzenSystem", nio, nioPosix, nioSSL]),
         shared(
             "ProcessRuntime", folder: "Process",
@@ -143,8 +146,8 @@ let package = Package(
             "Frontend", executable: "mizzen-frontend",
             [
                 crypto,
-                "CMizzenSystem", "MizzenSystem", "RecordTable", "Names", "NetworkErrors", "ProcessRuntime", argumentParser, lifecycle, logging,
-                nio, nioPosix, nioSSL,
+                "CMizzenSystem", "MizzenSystem", "RecordTable", "RegularExpressions", "Names", "NetworkErrors", "ProcessRuntime",
+                argumentParser, lifecycle, logging, nio, nioPosix, nioSSL,
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOTLS", package: "swift-nio"),
             ])
@@ -160,8 +163,8 @@ let package = Package(
         + process(
             "Exporter", executable: "mizzen-exporter",
             [
-                "DeltaStream", "KubernetesObjects", "MizzenSystem", "Names", "ProcessRuntime", "StreamCommandLine", argumentParser,
-                lifecycle, logging, nio, hummingbird,
+                "DeltaStream", "KubernetesObjects", "MizzenSystem", "Names", "ProcessRuntime", "RegularExpressions", "StreamCommandLine",
+                argumentParser, lifecycle, logging, nio, hummingbird,
             ])
         + [
             .target(
@@ -208,6 +211,7 @@ let package = Package(
             .target(name: "TestSupport", dependencies: ["Names"], path: "Tests/Support", swiftSettings: strict),
             tests("NamesTests", path: "Shared/Names", ["Names"]),
             tests("MizzenSystemTests", path: "Shared/System", ["MizzenSystem"]),
+            tests("RegularExpressionsTests", path: "Shared/RegularExpressions", ["RegularExpressions"]),
             tests(
                 "ProcessRuntimeTests", path: "Shared/Process",
                 ["ProcessRuntime", "MizzenSystem", "NetworkErrors", argumentParser, logging, lifecycle, nio, nioPosix]),
@@ -239,8 +243,8 @@ let package = Package(
             tests(
                 "FrontendTests", path: "Frontend",
                 [
-                    "Frontend", "MizzenSystem", "CMizzenSystem", "RecordTable", "RecordTableWriter", "Names", "ProcessRuntime",
-                    "mizzen-frontend", "mizzen-watcher", logging, nioSSL,
+                    "Frontend", "MizzenSystem", "CMizzenSystem", "RecordTable", "RecordTableWriter", "RegularExpressions", "Names",
+                    "ProcessRuntime", "mizzen-frontend", "mizzen-watcher", logging, nioSSL,
                 ]),
             tests(
                 "CollectorTests", path: "Collector",

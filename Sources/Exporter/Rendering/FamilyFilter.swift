@@ -1,13 +1,14 @@
 import ProcessRuntime
+import RegularExpressions
 
 /// Which families are served: `--metric-allowlist`, `--metric-denylist` and `--metric-opt-in-list`.
 ///
 /// Entries are regular expressions that match anywhere in a name, as in kube-state-metrics: `kube_pod_info` also
 /// stands for every name that contains it.
 struct FamilyFilter {
-    private var allowed: [Regex<AnyRegexOutput>]
-    private var denied: [Regex<AnyRegexOutput>]
-    private var optedIn: [Regex<AnyRegexOutput>]
+    private var allowed: [RegularExpression]
+    private var denied: [RegularExpression]
+    private var optedIn: [RegularExpression]
 
     /// - Throws: 64 for both lists at once and for an entry that is no regular expression.
     init(allowList: [String] = [], denyList: [String] = [], optInList: [String] = []) throws(ProcessError) {
@@ -21,11 +22,11 @@ struct FamilyFilter {
         optedIn = try Self.compile(optInList, flag: "--metric-opt-in-list")
     }
 
-    private static func compile(_ list: [String], flag: String) throws(ProcessError) -> [Regex<AnyRegexOutput>] {
-        var compiled: [Regex<AnyRegexOutput>] = []
+    private static func compile(_ list: [String], flag: String) throws(ProcessError) -> [RegularExpression] {
+        var compiled: [RegularExpression] = []
         for text in list {
             do {
-                compiled.append(try Regex(text))
+                compiled.append(try RegularExpression(text))
             } catch {
                 throw ProcessError(
                     code: ExitStatus.usage,
@@ -37,7 +38,7 @@ struct FamilyFilter {
     }
 
     func admits(_ family: FamilyDescription) -> Bool {
-        let isListed = { (list: [Regex<AnyRegexOutput>]) in list.contains { family.name.firstMatch(of: $0) != nil } }
+        let isListed = { (list: [RegularExpression]) in list.contains { $0.matches(family.name) } }
         if family.isOptIn, !isListed(optedIn) { return false }
         return allowed.isEmpty ? !isListed(denied) : isListed(allowed)
     }

@@ -1,3 +1,5 @@
+import RegularExpressions
+
 /// A directive's declaration: what may follow its name and what its block may hold.
 ///
 /// The row reads statements into `Settings`, words the errors, and is the text of the manual; nothing else knows the
@@ -203,6 +205,9 @@ struct Fallthrough: Hashable, Sendable {
 
 /// A row of words and the place it has, with readers whose errors name that place and say what was expected.
 struct OptionLine: Sendable {
+    /// CoreDNS takes no longer pattern, and what compiling one costs grows with it.
+    static let longestPattern = 10_000
+
     let statement: Statement
     /// `directive` or `directive: option`.
     let place: String
@@ -254,6 +259,19 @@ struct OptionLine: Sendable {
             throw error("expected one of \(names.joined(separator: ", ")), found '\(word.text)'\(suggestion)", at: word)
         }
         return value
+    }
+
+    /// A regular expression as Go writes it.
+    func pattern(_ word: Token) throws(CorefileError) -> RegularExpression {
+        guard word.text.utf8.count <= Self.longestPattern else {
+            throw error(
+                "expected a regular expression of at most \(Self.longestPattern) bytes, found \(word.text.utf8.count)", at: word)
+        }
+        do {
+            return try RegularExpression(word.text)
+        } catch {
+            throw self.error("expected a regular expression, found '\(word.text)': \(error)", at: word)
+        }
     }
 
     /// Domain names and CIDR blocks; a block that does not end on a label stands for several zones.

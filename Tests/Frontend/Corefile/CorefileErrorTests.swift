@@ -124,7 +124,7 @@ struct CorefileErrorTests {
             "Corefile:3: errors: consolidate: expected a duration from 1ms to 24h, like 5s or 1m30s, found '5'"),
         Case(
             ". {\n errors {\n  consolidate 5m (\n }\n}",
-            "Corefile:3: errors: consolidate: expected a regular expression of at most 10000 bytes, found '('"),
+            "Corefile:3: errors: consolidate: expected a regular expression, found '(': missing ): ("),
         Case(
             ". {\n errors {\n  consolidate 5m x loud\n }\n}",
             "Corefile:3: errors: consolidate: expected a level (error, warning, info, debug) and then 'show_first', found 'loud'"

@@ -1,4 +1,5 @@
 import Names
+import RegularExpressions
 import Testing
 
 @testable import Frontend
@@ -35,9 +36,9 @@ struct SettingsTests {
         ).errors[0]
         #expect(errors.stacktrace)
         #expect(
-            errors.consolidations == [
-                .init(period: .seconds(300), pattern: "^a b$", level: .warning, showFirst: true),
-                .init(period: .seconds(30), pattern: "x", level: .error, showFirst: false),
+            try errors.consolidations == [
+                .init(period: .seconds(300), pattern: RegularExpression("^a b$"), level: .warning, showFirst: true),
+                .init(period: .seconds(30), pattern: RegularExpression("x"), level: .error, showFirst: false),
             ])
     }
 

@@ -64,16 +64,11 @@ final class ErrorLog: DirectiveSource {
     }
 }
 
-/// The error log as one thread uses it: the patterns are compiled once for each, since a compiled one is no thread's to share.
+/// The error log as one thread uses it.
 final class ErrorReporter: DirectiveHandler {
     private let log: ErrorLog
-    private let patterns: [Regex<AnyRegexOutput>?]
 
-    init(_ log: ErrorLog) {
-        self.log = log
-        // The Corefile's parser has checked that they compile.
-        patterns = log.settings.consolidations.map { try? Regex($0.pattern) }
-    }
+    init(_ log: ErrorLog) { self.log = log }
 
     override var takesQueries: Bool { false }
     override var concludes: Bool { true }
@@ -89,8 +84,9 @@ final class ErrorReporter: DirectiveHandler {
     ///   - question: `name. TYPE`.
     ///   - reason: what failed, without the question.
     func report(question: String, reason: String, now: Instant = monotonicNow()) {
-        let text = patterns.isEmpty ? "" : "\(question): \(reason)"
-        let index = patterns.firstIndex { pattern in pattern.map { text.firstMatch(of: $0) != nil } ?? false }
+        let consolidations = log.settings.consolidations
+        let text = consolidations.isEmpty ? "" : "\(question): \(reason)"
+        let index = consolidations.firstIndex { $0.pattern.matches(text) }
         log.report(question: question, reason: reason, consolidation: index, now: now)
     }
 }

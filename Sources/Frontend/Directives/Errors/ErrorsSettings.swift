@@ -1,3 +1,5 @@
+import RegularExpressions
+
 /// `errors`: logs what went wrong while a query was answered.
 struct ErrorsSettings: DirectiveSettings {
     enum Level: String, CaseIterable, Sendable { case error, warning, info, debug }
@@ -5,8 +7,7 @@ struct ErrorsSettings: DirectiveSettings {
     /// Errors alike, counted for a while and logged as one line.
     struct Consolidation: Sendable, Equatable {
         var period: Duration
-        /// Checked to compile.
-        var pattern: String
+        var pattern: RegularExpression
         var level: Level
         /// Whether the first one of a period is logged at once too.
         var showFirst: Bool
@@ -45,11 +46,7 @@ struct ErrorsSettings: DirectiveSettings {
         try line.expectWords(2...4)
         let period = try line.duration(line.words[0], .milliseconds(1) ... .seconds(86_400))
         let pattern = line.words[1]
-        guard pattern.text.utf8.count <= 10_000, (try? Regex(pattern.text)) != nil else {
-            throw line.error(
-                "expected a regular expression of at most 10000 bytes, found '\(pattern.text)'", at: pattern)
-        }
-        var result = Consolidation(period: period, pattern: pattern.text, level: .error, showFirst: false)
+        var result = Consolidation(period: period, pattern: try line.pattern(pattern), level: .error, showFirst: false)
         var rest = line.words[2...]
         if let word = rest.first, let level = Level(rawValue: word.text) {
             result.level = level
