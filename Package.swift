@@ -141,7 +141,8 @@ let package = Package(
         + process(
             "Frontend", executable: "mizzen-frontend",
             [
-                "CMizzenSystem", "MizzenSystem", "RecordTable", "Names", "NetworkErrors", "ProcessRuntime", argumentParser, lifecycle, logging,
+                "CMizzenSystem", "MizzenSystem", "RecordTable", "Names", "NetworkErrors", "ProcessRuntime", argumentParser, lifecycle,
+                logging,
                 nio, nioPosix, nioSSL,
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOTLS", package: "swift-nio"),
