@@ -56,10 +56,12 @@ final class TLSClientConfiguration: Sendable {
         do {
             context = try NIOSSLContext(configuration: configuration)
         } catch {
-            let reason = NetworkErrorText.words(error) ?? "\(error)"
-            guard let identity = files.identity else { throw TLSFault(message: "\(place): TLS cannot be set up: \(reason)") }
-            throw reader.fault(
-                identity.key, "'\(identity.certificate.text)' and '\(identity.key.text)' cannot be used together: \(reason)")
+            // The key has been read, so what is wrong with it is whose it is.
+            if let identity = files.identity, case NIOSSLError.failedToLoadPrivateKey = error {
+                throw reader.fault(
+                    identity.key, "'\(identity.key.text)' does not belong to the certificate in '\(identity.certificate.text)'")
+            }
+            throw TLSFault(message: "\(place): TLS cannot be set up: \(NetworkErrorText.words(error) ?? "\(error)")")
         }
     }
 

@@ -21,7 +21,8 @@ import NIOTLS
 /// - *Errors.* The handler reports through the pipeline's end, where the session's own handler keeps the first one, and closes the
 ///   channel. Nothing is thrown past it, and nothing is left for the channel to complain about.
 /// - *Memory.* A channel that is dropped while open complains in debug builds and keeps a cycle alive, so the session closes it when it
-///   ends, at the latest in `deinit`.
+///   ends, at the latest in `deinit`. An open session that has exchanged an answer holds about 26 KB (resident memory of 200 sessions
+///   with unbound, divided).
 final class TLSSession {
     enum State: Equatable, Sendable {
         /// Nothing is known of the other side yet. `open`, `failed` or `closed` follows.

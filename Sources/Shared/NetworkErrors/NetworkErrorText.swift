@@ -66,6 +66,7 @@ public enum NetworkErrorText {
         case "TLSV1_ALERT_UNKNOWN_CA": return "TLS: the other side does not trust the authority of this one's certificate"
         case "TLSV1_ALERT_CERTIFICATE_REQUIRED": return "TLS: the other side wants a certificate"
         case "TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL": return "TLS: both sides have no version in common"
+        case "BAD_DECRYPT", "DECRYPTION_FAILED_OR_BAD_RECORD_MAC": return "TLS: what came was garbled or changed on the way"
         case "SSLV3_ALERT_HANDSHAKE_FAILURE": return "TLS: the other side broke off with a handshake failure"
         case "TLSV1_ALERT_NO_APPLICATION_PROTOCOL": return "TLS: the other side speaks it here for other protocols only"
         case "SSLV3_ALERT_CERTIFICATE_EXPIRED": return "TLS: the other side finds that this one's certificate has expired"

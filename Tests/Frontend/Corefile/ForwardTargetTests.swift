@@ -170,6 +170,13 @@ struct ForwardTargetTests {
         #expect(try fault("tls \(none) \(text)") == "Corefile:3: forward: tls: cannot read '\(none)': no such file or directory")
     }
 
+    @Test("options of later versions of CoreDNS are known by name", arguments: ForwardSettings.laterOptions.map(\.name))
+    func laterOptions(name: String) {
+        let error = #expect(throws: CorefileError.self) { try settings("192.0.2.1", options: "\(name) 1") }
+        #expect(
+            error?.description == "Corefile:3: forward: \(name): this option is not built yet; remove the line to go on without it")
+    }
+
     @Test("settings whose files are the same are the same, wherever they stand")
     func equality() throws {
         let one = try settings("tls://192.0.2.1", options: "tls a b c")

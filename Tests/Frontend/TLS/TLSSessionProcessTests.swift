@@ -12,14 +12,14 @@ import Testing
 struct TLSSessionProcessTests {
     /// An authority and the servers with its certificates, for all tests.
     private struct World: Sendable {
-        let authority: TestAuthority
-        let stranger: TestAuthority
+        let authority: AuthorityFiles
+        let stranger: AuthorityFiles
         let server: UnboundServer
         let expired: UnboundServer
 
         init() async throws {
-            authority = try await TestAuthority()
-            stranger = try await TestAuthority("stranger")
+            authority = try await AuthorityFiles()
+            stranger = try await AuthorityFiles("stranger")
             try await authority.issue("server", names: "DNS:dns.example.org,IP:127.0.0.1")
             try await authority.issue("expired", names: "DNS:dns.example.org", days: -1)
             try await authority.issue("client", names: "DNS:client.example.org")
@@ -70,7 +70,9 @@ struct TLSSessionProcessTests {
     @Test("two queries sent at once are both answered")
     func pipelined() throws {
         let connection = try TLSConnection(port: world.server.port, trusting, as: name)
-        try connection.say(connection.framed(TestPacket.query("a.example.org", .a, id: 7)) + connection.framed(TestPacket.query("b.example.org", .a, id: 8)))
+        for (name, id) in [("a.example.org", 7), ("b.example.org", 8)] as [(String, UInt16)] {
+            try connection.say(connection.framed(TestPacket.query(name, .a, id: id)))
+        }
         var answers: Set<String> = []
         for _ in 0..<2 {
             let head = try #require(try connection.hear(2))
@@ -150,6 +152,34 @@ struct TLSSessionProcessTests {
         }()
     }
 
+    @Test("a connection that ends in the middle of the handshake has failed", arguments: [1, 5, 100, 700])
+    func cutHandshake(size: Int) throws {
+        let connection = try TLSConnection(port: world.server.port, trusting, as: name)
+        connection.onTheWay = { Array($0.prefix(size)) }
+        #expect(try connection.step())
+        connection.session.connectionEnded()
+        #expect(connection.session.state == .failed("the connection was closed during the TLS handshake"))
+    }
+
+    @Test("an octet changed on the way fails the connection, and nothing of the record is given out")
+    func tampered() throws {
+        let connection = try TLSConnection(port: world.server.port, trusting, as: name)
+        #expect(try records(connection.ask("a.example.org", id: 9), id: 9) == ["a.example.org. 300 IN A 192.0.2.1"])
+        connection.onTheWay = { bytes in bytes.dropLast() + [bytes.last.map { $0 ^ 1 } ?? 0] }
+        #expect(try connection.ask("b.example.org", id: 10) == nil)
+        #expect(connection.plaintext.isEmpty)
+        #expect(connection.session.state == .failed("TLS: what came was garbled or changed on the way"))
+    }
+
+    @Test("what came before a fault is given out with it")
+    func answerBeforeFault() throws {
+        let connection = try TLSConnection(port: world.server.port, trusting, as: name)
+        #expect(try records(connection.ask("a.example.org", id: 11), id: 11) == ["a.example.org. 300 IN A 192.0.2.1"])
+        connection.onTheWay = { $0 + [0x17, 3, 3, 0, 20] + [UInt8](repeating: 7, count: 20) }
+        #expect(try records(connection.ask("b.example.org", id: 12), id: 12) == ["b.example.org. 300 IN A 192.0.2.2"])
+        #expect(connection.session.state == .failed("TLS: what came was garbled or changed on the way"))
+    }
+
     @Test("a server that asks for a certificate gets the one of the configuration, and who has none hears why")
     func clientCertificate() async throws {
         let folder = world.authority.folder
@@ -157,7 +187,8 @@ struct TLSSessionProcessTests {
         let process = try RunningProcess(
             "/usr/bin/openssl",
             [
-                "s_server", "-accept", "127.0.0.1:\(port)", "-cert", folder.path("server.crt"), "-key", folder.path("server.key"), "-Verify",
+                "s_server", "-accept", "127.0.0.1:\(port)", "-cert", folder.path("server.crt"), "-key", folder.path("server.key"),
+                "-Verify",
                 "1", "-verify_return_error", "-CAfile", world.authority.certificate, "-rev",
             ], in: folder)
         try await eventually("openssl listens") { process.output.contains("ACCEPT") }
@@ -181,7 +212,7 @@ struct TLSSessionProcessTests {
         let fault = #expect(throws: TLSFault.self) { try Self.configuration(nil, identity: (certificate, key)) }
         #expect(
             fault?.message
-                == "Corefile:3: forward: tls: '\(certificate)' and '\(key)' cannot be used together: the private key does not belong to the certificate"
+                == "Corefile:3: forward: tls: '\(key)' does not belong to the certificate in '\(certificate)'"
         )
         let mixed = #expect(throws: TLSFault.self) { try Self.configuration(nil, identity: (certificate, certificate)) }
         #expect(

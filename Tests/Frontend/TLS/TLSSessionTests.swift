@@ -65,7 +65,11 @@ struct TLSSessionTests {
         #expect(session.state == .failed("the connection was closed during the TLS handshake"))
     }
 
-    @Test("an alert is said in words", arguments: [(40, "broke off with a handshake failure"), (70, "both sides have no version in common"), (120, "for other protocols only")])
+    @Test(
+        "an alert is said in words",
+        arguments: [
+            (40, "broke off with a handshake failure"), (70, "both sides have no version in common"), (120, "for other protocols only"),
+        ])
     func alerts(number: UInt8, words: String) throws {
         let session = try session()
         _ = session.start()
@@ -127,7 +131,8 @@ struct TLSSessionTests {
     }
 
     @Test(
-        "nothing else is", arguments: ["", ".", "a..b", ".a", "a b", "a_b", "ä", "a\0b", "*.a", String(repeating: "a", count: 64), "[::1]", "a:1"])
+        "nothing else is",
+        arguments: ["", ".", "a..b", ".a", "a b", "a_b", "ä", "a\0b", "*.a", String(repeating: "a", count: 64), "[::1]", "a:1"])
     func noNames(text: String) {
         #expect(TLSServerName(text) == nil)
     }

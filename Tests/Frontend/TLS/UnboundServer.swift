@@ -8,7 +8,7 @@ final class UnboundServer: Sendable {
     /// - Parameters:
     ///   - certificate: the name under which `authority` issued it.
     ///   - protocols: a line for OpenSSL that narrows them, for example `MaxProtocol = TLSv1.2`.
-    init(_ certificate: String, of authority: TestAuthority, protocols: String = "") async throws {
+    init(_ certificate: String, of authority: AuthorityFiles, protocols: String = "") async throws {
         let folder = authority.folder
         let name = "unbound-\(port)"
         try folder.write(

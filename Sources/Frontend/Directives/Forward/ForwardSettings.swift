@@ -59,7 +59,8 @@ struct ForwardSettings: DirectiveSettings {
         summary: "Asks other resolvers, over the transport that the query came by.",
         repetition: .many,
         arguments: .custom(
-            "FROM TO...", "FROM is a zone; TO are up to 15 addresses (IP, IP:PORT, dns://IP, tls://IP[%NAME][:PORT]) or files like resolv.conf."
+            "FROM TO...",
+            "FROM is a zone; TO are up to 15 addresses (IP, IP:PORT, dns://IP, tls://IP[%NAME][:PORT]) or files like resolv.conf."
         ) { settings, line throws(CorefileError) in
             try line.expectWords(2...Int.max)
             settings.from = try line.zones([line.words[0]])[0]
@@ -107,7 +108,7 @@ struct ForwardSettings: DirectiveSettings {
             .flag(
                 "failfast_all_unhealthy_upstreams", \.failsFastWithoutHealthyUpstream,
                 "Answers SERVFAIL at once when every upstream is down, instead of trying one."),
-        ] + tlsOptions,
+        ] + tlsOptions + laterOptions,
         check: { settings, line throws(CorefileError) in try settings.checkServerNames(line) })
 
     private static func healthCheck(_ line: OptionLine) throws(CorefileError) -> HealthCheck {

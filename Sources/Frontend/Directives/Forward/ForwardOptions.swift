@@ -1,5 +1,5 @@
-/// The options of `forward` that are about TLS.
 extension ForwardSettings {
+    /// What is about TLS.
     static let tlsOptions: [OptionRow<ForwardSettings>] = [
         .custom(
             "tls", usage: "[CERT KEY] [CA]",
@@ -19,6 +19,13 @@ extension ForwardSettings {
             }
             settings.tlsServerName = name
         },
+    ]
+
+    /// What versions of CoreDNS after 1.13.1 have besides.
+    static let laterOptions: [OptionRow<ForwardSettings>] = [
+        .notBuilt("max_connect_attempts", usage: "NUMBER"), .notBuilt("max_idle_conns", usage: "NUMBER"),
+        .notBuilt("max_age", usage: "DURATION"), .notBuilt("read_timeout", usage: "DURATION"), .notBuilt("next_on_nodata", usage: ""),
+        .notBuilt("source_address", usage: "IP"), .notBuilt("resolver", usage: "IP[:PORT]..."), .notBuilt("doh_method", usage: "GET|POST"),
     ]
 
     /// A name for all and names of some cannot both hold.

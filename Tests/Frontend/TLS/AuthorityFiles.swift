@@ -1,7 +1,7 @@
 import TestSupport
 
 /// An authority of a test's own with its certificates, in a folder: `NAME.crt` and `NAME.key`.
-final class TestAuthority: Sendable {
+final class AuthorityFiles: Sendable {
     let folder: TemporaryFolder
     private let name: String
 
