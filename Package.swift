@@ -234,7 +234,10 @@ let package = Package(
                 ]),
             tests(
                 "FrontendTests", path: "Frontend",
-                ["Frontend", "MizzenSystem", "RecordTable", "RecordTableWriter", "Names", "ProcessRuntime", "mizzen-frontend", logging]),
+                [
+                    "Frontend", "MizzenSystem", "RecordTable", "RecordTableWriter", "Names", "ProcessRuntime", "mizzen-watcher",
+                    "mizzen-frontend", logging,
+                ]),
             tests(
                 "CollectorTests", path: "Collector",
                 [
