@@ -5,40 +5,44 @@ import MizzenSystem
 struct CorefileSurroundings: Sendable {
     /// The value of an environment variable, nil when it is not set.
     var variable: @Sendable (_ name: String) -> String?
-    /// The bytes of a file, nil when it cannot be read or is a directory.
+    /// The bytes of a file, nil when it cannot be read, is a directory or holds more than `importLimit`.
     var contents: @Sendable (_ path: String) -> [UInt8]?
     /// The names in a directory, sorted; empty when it cannot be read.
     var names: @Sendable (_ directory: String) -> [String]
 
+    /// What one imported file may hold: more than any Corefile, and little enough to be read at once.
+    static let importLimit = 16 << 20
+
     /// The process's own environment and file system.
     static let process = CorefileSurroundings(
         variable: { ProcessInfo.processInfo.environment[$0] },
-        contents: { try? RegularFile.read($0, limit: CorefileReading.sizeLimit).bytes },
+        contents: { try? RegularFile.read($0, limit: importLimit).bytes },
         names: { ((try? FileManager.default.contentsOfDirectory(atPath: $0)) ?? []).sorted() }
     )
 
     /// `text` with `{%NAME%}` and `{$NAME}` replaced by the variables' values, an unset one by nothing.
     ///
-    /// A replaced value is not searched again. A reference that is not closed, or has no name, stays as it is.
+    /// References in values are replaced too, at most 100 in a word: values may name each other in a circle. What follows a reference that is
+    /// not closed, or has no name, stays as it is.
     func expanding(_ text: String) -> String {
         replace(replace(text, opening: "{%", closing: "%}"), opening: "{$", closing: "}")
     }
 
     private func replace(_ text: String, opening: String, closing: String) -> String {
-        var rest = text[...]
-        var result = ""
-        while let start = rest.firstRange(of: opening) {
-            let afterOpening = rest[start.upperBound...]
-            guard let end = afterOpening.firstRange(of: closing), end.lowerBound > start.upperBound else { break }
-            result += rest[..<start.lowerBound]
-            result += variable(String(afterOpening[..<end.lowerBound])) ?? ""
-            rest = afterOpening[end.upperBound...]
+        var result = text
+        for _ in 0..<100 {
+            guard let start = result.firstRange(of: opening),
+                let end = result[start.upperBound...].firstRange(of: closing), end.lowerBound > start.upperBound
+            else { break }
+            let value = variable(String(result[start.upperBound..<end.lowerBound])) ?? ""
+            result.replaceSubrange(start.lowerBound..<end.upperBound, with: value)
         }
-        return result + rest
+        return result
     }
 
-    /// The paths that match `pattern`, sorted by name. At most one `*` and one `?` are allowed (the caller has
-    /// checked), in any component.
+    /// The paths that match `pattern`, sorted by name. At most one `*` and one `?` are allowed (the caller has checked), in any component.
+    ///
+    /// They match a name's first dot too, as in CoreDNS, but not two dots: so begin the names that a ConfigMap's volume has for itself.
     func paths(matching pattern: String) -> [String] {
         var bases = [pattern.hasPrefix("/") ? "/" : ""]
         for component in pattern.split(separator: "/", omittingEmptySubsequences: true).map(String.init) {
@@ -46,8 +50,7 @@ struct CorefileSurroundings: Sendable {
                 bases = bases.flatMap { base in
                     names(base.isEmpty ? "." : base)
                         .filter {
-                            Self.matches(Array($0.utf8)[...], Array(component.utf8)[...])
-                                && (!$0.hasPrefix(".") || component.hasPrefix("."))
+                            Self.matches(Array($0.utf8)[...], Array(component.utf8)[...]) && !$0.hasPrefix("..")
                         }
                         .map { base + $0 + "/" }
                 }

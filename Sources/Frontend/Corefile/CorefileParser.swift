@@ -40,6 +40,20 @@ struct CorefileParser {
     static func parse(
         _ bytes: [UInt8], file: String, surroundings: CorefileSurroundings
     ) throws(CorefileError) -> (blocks: [ServerBlock], warnings: [CorefileWarning]) {
+        var (blocks, warnings) = try written(bytes, file: file, surroundings: surroundings)
+        if blocks.isEmpty {
+            warnings.append(
+                CorefileWarning(
+                    file: file, line: 1,
+                    message: "there is no server block: every name is answered as 'whoami' does, and logged, as CoreDNS does then"))
+            blocks = try written(Array(". {\n whoami\n log\n}".utf8), file: file, surroundings: surroundings).blocks
+        }
+        return (blocks, warnings)
+    }
+
+    private static func written(
+        _ bytes: [UInt8], file: String, surroundings: CorefileSurroundings
+    ) throws(CorefileError) -> (blocks: [ServerBlock], warnings: [CorefileWarning]) {
         var parser = CorefileParser(
             surroundings: surroundings, tokens: try Lexer.tokens(of: bytes, file: file), file: file)
         var blocks: [ServerBlock] = []
@@ -81,6 +95,7 @@ struct CorefileParser {
         guard let next = current else { return ServerBlock(keys: keys, statements: []) }
         if next.opensBlock {
             position += 1
+            markRowStart()
             let statements = try lines(closing: next, depth: 0)
             return ServerBlock(keys: keys, statements: statements)
         }
@@ -113,7 +128,10 @@ struct CorefileParser {
                 key.text.removeLast()
                 pendingComma = token
             }
-            if !key.text.isEmpty { keys.append(key) }
+            if !key.text.isEmpty {
+                try check(key)
+                keys.append(key)
+            }
             position += 1
             if keys.isEmpty, let next = current, next.startsRow, pendingComma == nil { break }
         }
@@ -121,6 +139,19 @@ struct CorefileParser {
             throw pendingComma.error("expected another zone after the comma, found the end of the file")
         }
         return keys
+    }
+
+    /// A zone whose name may hold any character, but nobody means these.
+    private mutating func check(_ key: Token) throws(CorefileError) {
+        if key.text.hasSuffix("{"), !key.isQuoted {
+            throw key.error("expected a space before the '{' of '\(key.text)'")
+        }
+        if key.text.contains(",") {
+            warnings.append(
+                CorefileWarning(
+                    file: key.file, line: key.line,
+                    message: "'\(key.text)' is one zone, whose name has a comma in it; put a space behind the comma to list several"))
+        }
     }
 
     // MARK: Statements
@@ -136,7 +167,7 @@ struct CorefileParser {
                     throw token.error("expected '}' on a line of its own")
                 }
                 position += 1
-                if let next = current, !next.startsRow {
+                if let next = current, !next.startsRow, depth > 0 || !rowOpensBlock {
                     throw next.error("expected the end of the line after '}', found '\(next.text)'")
                 }
                 return statements
@@ -182,6 +213,13 @@ struct CorefileParser {
     /// What follows an opening brace on the same line counts as a row of its own.
     private mutating func markRowStart() {
         if position < tokens.count { tokens[position].startsRow = true }
+    }
+
+    /// Whether what is left of this row ends with `{`: a block may begin on the line on which another ends.
+    private var rowOpensBlock: Bool {
+        var last = position
+        while last + 1 < tokens.count, !tokens[last + 1].startsRow { last += 1 }
+        return last > position && tokens[last].opensBlock
     }
 
     // MARK: Snippets and imports

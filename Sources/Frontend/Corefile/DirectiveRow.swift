@@ -30,8 +30,13 @@ struct DirectiveRow<Settings: Sendable>: Sendable {
             let place = "\(name): \(inner.name.text)"
             guard let option = options.first(where: { $0.name == inner.name.text }) else {
                 guard let otherLines else { throw unknownOption(inner) }
-                try otherLines.read(
-                    &settings, OptionLine(statement: inner, place: name, usage: otherLines.usage, zones: zones))
+                line = OptionLine(statement: inner, place: name, usage: otherLines.usage, zones: zones)
+                if let reason = otherLines.ignoredWhere?(settings, line) {
+                    warnings.append(
+                        CorefileWarning(file: inner.name.file, line: inner.name.line, message: "\(name): ignored: \(reason)"))
+                } else {
+                    try otherLines.read(&settings, line)
+                }
                 continue
             }
             line = OptionLine(statement: inner, place: place, usage: option.usageLine, zones: zones)
@@ -50,6 +55,7 @@ struct DirectiveRow<Settings: Sendable>: Sendable {
 
     private func unknownOption(_ statement: Statement) -> CorefileError {
         let found = statement.name.text
+        if let message = RefusedWords.message(option: found, of: name) { return statement.name.error("\(name): \(message)") }
         let names = options.map(\.name)
         let known = names.isEmpty ? "there are no options" : "there are \(names.joined(separator: ", "))"
         let suggestion = nearestName(to: found, among: names).map { "; did you mean '\($0)'?" } ?? ""
@@ -107,6 +113,8 @@ struct OptionRow<Settings: Sendable>: Sendable {
     var read: @Sendable (inout Settings, OptionLine) throws(CorefileError) -> Void
     /// Set for options that are accepted for a Corefile's sake and change nothing here.
     var ignoredBecause: String?
+    /// Why a line is ignored with a warning and not read; nil where it is read.
+    var ignoredWhere: (@Sendable (Settings, OptionLine) -> String?)?
 
     var usageLine: String { usage.isEmpty ? name : "\(name) \(usage)" }
 

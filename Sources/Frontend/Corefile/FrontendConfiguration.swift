@@ -41,12 +41,6 @@ struct FrontendConfiguration: Sendable, Equatable {
         _ bytes: [UInt8], file: String, defaultPort: UInt16 = 53, surroundings: CorefileSurroundings = .process
     ) throws(CorefileError) -> FrontendConfiguration {
         let (serverBlocks, parserWarnings) = try CorefileParser.parse(bytes, file: file, surroundings: surroundings)
-        guard !serverBlocks.isEmpty else {
-            throw CorefileError(
-                file: file, line: 1,
-                message:
-                    "expected at least one server block, for example '. { forward . /etc/resolv.conf }' on three lines")
-        }
         var configuration = FrontendConfiguration(blocks: [], warnings: parserWarnings)
         for serverBlock in serverBlocks {
             configuration.blocks.append(
@@ -72,6 +66,7 @@ struct FrontendConfiguration: Sendable, Equatable {
     }
 
     private static func checkName(_ name: Token) throws(CorefileError) {
+        if let message = RefusedWords.message(directive: name.text) { throw name.error(message) }
         guard let entry = DirectiveEntry.executionOrder.first(where: { $0.name == name.text }) else {
             let names = DirectiveEntry.executionOrder.map(\.name)
             let suggestion = nearestName(to: name.text, among: names).map { "; did you mean '\($0)'?" } ?? ""
@@ -88,10 +83,11 @@ struct FrontendConfiguration: Sendable, Equatable {
         }
     }
 
-    /// A zone and port may be served once on each bound address, and once at all when one of the blocks is not bound.
+    /// A zone and port may be served once on each bound address, and once at all when one of the blocks is not bound. Blocks with a view
+    /// take only some of the queries, so they may share with all others.
     private func checkOverlaps(_ serverBlocks: [ServerBlock]) throws(CorefileError) {
         var served: [ZoneAddress: [(target: BindTarget?, block: BlockConfiguration)]] = [:]
-        for block in blocks {
+        for (serverBlock, block) in zip(serverBlocks, blocks) where !serverBlock.statements.contains(where: { $0.name.text == "view" }) {
             let targets: [BindTarget?] = block.bind.isEmpty ? [nil] : block.bindAddresses
             for address in block.addresses {
                 for target in targets {

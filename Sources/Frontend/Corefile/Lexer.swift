@@ -4,8 +4,7 @@ struct Token: Hashable, Sendable {
     var file: String
     /// The line on which the word begins, counted from 1.
     var line: Int
-    /// Whether the word is the first of its row. A row ends at a line end that is neither inside quotes nor after a
-    /// backslash.
+    /// Whether the word is the first of its row. A row ends at a line end that is not inside quotes.
     var startsRow: Bool
     /// A quoted word is never a brace, a comma or a keyword.
     var isQuoted: Bool
@@ -17,30 +16,27 @@ struct Token: Hashable, Sendable {
 
 /// Splits a Corefile into words.
 ///
-/// The rules are the Caddyfile's, as CoreDNS uses it: white space separates; a word that begins with `"` goes to the
-/// closing quote and may
-/// span lines; inside quotes only `\"` is an escape, any other backslash stands for itself; `#` outside quotes comments
-/// out the rest of the
-/// line, also in the middle of a word; a byte order mark and carriage returns are skipped. A backslash right before the
-/// line end joins
-/// two lines into one row.
+/// The rules are the Caddyfile's, as CoreDNS uses it: white space separates; a word that begins with `"` goes to the closing quote and may
+/// span lines; inside quotes only `\"` is an escape, any other backslash stands for itself; `#` between words comments out the rest of the
+/// line, inside a word only the rest of that word; a backslash at a line's end joins nothing; a byte order mark and carriage returns are
+/// skipped.
 struct Lexer {
     private let file: String
     private var scalars: ArraySlice<Unicode.Scalar>
     private var line = 1
     private var atRowStart = true
 
-    /// - Throws: when `bytes` is not UTF-8 or a quote is left open.
+    /// - Throws: when a word holds bytes that are no UTF-8 (comments may), or a quote is left open.
     static func tokens(of bytes: [UInt8], file: String) throws(CorefileError) -> [Token] {
-        guard let text = String(validating: bytes, as: UTF8.self) else {
-            let valid = bytes.prefix(firstInvalidOffset(bytes))
-            let line = 1 + valid.count(where: { $0 == UInt8(ascii: "\n") })
-            throw CorefileError(file: file, line: line, message: "expected UTF-8 text, found other bytes")
-        }
-        var lexer = Lexer(file: file, scalars: Array(text.unicodeScalars)[...])
+        var lexer = Lexer(file: file, scalars: Array(String(decoding: bytes, as: UTF8.self).unicodeScalars)[...])
         if lexer.scalars.first == "\u{FEFF}" { lexer.scalars.removeFirst() }
         var tokens: [Token] = []
-        while let token = try lexer.next() { tokens.append(token) }
+        while let token = try lexer.next() {
+            guard !token.text.unicodeScalars.contains("\u{FFFD}") else {
+                throw token.error("expected UTF-8 text, found other bytes")
+            }
+            tokens.append(token)
+        }
         return tokens
     }
 
@@ -49,27 +45,10 @@ struct Lexer {
         self.scalars = scalars
     }
 
-    private static func firstInvalidOffset(_ bytes: [UInt8]) -> Int {
-        // A fault is rare and files are small: the longest prefix that decodes, found by halving.
-        var low = 0
-        var high = bytes.count
-        while low < high {
-            let middle = (low + high + 1) / 2
-            // A prefix may end inside a character, so up to 3 bytes less count as valid too.
-            let decodes = (0...3).contains {
-                middle >= $0 && String(validating: bytes.prefix(middle - $0), as: UTF8.self) != nil
-            }
-            if decodes { low = middle } else { high = middle - 1 }
-        }
-        return low
-    }
-
     private mutating func next() throws(CorefileError) -> Token? {
         while let scalar = scalars.first {
             if scalar == "#" {
                 skipComment()
-            } else if scalar == "\\", skipContinuation() {
-                continue
             } else if scalar == "\n" {
                 scalars.removeFirst()
                 line += 1
@@ -87,16 +66,6 @@ struct Lexer {
 
     private mutating func skipComment() {
         while let scalar = scalars.first, scalar != "\n" { scalars.removeFirst() }
-    }
-
-    /// A backslash before a line end is taken out together with the line end.
-    private mutating func skipContinuation() -> Bool {
-        var rest = scalars.dropFirst()
-        if rest.first == "\r" { rest.removeFirst() }
-        guard rest.first == "\n" else { return false }
-        scalars = rest.dropFirst()
-        line += 1
-        return true
     }
 
     private mutating func quotedWord() throws(CorefileError) -> Token {
@@ -126,15 +95,12 @@ struct Lexer {
     private mutating func plainWord() -> Token {
         var token = start(isQuoted: false)
         var text = String.UnicodeScalarView()
+        var isComment = false
         while let scalar = scalars.first {
-            if scalar == "\r" {
-                scalars.removeFirst()
-                continue
-            }
-            if scalar.properties.isWhitespace || scalar == "#" { break }
-            if scalar == "\\", skipContinuation() { break }
-            text.append(scalar)
+            if scalar.properties.isWhitespace, scalar != "\r" { break }
             scalars.removeFirst()
+            if scalar == "#" { isComment = true }
+            if scalar != "\r", !isComment { text.append(scalar) }
         }
         token.text = String(text)
         return token

@@ -41,14 +41,13 @@ struct DNSCasesProcessTests {
 
     private static func results(_ names: Set<String>) async throws -> [CaseResult] {
         let folder = try TemporaryFolder()
-        let cluster = try CapturedCluster()
         let script = try RunningProcess(
             root.appending(path: "scripts/dns-cases").path,
-            ["--json", "--table", cluster.table.path, "--binaries", RunningProcess.folder.path] + names.sorted(), in: folder)
+            ["--json", "--binaries", RunningProcess.folder.path] + names.sorted(), in: folder)
         let code = try await script.exitCode(within: .seconds(180))
         try #require(code <= 1, "scripts/dns-cases ended with \(code): \(script.output)")
-        return try script.output.split(separator: "\n").map { line in
-            try JSONDecoder().decode(CaseResult.self, from: Data(line.utf8))
+        return try withExtendedLifetime(folder) {
+            try script.output.split(separator: "\n").map { try JSONDecoder().decode(CaseResult.self, from: Data($0.utf8)) }
         }
     }
 

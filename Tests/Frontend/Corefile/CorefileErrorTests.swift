@@ -19,10 +19,11 @@ struct CorefileErrorTests {
     }
 
     static let grammar: [Case] = [
-        Case(
-            "",
-            "Corefile:1: expected at least one server block, for example '. { forward . /etc/resolv.conf }' on three lines"
-        ),
+        Case("a.org{\n errors\n}", "Corefile:1: expected a space before the '{' of 'a.org{'"),
+        Case(". {\n health\n {\n }\n}", "Corefile:3: expected a directive or an option, found '{'"),
+        Case(". {\n health {\n  lameduck 5s }\n}", "Corefile:3: expected '}' on a line of its own"),
+        Case(". {\n errors\n} import x", "Corefile:3: expected the end of the line after '}', found 'import'"),
+        Case(". {\n errors\n} b.org\n", "Corefile:3: expected the end of the line after '}', found 'b.org'"),
         Case("{\n}", "Corefile:1: expected a zone before '{', for example '. {' or 'example.org:53 {'"),
         Case("}", "Corefile:1: unexpected '}': no block is open here"),
         Case(
@@ -95,6 +96,12 @@ struct CorefileErrorTests {
             ". {\n import */*\n}",
             "Corefile:2: import: expected at most one '*' and one '?' and no '[…]' in a pattern, found '*/*'"),
         Case(
+            ". {\n import [ab]\n}",
+            "Corefile:2: import: expected at most one '*' and one '?' and no '[…]' in a pattern, found '[ab]'"),
+        Case(
+            ". {\n import late\n}\n(late) {\n errors\n}",
+            "Corefile:2: import: 'late' is neither a snippet defined above this line nor a file that can be read (looked for late)"),
+        Case(
             "(a) {\n import a\n}\n. {\n import a\n}",
             "Corefile:2: import: more than 10000 imports; does 'a' import itself?"),
         Case("import a\n", "a:1: import: more than 10000 imports; does 'a' import itself?", files: ["a": "import a"]),
@@ -104,6 +111,9 @@ struct CorefileErrorTests {
         Case(
             "(a) {\n errors\n",
             "Corefile:1: expected a closing '}' for the block that opens here, found the end of the file"),
+        Case(
+            "import a\n", "b:1: import: more than 10000 imports; does 'a' import itself?",
+            files: ["a": "import b", "b": "import a"]),
         Case(". {\n import part\n}", "part:2: unknown directive 'nope'", files: ["part": "errors\nnope"]),
     ]
 

@@ -115,6 +115,36 @@ struct CorefileTests {
         Case(
             name: "the same zone on two addresses", text: "a.org {\n bind 127.0.0.1\n}\na.org {\n bind 127.0.0.2\n}",
             blocks: ["a.org.:53: bind", "a.org.:53: bind"]),
+        Case(
+            name: "a block behind another's brace", text: "a.org {\n errors\n} b.org c.org {\n ready\n}",
+            blocks: ["a.org.:53: errors", "b.org.:53 c.org.:53: ready"]),
+        Case(name: "a directive on the brace's line", text: ". { errors\n ready\n}", blocks: [".:53: ready errors"]),
+        Case(
+            name: "an import on the brace's line", text: "(s) { errors\n}\n. { import s\n}", blocks: [".:53: errors"]),
+        Case(
+            name: "a snippet of blocks", text: "(s) {\n a.org {\n  errors\n }\n}\nimport s\nb.org {\n ready\n}",
+            blocks: ["a.org.:53: errors", "b.org.:53: ready"]),
+        Case(
+            name: "a variable in a variable's value", text: "{$A} {\n errors\n}",
+            variables: ["A": "{$B}.org", "B": "b"], blocks: ["b.org.:53: errors"]),
+        Case(
+            name: "a variable's value is one word", text: ". {\n forward . {$UP}:53 {\n  except {$TWO}\n }\n}",
+            variables: ["UP": "192.0.2.1", "TWO": "a.org b.org"], blocks: [".:53: forward"]),
+        Case(
+            name: "a reference that is not closed", text: "{$A {\n errors\n}", variables: ["A": "b"], blocks: ["{$a.:53: errors"]),
+        Case(
+            name: "a pattern matches a first dot, but not a ConfigMap volume's own names", text: "import custom/*\n",
+            files: ["custom/.one": "a.org {\n errors\n}", "custom/..data": "!", "custom/..2026": "!"],
+            blocks: ["a.org.:53: errors"]),
+        Case(
+            name: "a file whose last line has no end", text: ". {\n import a\n ready\n}", files: ["a": "errors # end"],
+            blocks: [".:53: ready errors"]),
+        Case(
+            name: "an IPv6 block with a port", text: "fd00::/8:1053 {\n errors\n}", blocks: ["d.f.ip6.arpa.:1053: errors"]),
+        Case(name: "all of IPv4", text: "0.0.0.0/0 {\n errors\n}", blocks: ["in-addr.arpa.:53: errors"]),
+        Case(
+            name: "one address", text: "192.0.2.7/32 {\n errors\n}", blocks: ["7.2.0.192.in-addr.arpa.:53: errors"]),
+        Case(name: "the root without a port", text: "dns://. {\n errors\n}", blocks: [".:53: errors"]),
     ]
 
     @Test("what is written is what is read", arguments: cases)
@@ -132,6 +162,57 @@ struct CorefileTests {
         let configuration = try FrontendConfiguration.parse(
             Array("a.org b.org:54\n".utf8), file: "Corefile", defaultPort: 1053)
         #expect(configuration.blocks[0].addresses.map(\.port) == [1053, 54])
+    }
+
+    @Test("variables whose values name each other come to an end")
+    func circularVariables() throws {
+        let surroundings = testSurroundings(variables: ["A": "{$B}", "B": "{$A}"])
+        #expect(surroundings.expanding("x{$A}y") == "x{$A}y")
+        #expect(surroundings.expanding("{$}{%NONE%}") == "{$}")
+    }
+
+    @Test("every prefix length of a block gives zones that together hold just its addresses")
+    func prefixLengths() throws {
+        for length in 0...32 {
+            let zones = try ZoneName.zones("10.171.205.239/\(length)")
+            let step = (8 - length % 8) % 8
+            #expect(zones.count == 1 << step)
+            #expect(Set(zones).count == zones.count)
+            #expect(zones.allSatisfy { $0.text.split(separator: ".").count == 2 + (length + 7) / 8 })
+            #expect(zones.contains { $0.contains(ZoneName("239.205.171.10.in-addr.arpa.")!) })
+        }
+        for length in 0...128 {
+            let zones = try ZoneName.zones("2001:db8:1234:5678:9abc:def0:1357:9bdf/\(length)")
+            #expect(zones.count == 1 << ((4 - length % 4) % 4))
+            #expect(zones.allSatisfy { $0.text.split(separator: ".").count == 2 + (length + 3) / 4 })
+        }
+    }
+
+    @Test("a comma inside a zone is a warning")
+    func commaInZone() throws {
+        #expect(
+            try parse("a.org,b.org {\n errors\n}").warnings.map(\.description) == [
+                "Corefile:1: 'a.org,b.org' is one zone, whose name has a comma in it; put a space behind the comma to list several"
+            ])
+    }
+
+    @Test("a file without a block serves what CoreDNS serves then", arguments: ["", "# nothing\n", "(unused) {\n errors\n}\n"])
+    func emptyFile(text: String) throws {
+        let (blocks, warnings) = try CorefileParser.parse(Array(text.utf8), file: "Corefile", surroundings: testSurroundings())
+        #expect(blocks.map { $0.keys.map(\.text) } == [["."]])
+        #expect(blocks.map { $0.statements.map(\.name.text) } == [["whoami", "log"]])
+        #expect(warnings.count == 1)
+    }
+
+    @Test("a line of hosts that is no entry is ignored with a warning, as CoreDNS ignores it")
+    func hostsLines() throws {
+        let configuration = try parse(". {\n hosts {\n  192.0.2.1 \\\n   a.org\n  192.0.2.2 b.org\n }\n}")
+        #expect(configuration.blocks[0].hosts[0].entries.map { "\($0.address)" } == ["192.0.2.2"])
+        #expect(
+            configuration.warnings.map(\.description) == [
+                #"Corefile:3: hosts: ignored: '192.0.2.1 \' is neither an option nor an address with names"#,
+                "Corefile:4: hosts: ignored: 'a.org' is neither an option nor an address with names",
+            ])
     }
 
     @Test("a pattern without matches is a warning")
@@ -154,8 +235,8 @@ struct CorefileTests {
         for case .notBuilt(let name) in DirectiveEntry.executionOrder {
             let error = #expect(throws: CorefileError.self) { try parse(". {\n \(name)\n}") }
             #expect(
-                error?.description.hasPrefix(
-                    "Corefile:2: directive '\(name)' is not built yet; this version has bind, ready,") == true)
+                error?.description.hasPrefix("Corefile:2: directive '\(name)' is not built yet; this version has bind, ready,") == true
+                    || error?.description == "Corefile:2: \(RefusedWords.message(directive: name) ?? "")")
         }
         #expect(DirectiveEntry.executionOrder.count == 55)
     }

@@ -42,18 +42,33 @@ struct HostsSettings: DirectiveSettings {
             .fallsThrough(
                 \.fallsThrough, "Passes queries for names without an entry on instead of answering SERVFAIL."),
         ],
-        otherLines: .custom(
+        otherLines: entries)
+
+    /// Lines that are no entries are ignored, as in CoreDNS, unless they look like an option with a typing error.
+    private static var entries: OptionRow<HostsSettings> {
+        var row = OptionRow<HostsSettings>.custom(
             "ADDRESS", usage: "NAMES...", "An entry in the Corefile itself; entries come before fallthrough."
         ) { settings, line throws(CorefileError) in
             try read(line, into: &settings)
-        })
+        }
+        row.ignoredWhere = { settings, line in
+            let name = line.statement.name.text
+            guard settings.fallsThrough.zones.isEmpty, Entry(address: name, names: line.words.map(\.text)) == nil,
+                nearestName(to: name, among: optionNames) == nil
+            else { return nil }
+            return "'\(([name] + line.words.map(\.text)).joined(separator: " "))' is neither an option nor an address with names"
+        }
+        return row
+    }
+
+    private static var optionNames: [String] { row.options.map(\.name) }
 
     private static func read(_ line: OptionLine, into settings: inout HostsSettings) throws(CorefileError) {
         guard settings.fallsThrough.zones.isEmpty else {
             throw line.error("expected entries before 'fallthrough', found '\(line.statement.name.text)' after it")
         }
         guard let entry = Entry(address: line.statement.name.text, names: line.words.map(\.text)) else {
-            let options = row.options.map(\.name)
+            let options = optionNames
             let suggestion =
                 nearestName(to: line.statement.name.text, among: options).map { "; did you mean '\($0)'?" } ?? ""
             throw line.error(

@@ -1,0 +1,94 @@
+import Foundation
+import Testing
+
+@testable import Frontend
+
+/// Corefiles by the shape that distributions, charts, documentation and repositories give them (Tests/Fixtures/corefiles): each is taken, or
+/// refused for the reason that `index.tsv` states, as `LINE: MESSAGE`.
+@Suite("Public Corefiles")
+struct PublicCorefilesTests {
+    /// What waits for a directive that is not built. A Corefile leaves this list when it is taken or refused as the index says; the test
+    /// says when.
+    static let waiting: Set<String> = [
+        "kubeadm", "kubeadm-uncached", "kubeadm-2019", "kubernetes-resync", "eks", "eks-corporate", "aks", "aks-local-cache", "k3s",
+        "k3s-home-zones", "k3d", "rke2", "openshift", "openshift-node", "openshift-name-resolver", "nodelocal-template", "nodelocal",
+        "nodelocal-kubespray", "nodelocal-chart-udp", "nodelocal-stale", "nodelocal-uncached-denial", "nodelocal-follows-pods", "kops",
+        "kubespray", "talos", "k0s", "microk8s", "minikube", "gardener", "gardener-local", "helm-chart", "helm-chart-autopath",
+        "cilium-multicluster", "cilium-local-redirect", "submariner", "istio-global", "traefik-mesh", "kind", "scaleway",
+        "digitalocean", "alibaba", "tanzu", "vcluster", "dot-cloudflare", "dot-per-provider", "view-by-network", "view-by-metadata",
+        "home-blocking", "home-zone-file", "home-zones-auto", "consul-stub", "active-directory", "private-endpoints", "nat64",
+        "guarded", "rewriting", "small-directives", "templates", "external-names", "remote-cluster", "weighted", "snippets",
+        "variables", "whoami", "zone-alone", "etcd-records", "k8s-gateway", "signed-zone", "primary-zone",
+    ]
+
+    static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../Fixtures/corefiles").standardized
+
+    struct Entry: Sendable, CustomTestStringConvertible {
+        var name: String
+        /// Nil: it is taken.
+        var reason: String?
+        var testDescription: String { name }
+    }
+
+    /// The rows of a table with a head, by tabs.
+    private static func rows(_ name: String) throws -> [[String]] {
+        try String(contentsOf: folder.appending(path: name), encoding: .utf8).split(separator: "\n").dropFirst()
+            .map { $0.split(separator: "\t", omittingEmptySubsequences: false).map(String.init) }
+    }
+
+    static func entries() throws -> [Entry] {
+        try rows("index.tsv").map { row in
+            try #require(row.count == 4 && ["taken", "refused"].contains(row[2]), "index.tsv: \(row)")
+            try #require((row[2] == "taken") == row[3].isEmpty, "index.tsv: a refused Corefile has a reason, a taken one none: \(row)")
+            return Entry(name: row[0], reason: row[3].isEmpty ? nil : row[3])
+        }
+    }
+
+    /// Why the Corefile is refused, nil when it is taken.
+    private static func refusal(_ name: String) throws -> String? {
+        let path = folder.appending(path: "\(name).corefile").path
+        var surroundings = CorefileSurroundings.process
+        let variables = ["NODE_ADDRESS": "192.0.2.9", "UPSTREAM": "192.0.2.1", "DNS_PORT": "53", "CACHE_TTL": "30"]
+        surroundings.variable = { variables[$0] }
+        let bytes = [UInt8](try Data(contentsOf: URL(filePath: path)))
+        do throws(CorefileError) {
+            _ = try FrontendConfiguration.parse(bytes, file: path, surroundings: surroundings)
+            return nil
+        } catch {
+            return error.description.replacing("\(path):", with: "")
+        }
+    }
+
+    @Test("each is taken, or refused for the stated reason")
+    func all() throws {
+        for entry in try Self.entries() {
+            let refusal = try Self.refusal(entry.name)
+            if Self.waiting.contains(entry.name) {
+                #expect(refusal != entry.reason, "\(entry.name) no longer waits: take it out of the list")
+                #expect(refusal?.contains("not built yet") == true, "\(entry.name): \(refusal ?? "taken")")
+            } else {
+                #expect(refusal == entry.reason, "\(entry.name)")
+            }
+        }
+    }
+
+    @Test("the index names every file once, and only those")
+    func index() throws {
+        let names = try Self.entries().map(\.name)
+        let files = try FileManager.default.contentsOfDirectory(atPath: Self.folder.path).filter { $0.hasSuffix(".corefile") }
+        #expect(names.map { "\($0).corefile" }.sorted() == files.sorted())
+        #expect(names.count >= 73)
+        #expect(Self.waiting.isSubset(of: names))
+    }
+
+    @Test("every word and every form of argument that public Corefiles use occurs")
+    func forms() throws {
+        let texts = try Self.entries().map { entry in
+            try String(contentsOf: Self.folder.appending(path: "\(entry.name).corefile"), encoding: .utf8)
+        }
+        for row in try Self.rows("forms.tsv") {
+            let pattern = try Regex(row[2]).anchorsMatchLineEndings()
+            #expect(texts.contains { $0.contains(pattern) }, "\(row[0]): \(row[1])")
+        }
+    }
+}
