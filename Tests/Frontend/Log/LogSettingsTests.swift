@@ -16,7 +16,8 @@ struct LogSettingsTests {
     func everything() throws {
         let logs = try settings(
             of: LogSettings.row,
-            "log Example.org example.net \"{combined} {/x}\" {\n class denial\n class error\n}\nlog a.org b.org\nlog c.org {common} {\n class all\n}")
+            "log Example.org example.net \"{combined} {/x}\" {\n class denial\n class error\n}\nlog a.org b.org\nlog c.org {common} {\n class all\n}"
+        )
         #expect(logs.map { $0.zones.map(\.text) } == [["example.org.", "example.net."], ["a.org.", "b.org."], ["c.org."]])
         #expect(logs.map(\.format) == ["{combined} {/x}", LogFormat.common, "{common}"])
         #expect(logs[0].classes == [.denial, .error])
@@ -33,7 +34,10 @@ struct LogSettingsTests {
     @Test(
         "mistakes are told with what was expected",
         arguments: [
-            ("log {\n class\n}", "Corefile:3: log: class: expected at least 1 word after it, found 0; usage: class all|denial|error|success..."),
+            (
+                "log {\n class\n}",
+                "Corefile:3: log: class: expected at least 1 word after it, found 0; usage: class all|denial|error|success..."
+            ),
             (
                 "log {\n class denail\n}",
                 "Corefile:3: log: class: expected one of all, denial, error, success, found 'denail'; did you mean 'denial'?"

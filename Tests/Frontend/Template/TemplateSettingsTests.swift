@@ -39,7 +39,8 @@ struct TemplateSettingsTests {
         let templates = try settings(of: Self.row, "template ANY ANY\ntemplate IN HTTPS {\n ederror 4\n fallthrough\n}", zones: ["a.org"])
         #expect(templates[0].recordClass == 255 && templates[0].type == .any && templates[0].patterns.isEmpty)
         #expect(templates[0].zones.map(\.text) == ["a.org."] && templates[0].responseCode == 0 && templates[0].fallsThrough.zones.isEmpty)
-        #expect(templates[1].type.rawValue == 65 && templates[1].extendedError == .init(code: 4) && templates[1].fallsThrough.zones == [.root])
+        #expect(
+            templates[1].type.rawValue == 65 && templates[1].extendedError == .init(code: 4) && templates[1].fallsThrough.zones == [.root])
     }
 
     @Test(
@@ -47,13 +48,19 @@ struct TemplateSettingsTests {
         arguments: [
             ("template ANY", "Corefile:2: template: expected at least 2 words after it, found 1; usage: template CLASS TYPE [ZONES...]"),
             ("template in A", "Corefile:2: template: expected a class (IN, CS, CH, HS, NONE, ANY), found 'in'; did you mean 'IN'?"),
-            ("template IN aaaa", "Corefile:2: template: expected a record type in capitals, like A, AAAA or ANY, found 'aaaa'; did you mean 'AAAA'?"),
+            (
+                "template IN aaaa",
+                "Corefile:2: template: expected a record type in capitals, like A, AAAA or ANY, found 'aaaa'; did you mean 'AAAA'?"
+            ),
             ("template IN A {\n match (\n}", "Corefile:3: template: match: '(' is no regular expression: missing )"),
             (
                 "template IN A {\n answer \"{{ .Name\"\n}",
                 "Corefile:3: template: answer: expected }} for the action that opens here, found the end of the text (at character 1) in '{{ .Name'"
             ),
-            ("template IN A {\n answer\n}", "Corefile:3: template: answer: expected at least 1 word after it, found 0; usage: answer RECORD..."),
+            (
+                "template IN A {\n answer\n}",
+                "Corefile:3: template: answer: expected at least 1 word after it, found 0; usage: answer RECORD..."
+            ),
             ("template IN A {\n ederror x\n}", "Corefile:3: template: ederror: expected a whole number from 0 to 65535, found 'x'"),
             (
                 "template IN A {\n expr true\n}",

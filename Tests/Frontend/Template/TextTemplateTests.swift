@@ -56,22 +56,39 @@ struct TextTemplateTests {
             ("{{ if eq .Type \"A\" }}a{{ else }}b{{ end }}", "a"),
             ("{{ if eq .Type \"AAAA\" \"A\" }}a{{ end }}{{ if ne .Type \"A\" }}b{{ else if .Group.d }}c{{ else }}d{{ end }}", "ac"),
             ("{{ range .Match }}[{{ . }}]{{ end }}", "[192-0-2-7.ip.example.][192][0][2][7]"),
-            ("{{ range $i, $m := .Match }}{{ if eq $i 0 }}{{ continue }}{{ end }}{{ if gt $i 2 }}{{ break }}{{ end }}{{ $i }}={{ $m }} {{ end }}", "1=192 2=0 "),
+            (
+                "{{ range $i, $m := .Match }}{{ if eq $i 0 }}{{ continue }}{{ end }}{{ if gt $i 2 }}{{ break }}{{ end }}{{ $i }}={{ $m }} {{ end }}",
+                "1=192 2=0 "
+            ),
             ("{{ range 3 }}{{ . }}{{ end }}{{ range slice .Match 5 }}x{{ else }}none{{ end }}", "012none"),
             ("{{ with .Group.a }}{{ . }} {{ $.Name }}{{ end }}{{ with .Group.empty }}x{{ else }}y{{ end }}", "192 192-0-2-7.ip.example.y"),
             ("{{ with .Group.empty }}x{{ else with .Group.a }}{{ . }}{{ end }}", "192"),
-            ("{{ $x := .Group.a }}{{ $x }}{{ $x = \"b\" }}{{ if true }}{{ $x = \"c\" }}{{ $x := \"d\" }}{{ $x }}{{ end }}{{ $x }}", "192dc"),
+            (
+                "{{ $x := .Group.a }}{{ $x }}{{ $x = \"b\" }}{{ if true }}{{ $x = \"c\" }}{{ $x := \"d\" }}{{ $x }}{{ end }}{{ $x }}",
+                "192dc"
+            ),
             ("a {{- /* c */ -}} b {{- .Type -}}\n c{{/* x */}}d", "abAcd"), ("{{ -3 }}{{- 3}}", "-33"),
-            ("{{ and 1 0 2 }} {{ or 0 \"\" \"x\" }} {{ not 1 }} {{ or .Group.empty \"default\" }} {{ and .Type .Class }}", "0 x false default IN"),
+            (
+                "{{ and 1 0 2 }} {{ or 0 \"\" \"x\" }} {{ not 1 }} {{ or .Group.empty \"default\" }} {{ and .Type .Class }}",
+                "0 x false default IN"
+            ),
             ("{{ lt 1 2 }} {{ le 2 2 }} {{ gt \"b\" \"a\" }} {{ ge 1 2 }} {{ lt .Message.Id 5000 }}", "true true true false true"),
             ("{{ len .Name }} {{ len .Match }} {{ slice .Name 0 3 }} {{ slice .Name 18 }} {{ index .Name 0 }}", "21 5 192 le. 49"),
             ("{{ print 1 2 \"a\" 3 4 }}|{{ println 1 \"a\" }}|{{ print }}", "1 2a3 4|1 a\n||".replacing("||", with: "|")),
-            ("{{ printf \"%03d|%-4s|%5s|%x|%X|%q|%v|%c|%t|%%|%T\" 7 \"a\" \"b\" 255 \"az\" \"q\" true 65 false 1 }}",
-                "007|a   |    b|ff|617A|\"q\"|true|A|false|%|int"),
-            ("{{ printf \"%d %s\" \"x\" }}{{ printf \"a\" 1 }}{{ printf \"%s\" .Group.none }}", "%!d(string=x) %!s(MISSING)a%!(EXTRA int=1)%!s(<nil>)"),
+            (
+                "{{ printf \"%03d|%-4s|%5s|%x|%X|%q|%v|%c|%t|%%|%T\" 7 \"a\" \"b\" 255 \"az\" \"q\" true 65 false 1 }}",
+                "007|a   |    b|ff|617A|\"q\"|true|A|false|%|int"
+            ),
+            (
+                "{{ printf \"%d %s\" \"x\" }}{{ printf \"a\" 1 }}{{ printf \"%s\" .Group.none }}",
+                "%!d(string=x) %!s(MISSING)a%!(EXTRA int=1)%!s(<nil>)"
+            ),
             ("{{ html \"<a&'b'>\" }} {{ urlquery \"a b/ü\" }}", "&lt;a&amp;&#39;b&#39;&gt; a+b%2F%C3%BC"),
             ("{{ (index .Match 1) | len }} {{ len (print 1 2) }} {{ eq (len .Match) 5 }}", "3 3 true"),
-            ("{{ 0x1F }} {{ 0b11 }} {{ 0o17 }} {{ 017 }} {{ 1_000 }} {{ 'a' }} {{ 1.5 }} {{ 2.0 }} {{ \"\\x41\\u00e4\\n\" }}", "31 3 15 15 1000 97 1.5 2 Aä\n"),
+            (
+                "{{ 0x1F }} {{ 0b11 }} {{ 0o17 }} {{ 017 }} {{ 1_000 }} {{ 'a' }} {{ 1.5 }} {{ 2.0 }} {{ \"\\x41\\u00e4\\n\" }}",
+                "31 3 15 15 1000 97 1.5 2 Aä\n"
+            ),
             ("{{ .Match }} {{ true }}", "[192-0-2-7.ip.example. 192 0 2 7] true"),
             ("plain } {", "plain } {"), ("", ""),
         ])
@@ -80,7 +97,7 @@ struct TextTemplateTests {
     @Test(
         "what is not supported or wrong is refused with its place",
         arguments: [
-            ("{{", "expected }} for the action that opens here, found the end of the text (at character 1)"),
+            ("{{", "expected a value, found 'the end of the text' (at character 3)"),
             ("a {{ .Name", "expected }} for the action that opens here, found the end of the text (at character 3)"),
             ("{{ }}", "expected a value, found '}}' (at character 4)"),
             ("{{ if .Name }}x", "expected {{ end }} for the block that opens here, found the end of the text (at character 4)"),
@@ -92,11 +109,20 @@ struct TextTemplateTests {
                 "'define' is not supported: each record is one template; there are if, else, with, range, break, continue and end (at character 4)"
             ),
             ("{{ $y }}", "unknown variable '$y'; variables are declared by {{ $y := value }} (at character 4)"),
-            ("{{ if 1 }}{{ $y := 1 }}{{ end }}{{ $y }}", "unknown variable '$y'; variables are declared by {{ $y := value }} (at character 36)"),
+            (
+                "{{ if 1 }}{{ $y := 1 }}{{ end }}{{ $y }}",
+                "unknown variable '$y'; variables are declared by {{ $y := value }} (at character 36)"
+            ),
             ("{{ .Match.x }}", ".Match is a list: expected {{ index .Match 1 }} (at character 4)"),
             ("{{ .Name.x }}", ".Name is a text without fields (at character 4)"),
-            ("{{ .Question.Name2 }}", "unknown field '.Question.Name2'; there are .Question.Name, .Question.Qtype, .Question.Qclass (at character 4)"),
-            ("{{ .Name \"x\" }}", "expected a function where values are given to it; there are \(TextTemplateFunction.listed), .Meta (at character 4)"),
+            (
+                "{{ .Question.Name2 }}",
+                "unknown field '.Question.Name2'; there are .Question.Name, .Question.Qtype, .Question.Qclass (at character 4)"
+            ),
+            (
+                "{{ .Name \"x\" }}",
+                "expected a function where values are given to it; there are \(TextTemplateFunction.listed), .Meta (at character 4)"
+            ),
             ("{{ .Meta }}", "expected .Meta with one label, as in {{ .Meta \"zone/label\" }} (at character 4)"),
             ("{{ parseInt }}", "parseInt takes 3 values, found 0 (at character 4)"),
             ("{{ nil }}", "nil is no value of its own (at character 4)"),
@@ -123,7 +149,8 @@ struct TextTemplateTests {
     @Test(
         "values that do not fit end the rendering and leave the output as it was",
         arguments: [
-            "{{ index .Match 9 }}", "{{ parseInt .Group.a 2 8 }}", "{{ parseInt \"256\" 10 8 }}", "{{ parseInt .Group.none 10 8 }}", "{{ . }}",
+            "{{ index .Match 9 }}", "{{ parseInt .Group.a 2 8 }}", "{{ parseInt \"256\" 10 8 }}", "{{ parseInt .Group.none 10 8 }}",
+            "{{ . }}",
             "{{ eq .Type 1 }}", "{{ lt true false }}", "{{ range .Name }}{{ end }}", "{{ len 3 }}", "{{ slice .Name 5 3 }}",
             "{{ with .Name }}{{ .x }}{{ end }}", "{{ printf 1 }}", "x{{ .Message }}", "{{ .Message.Rcode }}",
         ])

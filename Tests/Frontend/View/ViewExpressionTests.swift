@@ -48,16 +48,20 @@ struct ViewExpressionTests {
             "incidr(client_ip(), '192.0.2.0/24')", "incidr(server_ip(), '2001:DB8::/32')", "!incidr(server_ip(), '192.0.2.0/24')",
             "not incidr('::ffff:192.0.2.1', '10.0.0.0/8') and incidr('::ffff:10.1.1.1', '10.0.0.0/8')",
             "type() in ['A', \"TXT\"]", "type() not in ['A', 'AAAA']", "name() not matches '^y'", #"name() matches '^x\\.v'"#,
-            "name() contains '.v.' and name() startsWith 'x' and name() endsWith 'example.'", "metadata('kubernetes/client-namespace') == 'prod'",
+            "name() contains '.v.' and name() startsWith 'x' and name() endsWith 'example.'",
+            "metadata('kubernetes/client-namespace') == 'prod'",
             "metadata('none') == ''", "do()", "do() ? true : false", "class() == 'IN' && opcode() == 0 && id() == 4711 && size() < 41",
             "port() == '5353' and server_port() == '53' and int(port()) > 5000", "1 + 2 * 3 == 7 and (1 + 2) * 3 == 9", "7 / 2 == 3.5",
             "2 ** 3 ** 2 == 512 and -2 ** 2 == -4", "7 % 4 == 3 and 10 - 3 - 2 == 5", "size() in 10..40 and 41 not in 10..40",
-            "1 < 2 <= 2 < 3", "not (1 < 2 < 2)", "nil ?? true", "len('äb') == 2 and len([1, 2]) == 2", "lower('AB') == 'ab' and upper('ab') == 'AB'",
+            "1 < 2 <= 2 < 3", "not (1 < 2 < 2)", "nil ?? true", "len('äb') == 2 and len([1, 2]) == 2",
+            "lower('AB') == 'ab' and upper('ab') == 'AB'",
             "trim('  a ') == 'a' and trim('xax', 'x') == 'a' and trimPrefix('ab', 'a') == 'b' and trimSuffix('ab', 'b') == 'a'",
-            "split(name(), '.')[0] == 'x' and split(name(), '.')[-1] == ''", "split('a.b.c', '.', 2) == ['a', 'b.c'] and split('ab', '') == ['a', 'b']",
+            "split(name(), '.')[0] == 'x' and split(name(), '.')[-1] == ''",
+            "split('a.b.c', '.', 2) == ['a', 'b.c'] and split('ab', '') == ['a', 'b']",
             "join(['a', 'b'], '-') == 'a-b' and replace('a-b', '-', '.') == 'a.b' and repeat('ab', 2) == 'abab'",
             "indexOf('abab', 'b') == 1 and lastIndexOf('abab', 'b') == 3 and hasPrefix('ab', 'a') and hasSuffix('ab', 'b')",
-            "any(['10.0.0.0/8', '192.0.2.0/24'], incidr(client_ip(), #))", "all([1, 2], {# > 0}) and none([1, 2], # > 2) and one([1, 2], # > 1)",
+            "any(['10.0.0.0/8', '192.0.2.0/24'], incidr(client_ip(), #))",
+            "all([1, 2], {# > 0}) and none([1, 2], # > 2) and one([1, 2], # > 1)",
             "filter([1, 2, 3], # > 1) == [2, 3] and map([1, 2], # * 2) == [2, 4] and count([1, 2], # > 1) == 1 and find([1, 2], # > 1) == 2",
             "any([[1], [2]], any(#, # == 2))", "name()[0:1] == 'x' and [1, 2, 3][1:] == [2, 3] and 'abc'[:-1] == 'ab'",
             "max(1, 3, 2) == 3 and min(2, 1.5) == 1.5 and abs(-2) == 2 and first([1]) == 1 and last([1, 2]) == 2 and first([]) == nil",
@@ -102,8 +106,14 @@ struct ViewExpressionTests {
             ("name() == 'a", "expected a closing ' for the text that opens here (at character 11)"),
             (#"name() matches 'a\.b'"#, #"unknown escape '\.'; a backslash itself is \\ (at character 18)"#),
             ("name() matches '('", "'(' is no regular expression: missing ) (at character 16)"),
-            ("name() matches type()", "expected a regular expression in quotes after 'matches'; others are not supported (at character 16)"),
-            ("incidr(client_ip(), '10.0.0.0/33')", "expected an address block such as 10.0.0.0/8 or 2001:db8::/32, found '10.0.0.0/33' (at character 21)"),
+            (
+                "name() matches type()",
+                "expected a regular expression in quotes after 'matches'; others are not supported (at character 16)"
+            ),
+            (
+                "incidr(client_ip(), '10.0.0.0/33')",
+                "expected an address block such as 10.0.0.0/8 or 2001:db8::/32, found '10.0.0.0/33' (at character 21)"
+            ),
             ("incidr(client_ip())", "incidr() takes 2 values, found 1 (at character 1)"),
             ("type('x') == 'A'", "type() takes no values, found 1 (at character 1)"),
             ("len(1) == 1", "expected a text or a list as a value of len(), found a whole number (at character 5)"),
@@ -121,14 +131,15 @@ struct ViewExpressionTests {
 
     @Test("unknown and refused functions are named with what there is")
     func functions() throws {
-        #expect(try #require(fault("now() == 1")).hasPrefix("'now' of expr-lang is not supported; there are abs, all, any, bufsize, class, "))
+        #expect(
+            try #require(fault("now() == 1")).hasPrefix("'now' of expr-lang is not supported; there are abs, all, any, bufsize, class, "))
         #expect(try #require(fault("nmae() == ''")).hasSuffix("; did you mean 'name'? (at character 1)"))
     }
 
     @Test("deep and long inputs are refused, long lists of alternatives are not")
     func bounds() throws {
         for open in ["(", "!", "-", "[", "len(", "any([1], "] {
-            #expect(fault(String(repeating: open, count: 10_000))?.contains("inside one another") == true)
+            #expect(fault(String(repeating: open, count: 5000))?.contains("inside one another") == true)
         }
         #expect(fault(String(repeating: "1 + ", count: 5000) + "1 == 1")?.contains("shorter expression") == true)
         #expect(fault(String(repeating: " ", count: 70_000))?.contains("at most 65536 characters") == true)

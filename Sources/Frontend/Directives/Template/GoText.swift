@@ -77,6 +77,8 @@ enum GoText {
             return Int64(exactly: magnitude).map { .integer($0) }
         }
         guard plain.utf8.allSatisfy({ (0x30...0x39).contains($0) || [0x2E, 0x65, 0x45, 0x2B, 0x2D].contains($0) }),
+            // A whole number that is too large is none, not a decimal one.
+            plain.utf8.contains(where: { $0 == 0x2E || $0 | 0x20 == 0x65 }),
             let value = Double((plain.hasPrefix(".") ? "0" : "") + plain), value.isFinite
         else { return nil }
         return .float(isNegative ? -value : value)

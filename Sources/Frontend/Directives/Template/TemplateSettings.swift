@@ -31,7 +31,8 @@ struct TemplateSettings: DirectiveSettings {
             name: "template",
             summary: "Answers with records made of the question's parts.",
             repetition: .many,
-            arguments: .custom("CLASS TYPE [ZONES...]", "ANY stands for every class or type; ZONES defaults to those of the server block.") {
+            arguments: .custom("CLASS TYPE [ZONES...]", "ANY stands for every class or type; ZONES defaults to those of the server block.")
+            {
                 settings, line throws(CorefileError) in try readQuestion(line, into: &settings)
             },
             options: [
@@ -49,8 +50,9 @@ struct TemplateSettings: DirectiveSettings {
                 .custom("ederror", usage: "CODE [TEXT]", "An extended error (RFC 8914) for the answer.") {
                     settings, line throws(CorefileError) in
                     try line.expectWords(1...2)
-                    let code: UInt16 = try line.integer(line.words[0], 0...UInt16.max)
-                    settings.extendedError = ExtendedError(code: code, text: line.words.dropFirst().first?.text ?? "")
+                    let code: UInt32 = try line.integer(line.words[0], 0...65_535)
+                    settings.extendedError = ExtendedError(
+                        code: UInt16(truncatingIfNeeded: code), text: line.words.dropFirst().first?.text ?? "")
                 },
                 .notBuilt("var", usage: "NAME EXPRESSION"), .notBuilt("expr", usage: "EXPRESSION"),
                 .ignored("upstream", usage: "[ANYTHING...]", because: "names that aliases point to are always looked up"),
@@ -72,7 +74,9 @@ struct TemplateSettings: DirectiveSettings {
     ) throws(CorefileError) -> UInt16 {
         if let number = find(word.text) { return number }
         let known = names.count <= 30 ? " (\(names.joined(separator: ", ")))" : " in capitals, like A, AAAA or ANY"
-        let nearest = find(word.text.uppercased()) == nil ? nearestName(to: word.text, among: names) : word.text.uppercased()
+        let nearest =
+            find(word.text.uppercased()) == nil
+            ? nearestName(to: word.text, among: names.map { $0.lowercased() })?.uppercased() : word.text.uppercased()
         throw line.error(
             "expected \(expected)\(known), found '\(word.text)'\(nearest.map { "; did you mean '\($0)'?" } ?? "")", at: word)
     }

@@ -12,7 +12,8 @@ extension TextTemplateParser {
             scanner.skipSpace()
             let isFirst = pipeline.commands.isEmpty
             pipeline.commands.append(try command(hasInput: !isFirst))
-            scanner.skipSpace()
+            // The space before a trim marker belongs to it.
+            if !scanner.isAtClose { scanner.skipSpace() }
         } while scanner.take("|")
         guard !pipeline.commands.isEmpty else { throw scanner.fault("expected a value", at: start) }
         variables += declared
@@ -66,7 +67,8 @@ extension TextTemplateParser {
             return TextTemplateCommand(offset: start, head: .metadata, arguments: arguments)
         }
         guard arguments.isEmpty, !hasInput else {
-            throw scanner.fault("expected a function where values are given to it; there are \(TextTemplateFunction.listed), .Meta", at: start)
+            throw scanner.fault(
+                "expected a function where values are given to it; there are \(TextTemplateFunction.listed), .Meta", at: start)
         }
         if case .constant(.null) = first.source { throw scanner.fault("nil is no value of its own", at: start) }
         return TextTemplateCommand(offset: start, head: .value(first))

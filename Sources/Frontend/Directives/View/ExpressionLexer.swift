@@ -75,7 +75,9 @@ struct ExpressionLexer {
                 let start = at
                 at += 2
                 while at < octets.count, octet() != UInt8(ascii: "*") || octet(1) != UInt8(ascii: "/") { at += 1 }
-                guard at < octets.count else { throw ExpressionFault(offset: start, message: "expected */ for the comment that opens here") }
+                guard at < octets.count else {
+                    throw ExpressionFault(offset: start, message: "expected */ for the comment that opens here")
+                }
                 at += 2
             } else {
                 return
@@ -84,7 +86,8 @@ struct ExpressionLexer {
     }
 
     private static let symbols = [
-        "==", "!=", "<=", ">=", "&&", "||", "**", "..", "??", "?.", "+", "-", "*", "/", "%", "^", "<", ">", "!", "?", ":", "(", ")", "[", "]",
+        "==", "!=", "<=", ">=", "&&", "||", "**", "..", "??", "?.", "+", "-", "*", "/", "%", "^", "<", ">", "!", "?", ":", "(", ")", "[",
+        "]",
         "{", "}", ",", ".", "|", "#", ";", "=",
     ]
 
@@ -113,7 +116,8 @@ struct ExpressionLexer {
             at += length
         }
         guard octet() == quote else {
-            throw ExpressionFault(offset: start, message: "expected a closing \(Character(UnicodeScalar(quote))) for the text that opens here")
+            throw ExpressionFault(
+                offset: start, message: "expected a closing \(Character(UnicodeScalar(quote))) for the text that opens here")
         }
         at += 1
         return String(decoding: result, as: UTF8.self)

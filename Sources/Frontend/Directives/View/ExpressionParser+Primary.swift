@@ -64,7 +64,9 @@ extension ExpressionParser {
 
     /// `value | name(…)` is `name(value, …)`.
     mutating func piped(_ first: Part) throws(ExpressionFault) -> Part {
-        guard case .name(let name) = current.kind, isCall else { throw fault("expected a function's call after '|', found \(current.shown)") }
+        guard case .name(let name) = current.kind, isCall else {
+            throw fault("expected a function's call after '|', found \(current.shown)")
+        }
         return try call(name, first: first)
     }
 

@@ -142,13 +142,14 @@ struct ExpressionParser {
         while true {
             let right = try expression(21)
             let comparison = try combine(name, left, right, at: offset)
-            result = try result.map { before throws(ExpressionFault) in try combine("&&", before, comparison, at: offset) } ?? comparison
-            guard let (next, _) = operatorAhead, Self.ordering.contains(next), let result else { return result ?? comparison }
+            let all =
+                try result.map { before throws(ExpressionFault) in try combine("&&", before, comparison, at: offset) } ?? comparison
+            guard let (next, _) = operatorAhead, Self.ordering.contains(next) else { return all }
+            result = all
             left = right
             name = next
             offset = current.offset
             advance()
-            _ = result
         }
     }
 

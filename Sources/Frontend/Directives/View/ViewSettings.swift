@@ -27,7 +27,8 @@ struct ViewSettings: DirectiveSettings {
                     do {
                         settings.conditions.append(try ViewExpression(text, patterns: patterns))
                     } catch {
-                        let hint = line.words.contains(where: \.isQuoted) && line.words.count > 1 ? "; texts stand in single quotes here" : ""
+                        let hint =
+                            line.words.contains(where: \.isQuoted) && line.words.count > 1 ? "; texts stand in single quotes here" : ""
                         throw line.error("\(error)\(hint), in: \(text)")
                     }
                 }
