@@ -37,8 +37,10 @@ internal import CRE2
         guard unsafe mz_re2_is_valid(compiled) else {
             // Safe: given back once, behind the last use.
             defer { unsafe mz_re2_free(compiled) }
+            // Safe: it is given back only after its texts have been copied.
             throw unsafe Self.error(of: compiled, pattern: pattern)
         }
+        // Safe: found valid above, and given back only below or in deinit.
         let names = unsafe Self.groupNames(of: compiled)
         // RE2 would take it, Go does not.
         if let twice = names.indices.first(where: { names[$0] != nil && names[..<$0].contains(names[$0]) }) {
@@ -46,6 +48,7 @@ internal import CRE2
             unsafe mz_re2_free(compiled)
             throw RegularExpressionError(reason: "duplicate group name: \(names[twice] ?? "")", fragment: names[twice] ?? "", offset: nil)
         }
+        // Safe: stored, not followed.
         unsafe self.compiled = unsafe compiled
         self.pattern = pattern
         groupCount = names.count

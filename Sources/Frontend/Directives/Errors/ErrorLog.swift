@@ -1,5 +1,6 @@
 import MizzenSystem
 import Logging
+import RegularExpressions
 import Synchronization
 
 /// Logs what went wrong with queries, alike ones as one line a period. Shared by all threads; off the common path: takes a lock, which
