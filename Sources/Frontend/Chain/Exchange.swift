@@ -61,6 +61,8 @@ final class Exchange {
     var isFromTable = false
     /// Whether the answer is made for this one client, and nobody may keep it for others.
     var isPersonal = false
+    /// Whether the answer came from an upstream as it is, with an OPT record of that hop.
+    var hasUpstreamOPT = false
     /// Options for the OPT record of the answer, ready to be sent.
     var options: [UInt8] = []
     /// The upstream that answered last.
@@ -96,6 +98,7 @@ final class Exchange {
         isMistake = false
         isFromTable = false
         isPersonal = false
+        hasUpstreamOPT = false
         if !options.isEmpty { options = [] }
         if upstream != nil { upstream = nil }
         responseSize = 0

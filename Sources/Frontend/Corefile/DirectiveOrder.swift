@@ -25,7 +25,7 @@ enum DirectiveEntry: Sendable {
         .notBuilt("pprof"),
         built(PrometheusSettings.self),
         built(ErrorsSettings.self),
-        .notBuilt("log"), .notBuilt("dnstap"), .notBuilt("local"), .notBuilt("dns64"), .notBuilt("acl"), .notBuilt("any"),
+        built(LogSettings.self), built(DnstapSettings.self), .notBuilt("local"), .notBuilt("dns64"), .notBuilt("acl"), .notBuilt("any"),
         .notBuilt("chaos"), built(LoadbalanceSettings.self), .notBuilt("tsig"), built(CacheSettings.self), .notBuilt("rewrite"),
         .notBuilt("header"), .notBuilt("dnssec"), .notBuilt("autopath"), .notBuilt("minimal"), .notBuilt("template"),
         .notBuilt("transfer"),

@@ -143,6 +143,7 @@ final class FrontendControl: Sendable {
             group.cancelAll()
         }
         endpoints.stop()
+        for source in state.withLock({ $0.plan.sources }) { source.close() }
         if let fault = end.fault { throw fault }
         logger.info("stopped")
     }
