@@ -9,12 +9,15 @@ import Testing
 /// in docs/differences.md, "Captured cases". The second test says when that is so.
 @Suite("Captured cases")
 struct DNSCasesProcessTests {
-    static let built: Set<String> = ["forward-odd", "forward-policies", "hosts-options", "kubernetes-zones"]
+    static let built: Set<String> = [
+        "cache-basics", "cache-kubernetes", "cache-options", "cache-stale", "dist-kubeadm", "dist-nodelocal", "forward-odd",
+        "forward-policies", "hosts-options", "kubernetes-zones",
+    ]
 
     /// What is not yet built.
     static let missing: Set<String> = [
-        "accepted", "acl", "blocks", "cache-basics", "cache-kubernetes", "cache-options", "cache-stale", "dist-aks", "dist-homelab",
-        "dist-k3s", "dist-kubeadm", "dist-minikube", "dist-nodelocal", "dist-openshift", "dns64", "forward-failover", "grammar",
+        "accepted", "acl", "blocks", "dist-aks", "dist-homelab",
+        "dist-k3s", "dist-minikube", "dist-openshift", "dns64", "forward-failover", "grammar",
         "k8s-external", "log-classes", "log-default", "log-formats", "minimal-kubernetes", "rewrite-answers", "rewrite-edns0",
         "rewrite-names", "rewrite-others", "small-ones", "template", "views", "zone-auto", "zone-file",
     ]
