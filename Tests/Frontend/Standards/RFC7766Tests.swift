@@ -84,9 +84,9 @@ struct RFC7766Tests {
 
     @Test("section 5: a query over TCP is answered over TCP, whatever size its OPT names")
     func sizeMeansNothing() async throws {
-        try await StandardsSubject.with { (subject) throws in
+        try await StandardsSubject.with { (subject) async throws in
             for size: UInt16 in [0, 512, 1232] {
-                let message = try subject.ask(StandardsSubject.large, .a, .tcp, advertisedSize: size)
+                let message = try await subject.ask(StandardsSubject.large, .a, .tcp, advertisedSize: size)
                 #expect(message.answer.count == 200 && !message.isCut)
             }
         }

@@ -19,37 +19,36 @@ struct StandardsSubject {
         }
         """
 
-    /// Runs `body` on a thread of its own with a subject that stops afterwards.
-    static func with(_ body: @escaping @Sendable (Asker) throws -> Void) async throws {
+    /// Runs `body` with a subject that stops afterwards. Each exchange has a thread of its own, so that no wait keeps one of Swift's pool.
+    static func with(_ body: (Asker) async throws -> Void) async throws {
         if let client = SubjectClient() {
-            return try await onThread { try body(Asker { client.ask($0, $1) }) }
+            return try await body(Asker { client.ask($0, $1) })
         }
         let cluster = try CapturedCluster()
         let frontend = try await RunningFrontend(corefile, table: cluster.table.path)
         let address = frontend.address
-        try await onThread {
-            try body(
-                Asker { packet, transport in
-                    transport == .udp ? try? TestClient.ask(packet, address) : try? TestClient.askOverStream([packet], address).first
-                })
-        }
+        try await body(
+            Asker { packet, transport in
+                transport == .udp ? try? TestClient.ask(packet, address) : try? TestClient.askOverStream([packet], address).first
+            })
         try await frontend.stop()
     }
 
     /// Asks the subject, and reads strictly.
     struct Asker {
-        let exchange: ([UInt8], QueryTransport) -> [UInt8]?
+        let exchange: @Sendable ([UInt8], QueryTransport) -> [UInt8]?
 
         /// - Throws: where no answer comes, or one that breaks RFC 1035, 2181 or 6891 by its form.
-        func send(_ packet: [UInt8], _ transport: QueryTransport = .udp) throws -> StrictMessage {
-            try StrictMessage(try #require(exchange(packet, transport), "no answer"))
+        func send(_ packet: [UInt8], _ transport: QueryTransport = .udp) async throws -> StrictMessage {
+            let answer = try await onThread { [exchange] in exchange(packet, transport) }
+            return try StrictMessage(try #require(answer, "no answer"))
         }
 
         func ask(
             _ name: String, _ type: RecordType, _ transport: QueryTransport = .udp, advertisedSize: UInt16? = nil
-        ) throws -> StrictMessage {
+        ) async throws -> StrictMessage {
             let packet = try TestPacket.query(name, type, advertisedSize: advertisedSize)
-            let message = try send(packet, transport)
+            let message = try await send(packet, transport)
             #expect(message.id == 0x1234)
             return message
         }
