@@ -101,7 +101,7 @@ struct ConnectionTableTests {
                 if Bool.random(using: &random) || standing != model.items[index].standing { model.items[index].connection.lastUse = now }
                 (model.items[index].standing, model.items[index].due) = (standing, due)
                 isKept = table.update(model.items[index].connection, standing, due: due)
-            #expect(isKept)
+                #expect(isKept)
             } else {
                 let client = ClientAddress.v4(UInt32.random(in: 0..<3, using: &random))
                 let (victim, reason) = model.admission(of: client, limits)
@@ -117,7 +117,7 @@ struct ConnectionTableTests {
                 let connection = maker.make(client, now)
                 table.add(connection, now: now)
                 isKept = table.update(connection, .idle, due: due)
-            #expect(isKept)
+                #expect(isKept)
                 model.items.append(.init(connection: connection, standing: .idle, due: due))
             }
             #expect(table.count == model.items.count && table.open.count == table.count)
@@ -139,13 +139,13 @@ struct ConnectionTableTests {
         }
         connections[2].received = [UInt8](repeating: 0, count: 10_000)
         isKept = table.update(connections[2], .idle, due: 1)
-            #expect(isKept)
+        #expect(isKept)
         connections[2].received = [UInt8](repeating: 0, count: 20_000)
         isKept = table.update(connections[2], .idle, due: 1)
-            #expect(!isKept)
+        #expect(!isKept)
         table.remove(connections[0])
         isKept = table.update(connections[2], .idle, due: 1)
-            #expect(isKept)
+        #expect(isKept)
         #expect(table.held == ConnectionTable.mostHeld / 2 + 20_000)
     }
 

@@ -9,13 +9,14 @@ struct RFC1035Tests {
         try await StandardsSubject.with { (subject) async throws in
             let message = try await subject.ask("kubernetes.default.svc.cluster.local", .a)
             #expect(
-                message.octets == octets(
-                    """
-                    12 34 85 00 00 01 00 01 00 00 00 00                                ; QR AA RD, NOERROR; one question, one answer
-                    0a 6b 75 62 65 72 6e 65 74 65 73 07 64 65 66 61 75 6c 74           ; kubernetes.default
-                    03 73 76 63 07 63 6c 75 73 74 65 72 05 6c 6f 63 61 6c 00 00 01 00 01 ; .svc.cluster.local A IN
-                    c0 0c 00 01 00 01 00 00 00 1e 00 04 0a 60 00 01                    ; the question's name 30 A 10.96.0.1
-                    """))
+                message.octets
+                    == octets(
+                        """
+                        12 34 85 00 00 01 00 01 00 00 00 00                                ; QR AA RD, NOERROR; one question, one answer
+                        0a 6b 75 62 65 72 6e 65 74 65 73 07 64 65 66 61 75 6c 74           ; kubernetes.default
+                        03 73 76 63 07 63 6c 75 73 74 65 72 05 6c 6f 63 61 6c 00 00 01 00 01 ; .svc.cluster.local A IN
+                        c0 0c 00 01 00 01 00 00 00 1e 00 04 0a 60 00 01                    ; the question's name 30 A 10.96.0.1
+                        """))
         }
     }
 

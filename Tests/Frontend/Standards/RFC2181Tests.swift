@@ -19,7 +19,8 @@ struct RFC2181Tests {
     func truncation(size: UInt16) async throws {
         try await StandardsSubject.with { (subject) async throws in
             for (name, type) in [
-                (StandardsSubject.large, RecordType.a), ("_http._tcp.\(StandardsSubject.large)", .srv), (StandardsSubject.addressed[1], .srv),
+                (StandardsSubject.large, RecordType.a), ("_http._tcp.\(StandardsSubject.large)", .srv),
+                (StandardsSubject.addressed[1], .srv),
             ] {
                 let whole = try await subject.ask(name, type, .tcp)
                 let datagram = try await subject.ask(name, type, advertisedSize: size)

@@ -9,17 +9,18 @@ struct RFC2782Tests {
         try await StandardsSubject.with { (subject) async throws in
             let message = try await subject.ask("_https._tcp.kubernetes.default.svc.cluster.local", .srv)
             #expect(
-                message.octets == octets(
-                    """
-                    12 34 85 00 00 01 00 01 00 00 00 01                       ; one question, one answer, one further record
-                    06 5f 68 74 74 70 73 04 5f 74 63 70                       ; _https._tcp
-                    0a 6b 75 62 65 72 6e 65 74 65 73 07 64 65 66 61 75 6c 74  ; .kubernetes.default
-                    03 73 76 63 07 63 6c 75 73 74 65 72 05 6c 6f 63 61 6c 00 00 21 00 01
-                    c0 0c 00 21 00 01 00 00 00 1e 00 2c 00 00 00 64 01 bb     ; SRV 0 100 443
-                    0a 6b 75 62 65 72 6e 65 74 65 73 07 64 65 66 61 75 6c 74  ; kubernetes.default.svc.cluster.local
-                    03 73 76 63 07 63 6c 75 73 74 65 72 05 6c 6f 63 61 6c 00
-                    c0 18 00 01 00 01 00 00 00 1e 00 04 0a 60 00 01           ; the target 30 A 10.96.0.1
-                    """))
+                message.octets
+                    == octets(
+                        """
+                        12 34 85 00 00 01 00 01 00 00 00 01                       ; one question, one answer, one further record
+                        06 5f 68 74 74 70 73 04 5f 74 63 70                       ; _https._tcp
+                        0a 6b 75 62 65 72 6e 65 74 65 73 07 64 65 66 61 75 6c 74  ; .kubernetes.default
+                        03 73 76 63 07 63 6c 75 73 74 65 72 05 6c 6f 63 61 6c 00 00 21 00 01
+                        c0 0c 00 21 00 01 00 00 00 1e 00 2c 00 00 00 64 01 bb     ; SRV 0 100 443
+                        0a 6b 75 62 65 72 6e 65 74 65 73 07 64 65 66 61 75 6c 74  ; kubernetes.default.svc.cluster.local
+                        03 73 76 63 07 63 6c 75 73 74 65 72 05 6c 6f 63 61 6c 00
+                        c0 18 00 01 00 01 00 00 00 1e 00 04 0a 60 00 01           ; the target 30 A 10.96.0.1
+                        """))
         }
     }
 
@@ -64,7 +65,10 @@ struct RFC2782Tests {
                 #expect(message.answer.map(\.owner) == [name])
             }
             // A nibble too few, one too many, and what is no nibble.
-            for name in ["7.3.2.\(zeros)6.9.0.0.0.0.d.f.ip6.arpa.", "1.1.7.3.2.\(zeros)6.9.0.0.0.0.d.f.ip6.arpa.", "g.7.3.2.\(zeros)6.9.0.0.0.0.d.f.ip6.arpa."] {
+            for name in [
+                "7.3.2.\(zeros)6.9.0.0.0.0.d.f.ip6.arpa.", "1.1.7.3.2.\(zeros)6.9.0.0.0.0.d.f.ip6.arpa.",
+                "g.7.3.2.\(zeros)6.9.0.0.0.0.d.f.ip6.arpa.",
+            ] {
                 #expect(try await subject.ask(name, .ptr).code == 3, "\(name)")
             }
         }

@@ -6,7 +6,8 @@ import Testing
 struct RFC4343Tests {
     /// Numbers and names of a record's data, the names in lower case.
     private static func folded(_ record: StrictMessage.Record) -> [String] {
-        (record.names.isEmpty ? ["\(record.data)"] : ["\(record.data.prefix(record.type == 33 ? 6 : 0))"]) + record.names.map { $0.lowercased() }
+        (record.names.isEmpty ? ["\(record.data)"] : ["\(record.data.prefix(record.type == 33 ? 6 : 0))"])
+            + record.names.map { $0.lowercased() }
     }
 
     @Test("RFC 4343 section 3: letters of either case are the same, the owner comes back as asked (RFC 5452 section 9.1: 0x20)")

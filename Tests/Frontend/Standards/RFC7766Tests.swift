@@ -23,7 +23,8 @@ struct RFC7766Tests {
 
     /// Runs `body` with an address whose names below example.com wait for an upstream that says nothing.
     private func with(_ body: @escaping @Sendable (SocketAddress, TestUpstream) throws -> Void) async throws {
-        let upstream = try TestUpstream("example.com. 60 SOA ns.example.com. host.example.com. 1 2 3 4 60\na.example.com. 60 A 192.0.2.7", behaviour: .isSilent)
+        let upstream = try TestUpstream(
+            "example.com. 60 SOA ns.example.com. host.example.com. 1 2 3 4 60\na.example.com. 60 A 192.0.2.7", behaviour: .isSilent)
         defer { upstream.stop() }
         let frontend = try await RunningFrontend(Self.corefile.replacing("{upstream}", with: "\(upstream.address)"))
         let address = frontend.address

@@ -48,7 +48,9 @@ struct RealClientsProcessTests {
     }
 
     /// What a program prints.
-    private static func output(_ path: String, _ arguments: [String], in folder: TemporaryFolder) async throws -> (code: Int32, text: String) {
+    private static func output(_ path: String, _ arguments: [String], in folder: TemporaryFolder) async throws -> (
+        code: Int32, text: String
+    ) {
         let process = try RunningProcess(path, arguments, in: folder)
         let code = try await process.exitCode(within: .seconds(30))
         return (code, process.output)
@@ -219,7 +221,8 @@ struct RealClientsProcessTests {
         try #require(code == 0, "\(text)")
         for (arguments, lines) in [
             (["kubernetes.default"], Set(["10.96.0.1"])), (["dual"], ["10.103.250.15", "fd00:96::2371"]),
-            (["headless-manual"], ["172.20.10.1", "172.20.10.4", "172.20.10.5", "fd00:20:10::1", "fd00:20:10::2"]), (["10-1-2-3.s1-prod.pod.cluster.local"], ["10.1.2.3"]),
+            (["headless-manual"], ["172.20.10.1", "172.20.10.4", "172.20.10.5", "fd00:20:10::1", "fd00:20:10::2"]),
+            (["10-1-2-3.s1-prod.pod.cluster.local"], ["10.1.2.3"]),
             (["10.96.0.1", "name"], ["kubernetes.default.svc.cluster.local"]),
             (["fd00:96::2371", "name"], ["dual.s1-prod.svc.cluster.local"]), (["nothere.default.svc.cluster.local."], ["no such name"]),
         ] {
