@@ -20,7 +20,7 @@ struct ConnectionTableTests {
             let plan = ServerPlan(label: "dns://:53", listen: [], zones: [], place: "Corefile:1")
             listener = Listener(
                 address: SocketAddress(address: SocketAddress.anyV4, port: 53), datagrams: descriptor, streams: descriptor,
-                server: WorkerServer(plan, blocks: [], blockPlans: [], metrics: FrontendMetrics(), thread: 0))
+                server: WorkerServer(plan, chains: [], blocks: [], metrics: FrontendMetrics(), thread: 0))
         }
 
         func make(_ client: ClientAddress, _ now: Instant) -> Connection {
