@@ -127,6 +127,12 @@ final class Exchange {
         if let bench { bench.begin(query, whole: chain?.wantsWholeAnswers ?? true) }
     }
 
+    /// Adds an option to the OPT record of the answer, which has one if the query has.
+    func addOption(_ code: UInt16, _ data: [UInt8]) {
+        for word in [code, UInt16(clamping: data.count)] { options += [UInt8(word >> 8), UInt8(truncatingIfNeeded: word)] }
+        options += data.prefix(Int(UInt16.max))
+    }
+
     /// A query that failed, for `return`.
     func fail(_ reason: String, _ outcome: Outcome = .serverFailure) -> Step {
         failure = reason

@@ -17,7 +17,7 @@ enum DirectiveEntry: Sendable {
     /// directives that there is.
     static let executionOrder: [DirectiveEntry] = [
         built(RootSettings.self), .notBuilt("metadata"), .notBuilt("geoip"), .notBuilt("cancel"), .notBuilt("tls"), .notBuilt("quic"),
-        .notBuilt("timeouts"), .notBuilt("multisocket"), built(ReloadSettings.self), .notBuilt("nsid"), .notBuilt("bufsize"),
+        .notBuilt("timeouts"), .notBuilt("multisocket"), built(ReloadSettings.self), built(NsidSettings.self), built(BufsizeSettings.self),
         built(BindSettings.self),
         .notBuilt("debug"), .notBuilt("trace"),
         built(ReadySettings.self),
@@ -25,16 +25,16 @@ enum DirectiveEntry: Sendable {
         .notBuilt("pprof"),
         built(PrometheusSettings.self),
         built(ErrorsSettings.self),
-        .notBuilt("log"), .notBuilt("dnstap"), .notBuilt("local"), .notBuilt("dns64"), .notBuilt("acl"), .notBuilt("any"),
-        .notBuilt("chaos"), built(LoadbalanceSettings.self), .notBuilt("tsig"), built(CacheSettings.self), .notBuilt("rewrite"),
-        .notBuilt("header"), .notBuilt("dnssec"), .notBuilt("autopath"), .notBuilt("minimal"), .notBuilt("template"),
+        .notBuilt("log"), .notBuilt("dnstap"), built(LocalSettings.self), .notBuilt("dns64"), built(ACLSettings.self), built(AnySettings.self),
+        built(ChaosSettings.self), built(LoadbalanceSettings.self), .notBuilt("tsig"), built(CacheSettings.self), .notBuilt("rewrite"),
+        built(HeaderSettings.self), .notBuilt("dnssec"), .notBuilt("autopath"), built(MinimalSettings.self), .notBuilt("template"),
         .notBuilt("transfer"),
         built(HostsSettings.self),
         .notBuilt("route53"), .notBuilt("azure"), .notBuilt("clouddns"), .notBuilt("k8s_external"),
         built(KubernetesSettings.self),
         .notBuilt("file"), .notBuilt("auto"), .notBuilt("secondary"), .notBuilt("etcd"), built(LoopSettings.self),
         built(ForwardSettings.self),
-        .notBuilt("grpc"), .notBuilt("erratic"), .notBuilt("whoami"), .notBuilt("on"), .notBuilt("sign"), .notBuilt("view"),
+        .notBuilt("grpc"), .notBuilt("erratic"), built(WhoamiSettings.self), .notBuilt("on"), .notBuilt("sign"), .notBuilt("view"),
         .notBuilt("nomad"),
     ]
 }

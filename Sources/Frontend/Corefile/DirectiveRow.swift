@@ -1,3 +1,4 @@
+import Names
 import RegularExpressions
 
 /// A directive's declaration: what may follow its name and what its block may hold.
@@ -14,6 +15,8 @@ struct DirectiveRow<Settings: Sendable>: Sendable {
     var repetition: Repetition = .once
     var arguments: ArgumentsRow<Settings> = .none
     var options: [OptionRow<Settings>] = []
+    /// Whether options may be written in capitals too.
+    var ignoresCase = false
     /// Lines of the block that no option claims, for `hosts`; nil when there can be none.
     var otherLines: OptionRow<Settings>?
     /// Looks at the whole once all lines are read.
@@ -28,7 +31,7 @@ struct DirectiveRow<Settings: Sendable>: Sendable {
         try arguments.read(&settings, line)
         for inner in statement.block ?? [] {
             let place = "\(name): \(inner.name.text)"
-            guard let option = options.first(where: { $0.name == inner.name.text }) else {
+            guard let option = options.first(where: { $0.name == (ignoresCase ? inner.name.text.lowercased() : inner.name.text) }) else {
                 guard let otherLines else { throw unknownOption(inner) }
                 line = OptionLine(statement: inner, place: name, usage: otherLines.usage, zones: zones)
                 if let reason = otherLines.ignoredWhere?(settings, line) {
@@ -258,6 +261,13 @@ struct OptionLine: Sendable {
                 at: word)
         }
         return value
+    }
+
+    func network(_ word: Token) throws(CorefileError) -> IPNetwork {
+        guard let network = IPNetwork(word.text) else {
+            throw error("expected a network such as 10.0.0.0/8 or 2001:db8::/32, or an address, found '\(word.text)'", at: word)
+        }
+        return network
     }
 
     func choice<Choice: RawRepresentable<String> & CaseIterable>(_ word: Token) throws(CorefileError) -> Choice {

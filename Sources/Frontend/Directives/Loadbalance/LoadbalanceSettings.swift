@@ -52,12 +52,7 @@ struct LoadbalanceSettings: DirectiveSettings {
             .custom("prefer", usage: "NETWORKS...", "Addresses of these networks, like 10.0.0.0/8, come before all others.") {
                 settings, line throws(CorefileError) in
                 try line.expectWords(1...Int.max)
-                for word in line.words {
-                    guard let network = IPNetwork(word.text) else {
-                        throw line.error("expected a network such as 10.0.0.0/8 or 2001:db8::/32, found '\(word.text)'", at: word)
-                    }
-                    settings.preferred.append(network)
-                }
+                for word in line.words { settings.preferred.append(try line.network(word)) }
             },
         ],
         check: { settings, line throws(CorefileError) in
