@@ -33,18 +33,15 @@ final class ChaosHandler: DirectiveHandler {
 
     private let authors: [[UInt8]]
     /// Names with one text each.
-    private var texts: [(name: DNSName, text: [UInt8])] = []
-    private var authorsName = DNSName()
+    private let texts: [(name: DNSName, text: [UInt8])]
+    private let authorsName: DNSName?
 
     init(_ settings: ChaosSettings) {
         authors = settings.authors.map(ChaosSettings.string)
         let (version, host) = (ChaosSettings.string(settings.version), ChaosSettings.string(hostName() ?? "localhost"))
-        _ = authorsName.append(label: "authors") && authorsName.append(label: "bind")
-        for (first, second, text): (StaticString, StaticString, [UInt8]) in [
-            ("version", "bind", version), ("version", "server", version), ("hostname", "bind", host), ("id", "server", host),
-        ] {
-            var name = DNSName()
-            if name.append(label: first), name.append(label: second) { texts.append((name, text)) }
+        authorsName = try? DNSName("authors.bind")
+        texts = [("version.bind", version), ("version.server", version), ("hostname.bind", host), ("id.server", host)].compactMap { entry in
+            (try? DNSName(entry.0)).map { (name: $0, text: entry.1) }
         }
     }
 

@@ -39,7 +39,8 @@ final class LocalHandler: DirectiveHandler {
 
     private func isBesideLocalhost(_ name: borrowing DNSName) -> Bool {
         guard name.labelCount > 1 else { return false }
-        return name.label(name.labelCount - 1, equals: "localhost") || settings.answersPrefix && name.label(0, equals: "localhost")
+        if name.label(name.labelCount - 1, equals: "localhost") { return true }
+        return settings.answersPrefix ? name.label(0, equals: "localhost") : false
     }
 
     private func write(_ zone: DNSName, _ exchange: Exchange, _ bench: Workbench) -> Outcome {
