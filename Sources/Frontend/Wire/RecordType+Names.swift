@@ -25,6 +25,9 @@ extension RecordType {
         (261, "RESINFO"), (262, "WALLET"), (263, "CLA"), (264, "IPN"), (32768, "TA"), (32769, "DLV"),
     ]
 
+    /// By number.
+    static var allMnemonics: [String] { mnemonics.map(\.mnemonic) }
+
     private static let byNumber = Dictionary(mnemonics.map { ($0.number, $0.mnemonic) }) { first, _ in first }
     private static let byMnemonic = Dictionary(mnemonics.map { ($0.mnemonic, $0.number) }) { first, _ in first }
 

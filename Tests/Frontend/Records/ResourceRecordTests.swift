@@ -1,3 +1,4 @@
+import MizzenSystem
 import Foundation
 import Testing
 import TestSupport

@@ -23,7 +23,7 @@ struct TemplateSettings: DirectiveSettings {
     /// For names of the zones that no pattern matches; others get SERVFAIL.
     var fallsThrough = Fallthrough()
 
-    static let row = row(checkingPatternsBy: { _ in PatternWithoutEngine() })
+    static let row: DirectiveRow<TemplateSettings> = row(checkingPatternsBy: { _ in PatternWithoutEngine() })
 
     /// - Parameter patterns: compiles a regular expression, or says why it is none.
     static func row(checkingPatternsBy patterns: @escaping TextPatternFactory) -> DirectiveRow<TemplateSettings> {

@@ -7,7 +7,7 @@ struct ViewSettings: DirectiveSettings {
 
     func takes(_ query: some ExpressionFacts) -> Bool { conditions.allSatisfy { $0.holds(for: query) } }
 
-    static let row = row(patterns: { _ in PatternWithoutEngine() })
+    static let row: DirectiveRow<ViewSettings> = row(patterns: { _ in PatternWithoutEngine() })
 
     /// - Parameter patterns: compiles the regular expressions of `matches`.
     static func row(patterns: @escaping TextPatternFactory) -> DirectiveRow<ViewSettings> {
