@@ -30,6 +30,27 @@ final class ACLSource: DirectiveSource {
     }
 
     func makeHandler(_ setup: HandlerSetup) -> DirectiveHandler? { ACLHandler(self, setup) }
+
+    /// The first line that fits, and the zone whose statement it is from; nil where none does.
+    ///
+    /// - Parameter name: in lower case.
+    @inline(__always)
+    func verdict(_ name: borrowing DNSName, _ type: RecordType, _ client: IPAddress) -> (action: ACLSettings.Action, zone: String)? {
+        for rule in rules {
+            var zone: String?
+            for candidate in rule.zones where name.hasSuffix(candidate.name) {
+                zone = candidate.text
+                break
+            }
+            guard let zone else { continue }
+            for policy in rule.policies {
+                if let types = policy.types, !types.contains(type) { continue }
+                if let clients = policy.clients, !clients.contains(client) { continue }
+                return (policy.action, zone)
+            }
+        }
+        return nil
+    }
 }
 
 /// `acl` in the chain.
@@ -84,36 +105,25 @@ final class ACLHandler: DirectiveHandler {
         // What a directive asks by itself is no client's.
         guard let client = exchange.client?.address else { return .next }
         let counters = counters.value(exchange) { server, zone in Counters(setup, server: server, view: zone.view) }
-        for rule in source.rules {
-            guard let zone = rule.zones.first(where: { exchange.query.name.hasSuffix($0.name) }) else { continue }
-            switch Self.action(rule, exchange.query.type, client) {
-            case nil: continue
-            case .allow:
-                counters?.countAllowed()
-                return .next
-            case .drop:
-                counters?.count(.drop, zone.text, "dropped", "Queries that 'acl' left without an answer.")
-                return .drop
-            case .block:
-                counters?.count(.block, zone.text, "blocked", "Queries that 'acl' refused.")
-                exchange.addOption(Self.extendedError, [0, Self.blocked])
-                return .done(.refused)
-            case .filter:
-                counters?.count(.filter, zone.text, "filtered", "Queries that 'acl' answered with nothing.")
-                exchange.addOption(Self.extendedError, [0, Self.filtered])
-                return bench.doneWithoutAuthority(exchange, .noData)
-            }
+        guard let (action, zone) = source.verdict(exchange.query.name, exchange.query.type, client) else {
+            counters?.countAllowed()
+            return .next
         }
-        counters?.countAllowed()
-        return .next
-    }
-
-    private static func action(_ rule: ACLSource.Rule, _ type: RecordType, _ client: IPAddress) -> ACLSettings.Action? {
-        for policy in rule.policies {
-            if let types = policy.types, !types.contains(type) { continue }
-            if let clients = policy.clients, !clients.contains(client) { continue }
-            return policy.action
+        switch action {
+        case .allow:
+            counters?.countAllowed()
+            return .next
+        case .drop:
+            counters?.count(.drop, zone, "dropped", "Queries that 'acl' left without an answer.")
+            return .drop
+        case .block:
+            counters?.count(.block, zone, "blocked", "Queries that 'acl' refused.")
+            exchange.addOption(Self.extendedError, [0, Self.blocked])
+            return .done(.refused)
+        case .filter:
+            counters?.count(.filter, zone, "filtered", "Queries that 'acl' answered with nothing.")
+            exchange.addOption(Self.extendedError, [0, Self.filtered])
+            return bench.doneWithoutAuthority(exchange, .noData)
         }
-        return nil
     }
 }

@@ -1,6 +1,6 @@
 import Names
 
-/// `local` in the chain (RFC 6303, RFC 6761 section 6.3).
+/// `local` in the chain (RFC 6303). Names below localhost do not exist, as with CoreDNS 1.13.
 final class LocalHandler: DirectiveHandler {
     /// A week.
     private static let timeToLive: UInt32 = 604_800
@@ -18,7 +18,7 @@ final class LocalHandler: DirectiveHandler {
     init(_ settings: LocalSettings, _ setup: HandlerSetup) {
         self.settings = settings
         counter = setup.metrics.counter(
-            "coredns_local_localhost_requests_total", help: "Queries for names below localhost, or that begin with it.", labels: [],
+            "coredns_local_localhost_requests_total", help: "Queries for names that begin with localhost and go on.", labels: [],
             thread: setup.thread)
         func name(_ text: String) -> DNSName { (try? DNSName(text)) ?? DNSName() }
         localhost = name("localhost")
@@ -37,10 +37,9 @@ final class LocalHandler: DirectiveHandler {
         return bench.doneWithoutAuthority(exchange, write(zone, exchange, bench))
     }
 
+    /// What a client asks for that puts its search domain behind `localhost`.
     private func isBesideLocalhost(_ name: borrowing DNSName) -> Bool {
-        guard name.labelCount > 1 else { return false }
-        if name.label(name.labelCount - 1, equals: "localhost") { return true }
-        return settings.answersPrefix ? name.label(0, equals: "localhost") : false
+        name.labelCount > 1 && settings.answersPrefix ? name.label(0, equals: "localhost") : false
     }
 
     private func write(_ zone: DNSName, _ exchange: Exchange, _ bench: Workbench) -> Outcome {
