@@ -119,6 +119,13 @@ final class BlockSetup {
         return nil
     }
 
+    /// Where the block can be reached from this host; nil where the system chooses the port.
+    var listenAddress: SocketAddress? {
+        guard let port = block.addresses.first?.port, port > 0 else { return nil }
+        for case .address(let address) in block.bindAddresses { return SocketAddress(address: address, port: port) }
+        return SocketAddress(address: localAddresses.first ?? .v4(0x7F00_0001), port: port)
+    }
+
     /// What files are relative to that are not absolute; empty for the working directory.
     var root: String { block.all(RootSettings.self).first?.path ?? "" }
 
