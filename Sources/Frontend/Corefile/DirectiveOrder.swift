@@ -16,8 +16,10 @@ enum DirectiveEntry: Sendable {
     /// Every directive of CoreDNS 1.13 in the order in which a query passes them, whatever their order in the Corefile. The only list of
     /// directives that there is.
     static let executionOrder: [DirectiveEntry] = [
-        built(RootSettings.self), built(MetadataSettings.self), built(GeoipSettings.self), built(CancelSettings.self), .notBuilt("tls"), .notBuilt("quic"),
-        built(TimeoutsSettings.self), built(MultisocketSettings.self), built(ReloadSettings.self), built(NsidSettings.self), built(BufsizeSettings.self),
+        built(RootSettings.self), built(MetadataSettings.self), built(GeoipSettings.self), built(CancelSettings.self), .notBuilt("tls"),
+        .notBuilt("quic"),
+        built(TimeoutsSettings.self), built(MultisocketSettings.self), built(ReloadSettings.self), built(NsidSettings.self),
+        built(BufsizeSettings.self),
         built(BindSettings.self),
         built(DebugSettings.self), built(TraceSettings.self),
         built(ReadySettings.self),
@@ -25,7 +27,8 @@ enum DirectiveEntry: Sendable {
         built(PprofSettings.self),
         built(PrometheusSettings.self),
         built(ErrorsSettings.self),
-        .notBuilt("log"), .notBuilt("dnstap"), built(LocalSettings.self), built(DNS64Settings.self), built(ACLSettings.self), built(AnySettings.self),
+        .notBuilt("log"), .notBuilt("dnstap"), built(LocalSettings.self), built(DNS64Settings.self), built(ACLSettings.self),
+        built(AnySettings.self),
         built(ChaosSettings.self), built(LoadbalanceSettings.self), .notBuilt("tsig"), built(CacheSettings.self), .notBuilt("rewrite"),
         built(HeaderSettings.self), .notBuilt("dnssec"), .notBuilt("autopath"), built(MinimalSettings.self), .notBuilt("template"),
         .notBuilt("transfer"),

@@ -384,17 +384,6 @@ extension [String] {
     }
 }
 
-extension FrontendConfiguration {
-    /// HTTP addresses and the paths served there. Directives may share an address.
-    var httpAddresses: [String: Set<String>] {
-        var result: [String: Set<String>] = [:]
-        for settings in blocks.flatMap(\.directives).flatMap(\.settings) {
-            if let endpoint = settings.httpEndpoint { result[endpoint.address, default: []].insert(endpoint.path) }
-        }
-        return result
-    }
-}
-
 extension [BlockConfiguration] {
     /// What the blocks' directives need of the record table.
     var neededOfCluster: ClusterResources { reduce(into: []) { $0.formUnion($1.needed) } }

@@ -107,9 +107,12 @@ struct ACLTests {
         #expect(answer[1] == 2)
         #expect(try MessageText(answer).answer == ["one.test. 3600 IN A 192.0.2.1"])
         let metrics = String(decoding: frontend.control.metrics.render(), as: UTF8.self)
-        for sample in ["blocked_requests_total{server=\"dns://127.0.0.1:0\",zone=\".\",view=\"\"} 1", "filtered_requests_total{server=\"dns://127.0.0.1:0\",zone=\".\",view=\"\"} 1",
-            "dropped_requests_total{server=\"dns://127.0.0.1:0\",zone=\".\",view=\"\"} 1", "allowed_requests_total{server=\"dns://127.0.0.1:0\",view=\"\"} 1"]
-        {
+        for sample in [
+            "blocked_requests_total{server=\"dns://127.0.0.1:0\",zone=\".\",view=\"\"} 1",
+            "filtered_requests_total{server=\"dns://127.0.0.1:0\",zone=\".\",view=\"\"} 1",
+            "dropped_requests_total{server=\"dns://127.0.0.1:0\",zone=\".\",view=\"\"} 1",
+            "allowed_requests_total{server=\"dns://127.0.0.1:0\",view=\"\"} 1",
+        ] {
             #expect(metrics.contains("coredns_acl_\(sample)\n"), "\(sample)")
         }
         try await frontend.stop()

@@ -5,14 +5,17 @@ import Testing
 @Suite("Directives without effect")
 struct AcceptedTests {
     private func warnings(_ lines: String) throws -> [String] {
-        try FrontendConfiguration.parse(Array(".:53 {\n\(lines)\n}".utf8), file: "Corefile").warnings.map { "\($0.line) \($0.message.prefix { $0 != ":" })" }
+        try FrontendConfiguration.parse(Array(".:53 {\n\(lines)\n}".utf8), file: "Corefile").warnings.map {
+            "\($0.line) \($0.message.prefix { $0 != ":" })"
+        }
     }
 
     @Test(
         "one warning says so, whatever their options",
         arguments: [
             ("pprof", "pprof"), ("pprof 127.0.0.1:6053 {\n block 5\n}", "pprof"), ("trace", "trace"),
-            ("trace zipkin localhost:9411 {\n every 100\n service dns\n client_server\n}", "trace"), ("geoip /db.mmdb {\n edns-subnet\n}", "geoip"),
+            ("trace zipkin localhost:9411 {\n every 100\n service dns\n client_server\n}", "trace"),
+            ("geoip /db.mmdb {\n edns-subnet\n}", "geoip"),
         ])
     func warned(lines: String, name: String) throws {
         #expect(try warnings(lines) == ["2 \(name)"])

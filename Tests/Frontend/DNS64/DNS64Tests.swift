@@ -16,7 +16,8 @@ struct DNS64Tests {
     private func ask(_ lines: String, _ name: String, _ type: RecordType = .aaaa) async throws -> MessageText {
         let upstream = try TestUpstream(Self.zone)
         defer { upstream.stop() }
-        return try MessageText(try await frontendAnswer(of: lines, to: try TestPacket.query(name, type, advertisedSize: 1232), upstream: upstream))
+        return try MessageText(
+            try await frontendAnswer(of: lines, to: try TestPacket.query(name, type, advertisedSize: 1232), upstream: upstream))
     }
 
     @Test("a name with IPv4 addresses alone has translated ones, no longer than the denial would have held")
@@ -32,7 +33,8 @@ struct DNS64Tests {
     func both() async throws {
         #expect(try await ask(" dns64 {\n  allow_ipv4\n }", "both.test").answer == ["both.test. 300 IN AAAA 2001:db8::1"])
         #expect(
-            try await ask(" dns64 {\n  allow_ipv4\n  translate_all\n }", "both.test").answer == ["both.test. 300 IN AAAA 64:ff9b::c000:201"])
+            try await ask(" dns64 {\n  allow_ipv4\n  translate_all\n }", "both.test").answer == ["both.test. 300 IN AAAA 64:ff9b::c000:201"]
+        )
     }
 
     @Test("names that do not exist, other types and clients over IPv4 are left alone")

@@ -6,7 +6,7 @@ import Testing
 @Suite("debug")
 struct DebugTests {
     @Test(
-        "any block's word is for all lines of level debug", 
+        "any block's word is for all lines of level debug",
         arguments: [(".:53 {\n whoami\n}\na.test:53 {\n debug\n}", Logger.Level.debug), (".:53 {\n whoami\n}", Logger.Level.info)])
     func level(corefile: String, level: Logger.Level) throws {
         let configuration = try FrontendConfiguration.parse(Array(corefile.utf8), file: "Corefile")

@@ -31,7 +31,9 @@ struct ErrorsTests {
 
     private func log(_ options: String, _ body: (ErrorReporter, ErrorLog) -> Void) throws -> [String] {
         let lines = Lines()
-        let source = ErrorLog(settings: try settings(of: ErrorsSettings.row, "errors {\n\(options)\n}")[0], logger: Logger(label: "test") { _ in Handler(lines: lines) })
+        let source = ErrorLog(
+            settings: try settings(of: ErrorsSettings.row, "errors {\n\(options)\n}")[0],
+            logger: Logger(label: "test") { _ in Handler(lines: lines) })
         body(ErrorReporter(source), source)
         return lines.all.withLock { $0 }
     }
@@ -44,7 +46,10 @@ struct ErrorsTests {
             source.flush(now: 60 * Self.second)
             source.flush(now: 61 * Self.second)
         }
-        #expect(lines == ["error query failed error=refused query=timeout. A", "warning queries failed alike count=3 pattern=timeout$ period=1m"])
+        #expect(
+            lines == [
+                "error query failed error=refused query=timeout. A", "warning queries failed alike count=3 pattern=timeout$ period=1m",
+            ])
     }
 
     @Test("show_first tells the first one at once, and says nothing more if it stays alone")

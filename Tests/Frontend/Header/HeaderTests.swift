@@ -29,7 +29,8 @@ struct HeaderTests {
     @Test(
         "what is no rule is refused",
         arguments: [
-            ("header", "expected a block"), ("header {\n response set\n}", "at least 2 words"), ("header {\n response add ra\n}", "'set' or 'clear'"),
+            ("header", "expected a block"), ("header {\n response set\n}", "at least 2 words"),
+            ("header {\n response add ra\n}", "'set' or 'clear'"),
             ("header {\n response set qr\n}", "aa, ra, rd"), ("header {\n reply set ra\n}", "query, response"),
         ])
     func mistakes(lines: String, words: String) throws {

@@ -13,7 +13,8 @@ struct MinimalTests {
     private func ask(_ lines: String, _ name: String) async throws -> MessageText {
         let upstream = try TestUpstream(Self.zone)
         defer { upstream.stop() }
-        return try MessageText(try await frontendAnswer(of: lines, to: try TestPacket.query(name, .mx, advertisedSize: 1232), upstream: upstream))
+        return try MessageText(
+            try await frontendAnswer(of: lines, to: try TestPacket.query(name, .mx, advertisedSize: 1232), upstream: upstream))
     }
 
     @Test("an answer keeps its answer section alone")

@@ -8,7 +8,8 @@ struct NsidTests {
     static let hosts = " hosts /nonexistent {\n  192.0.2.1 one.test\n }"
 
     private func ask(_ lines: String, options: [UInt8]) async throws -> [UInt8] {
-        try await frontendAnswer(of: lines + "\n" + Self.hosts, to: try TestPacket.query("one.test", .a, advertisedSize: 1232, options: options))
+        try await frontendAnswer(
+            of: lines + "\n" + Self.hosts, to: try TestPacket.query("one.test", .a, advertisedSize: 1232, options: options))
     }
 
     @Test("those that ask are told who answers, the others are not")

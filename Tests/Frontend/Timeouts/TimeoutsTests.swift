@@ -42,7 +42,10 @@ struct TimeoutsTests {
 
     @Test(
         "other times are refused",
-        arguments: ["timeouts", "timeouts 5s", "timeouts {\n read 0s\n}", "timeouts {\n read 25h\n}", "timeouts {\n read\n}", "timeouts {\n dial 5s\n}"])
+        arguments: [
+            "timeouts", "timeouts 5s", "timeouts {\n read 0s\n}", "timeouts {\n read 25h\n}", "timeouts {\n read\n}",
+            "timeouts {\n dial 5s\n}",
+        ])
     func mistakes(lines: String) {
         #expect(mistake(of: TimeoutsSettings.row, lines) != nil)
     }

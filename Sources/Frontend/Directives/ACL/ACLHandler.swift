@@ -10,7 +10,9 @@ final class ACLSource: DirectiveSource {
         }
 
         /// The longest first.
-        let zones: [(name: DNSName, text: String)]
+        let zones: [DNSName]
+        /// The same as metrics show them.
+        let zoneTexts: [String]
         let policies: [Policy]
     }
 
@@ -21,8 +23,9 @@ final class ACLSource: DirectiveSource {
         self.statements = statements
         rules = statements.map { settings in
             let zones = settings.zones.compactMap { zone in (try? DNSName(zone.text)).map { (name: $0, text: zone.text) } }
+                .sorted { $0.name.labelCount > $1.name.labelCount }
             return Rule(
-                zones: zones.sorted { $0.name.labelCount > $1.name.labelCount },
+                zones: zones.map(\.name), zoneTexts: zones.map(\.text),
                 policies: settings.policies.map { policy in
                     Rule.Policy(action: policy.action, types: policy.types, clients: policy.networks.map { NetworkSet($0) })
                 })
@@ -37,16 +40,11 @@ final class ACLSource: DirectiveSource {
     @inline(__always)
     func verdict(_ name: borrowing DNSName, _ type: RecordType, _ client: IPAddress) -> (action: ACLSettings.Action, zone: String)? {
         for rule in rules {
-            var zone: String?
-            for candidate in rule.zones where name.hasSuffix(candidate.name) {
-                zone = candidate.text
-                break
-            }
-            guard let zone else { continue }
+            guard let zone = rule.zones.firstZone(of: name) else { continue }
             for policy in rule.policies {
                 if let types = policy.types, !types.contains(type) { continue }
                 if let clients = policy.clients, !clients.contains(client) { continue }
-                return (policy.action, zone)
+                return (policy.action, rule.zoneTexts[zone])
             }
         }
         return nil
@@ -72,7 +70,8 @@ final class ACLHandler: DirectiveHandler {
         func countAllowed() {
             if allowed == nil {
                 allowed = setup.metrics.counter(
-                    "coredns_acl_allowed_requests_total", help: "Queries that 'acl' let pass.", labels: [("server", server), ("view", view)],
+                    "coredns_acl_allowed_requests_total", help: "Queries that 'acl' let pass.",
+                    labels: [("server", server), ("view", view)],
                     thread: setup.thread)
             }
             allowed?.add()

@@ -54,7 +54,11 @@ struct ACLSettings: DirectiveSettings {
             let words = Array(rest.prefix { !isSection($0) })
             rest = rest.dropFirst(words.count)
             guard !words.isEmpty else { throw line.error("expected words after '\(section.text)'; usage: \(line.usage)", at: section) }
-            if section.text.lowercased() == "type" { try read(types: words, line, into: &policy) } else { try read(networks: words, line, into: &policy) }
+            if section.text.lowercased() == "type" {
+                try read(types: words, line, into: &policy)
+            } else {
+                try read(networks: words, line, into: &policy)
+            }
         }
         return policy
     }

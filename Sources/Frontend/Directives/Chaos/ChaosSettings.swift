@@ -16,7 +16,9 @@ struct ChaosSettings: DirectiveSettings {
     static let row = DirectiveRow<ChaosSettings>(
         name: "chaos",
         summary: "Answers version.bind, version.server, authors.bind, hostname.bind and id.server of class CH, type TXT.",
-        arguments: .custom("[VERSION [AUTHORS...]]", "VERSION defaults to Mizzen's own, AUTHORS to 'Mizzen'; of each at most 255 octets are used.") {
+        arguments: .custom(
+            "[VERSION [AUTHORS...]]", "VERSION defaults to Mizzen's own, AUTHORS to 'Mizzen'; of each at most 255 octets are used."
+        ) {
             settings, line in
             if let version = line.words.first { settings.version = version.text }
             let authors = line.words.dropFirst().map(\.text)
@@ -58,7 +60,9 @@ final class ChaosHandler: DirectiveHandler {
     }
 
     private func write(_ text: [UInt8], _ exchange: Exchange, _ bench: Workbench) {
-        guard bench.response.open(.answer, name: exchange.query.original, .txt, ttl: 0, recordClass: Self.chaos, of: exchange.query) else { return }
+        guard bench.response.open(.answer, name: exchange.query.original, .txt, ttl: 0, recordClass: Self.chaos, of: exchange.query) else {
+            return
+        }
         bench.response.append(octet: UInt8(text.count))
         bench.response.append(octets: text.span)
         bench.response.close()

@@ -61,7 +61,8 @@ final class DNS64Handler: DirectiveHandler {
         let code = message.span.word(at: 2) & 0xf
         // No directive answered: the message is a code only.
         if exchange.failure != nil { return .fail(code == ResponseCode.refused.rawValue ? .refused : .serverFailure) }
-        guard code != ResponseCode.nameError.rawValue, let finding = Finding(message.span), settings.translatesAll || !finding.hasAddress else {
+        guard code != ResponseCode.nameError.rawValue, let finding = Finding(message.span), settings.translatesAll || !finding.hasAddress
+        else {
             return bench.setMessage(message.span) ? .message : exchange.fail("an answer that is too long")
         }
         exchange.keep(Pending(timeToLive: finding.timeToLive))
@@ -79,7 +80,8 @@ final class DNS64Handler: DirectiveHandler {
                 if record.section == .answer, record.type == .a, record.data.count == 4 {
                     try write(record, message, pending, exchange, bench)
                 } else {
-                    try bench.response.copy(record, of: message, to: record.section, scratch: &bench.context.scratch.owner, of: exchange.query)
+                    try bench.response.copy(
+                        record, of: message, to: record.section, scratch: &bench.context.scratch.owner, of: exchange.query)
                 }
             }
         } catch {
@@ -87,7 +89,8 @@ final class DNS64Handler: DirectiveHandler {
         }
         counters.value(exchange) { server, _ in
             setup.metrics.counter(
-                "coredns_dns64_requests_translated_total", help: "Queries answered with translated addresses.", labels: [("server", server)],
+                "coredns_dns64_requests_translated_total", help: "Queries answered with translated addresses.",
+                labels: [("server", server)],
                 thread: setup.thread)
         }?.add()
         exchange.failure = nil
@@ -99,8 +102,9 @@ final class DNS64Handler: DirectiveHandler {
     ) throws(WireError) {
         var owner = DNSName()
         _ = try owner.read(message, at: record.owner)
-        guard bench.response.open(
-            .answer, name: owner, .aaaa, ttl: min(record.ttl, pending.timeToLive), recordClass: record.recordClass, of: exchange.query)
+        guard
+            bench.response.open(
+                .answer, name: owner, .aaaa, ttl: min(record.ttl, pending.timeToLive), recordClass: record.recordClass, of: exchange.query)
         else { return }
         for octet in Self.embed(message.extracting(record.data).bytes, in: settings.prefix) { bench.response.append(octet: octet) }
         bench.response.close()

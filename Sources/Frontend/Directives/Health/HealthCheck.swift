@@ -106,6 +106,8 @@ final class HealthCheck: DirectiveSource {
 
     private static func wait(_ poller: Poller, _ deadline: Instant) throws {
         let milliseconds = (nanoseconds(from: monotonicNow(), until: deadline) + 999_999) / 1_000_000
-        guard try milliseconds > 0 && poller.wait(milliseconds: Int32(milliseconds)) > 0 else { throw Failure(reason: "no answer within 3s") }
+        guard try milliseconds > 0 && poller.wait(milliseconds: Int32(milliseconds)) > 0 else {
+            throw Failure(reason: "no answer within 3s")
+        }
     }
 }

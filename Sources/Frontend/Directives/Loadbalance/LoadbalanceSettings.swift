@@ -33,7 +33,9 @@ struct LoadbalanceSettings: DirectiveSettings {
     static let row = DirectiveRow<LoadbalanceSettings>(
         name: "loadbalance",
         summary: "Changes the order of addresses in every answer, so that clients which take the first spread over all.",
-        arguments: .custom("[round_robin | weighted FILE]", "round_robin, the default, shuffles; weighted puts one first, by the weights in FILE.") {
+        arguments: .custom(
+            "[round_robin | weighted FILE]", "round_robin, the default, shuffles; weighted puts one first, by the weights in FILE."
+        ) {
             settings, line throws(CorefileError) in
             try line.expectWords(0...2)
             guard let policy = line.words.first else { return }

@@ -33,8 +33,8 @@ final class LocalHandler: DirectiveHandler {
             if !writeAddress(exchange, bench) { writeSOA(.authority, label: 0, exchange, bench) }
             return bench.doneWithoutAuthority(exchange, .answered)
         }
-        guard let zone = zones.first(where: { exchange.query.name.hasSuffix($0) }) else { return .next }
-        return bench.doneWithoutAuthority(exchange, write(zone, exchange, bench))
+        guard let zone = zones.firstZone(of: exchange.query.name) else { return .next }
+        return bench.doneWithoutAuthority(exchange, write(zones[zone], exchange, bench))
     }
 
     /// What a client asks for that puts its search domain behind `localhost`.

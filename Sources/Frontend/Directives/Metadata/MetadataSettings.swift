@@ -8,7 +8,8 @@ struct MetadataSettings: DirectiveSettings {
 
     static let row = DirectiveRow<MetadataSettings>(
         name: "metadata",
-        summary: "Makes what directives know of a query available, as NAME/LABEL, to those that write words: 'log', 'template', 'rewrite', 'view'.",
+        summary:
+            "Makes what directives know of a query available, as NAME/LABEL, to those that write words: 'log', 'template', 'rewrite', 'view'.",
         arguments: .custom("[ZONES...]", "For names of these zones; by default those of the server block.") {
             settings, line throws(CorefileError) in
             let zones = try line.zones(line.words)

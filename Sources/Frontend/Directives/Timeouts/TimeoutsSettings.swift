@@ -19,7 +19,8 @@ struct TimeoutsSettings: DirectiveSettings {
             time("write", \.write, "To take an answer; default 5s."),
             time("idle", \.idle, "From one query to the next; default 10s."),
             .ignored(
-                "maxtcpqueries", usage: "NUMBER|-1", because: "a connection may ask as often as it likes, time and the number of connections are limited"),
+                "maxtcpqueries", usage: "NUMBER|-1",
+                because: "a connection may ask as often as it likes, time and the number of connections are limited"),
         ],
         check: { settings, line throws(CorefileError) in
             if line.statement.block?.isEmpty ?? true { throw line.error("expected a block with at least one of read, write, idle") }
