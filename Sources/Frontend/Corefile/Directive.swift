@@ -57,6 +57,26 @@ extension DirectiveSource {
     func close() {}
 }
 
+/// A source that holds nothing: its handlers follow from the settings alone.
+final class SettingsSource<Settings: DirectiveSettings>: DirectiveSource {
+    let settings: Settings
+    private let make: @Sendable (Settings, HandlerSetup) -> DirectiveHandler
+
+    private init(_ settings: Settings, _ make: @escaping @Sendable (Settings, HandlerSetup) -> DirectiveHandler) {
+        self.settings = settings
+        self.make = make
+    }
+
+    /// One for each statement; those of before a reload go on where nothing was changed.
+    static func sources(
+        _ statements: [Settings], _ setup: BlockSetup, _ make: @escaping @Sendable (Settings, HandlerSetup) -> DirectiveHandler
+    ) -> [any DirectiveSource] {
+        statements.map { settings in setup.kept(Self.self) { $0.settings == settings } ?? Self(settings, make) }
+    }
+
+    func makeHandler(_ setup: HandlerSetup) -> DirectiveHandler? { make(settings, setup) }
+}
+
 /// What a handler is made with.
 struct HandlerSetup {
     let thread: Int
