@@ -14,7 +14,7 @@ import ProcessRuntime
 ///   fault or its time, and each of them ends in `attempt`, `ask` or `finish`; `attempt` returns only with somebody asked, with a late
 ///   one left before the deadline, or finished.
 /// - *Soon.* `attempt` asks each upstream at most twice and stops after as many unreadable answers as there are upstreams, so neither
-///   refusals nor garbage keep a thread busy; at the deadline, 5 s after it began, the last timer finishes it.
+///   refusals nor garbage keep a thread busy; at the deadline, 5 s after it began or earlier where `cancel` says so, the last timer finishes it.
 /// - *Sockets.* A socket is in a run, or idle in its `Upstream`, or a probe's with a timer of its own. Idle ones are closed when `expire` is
 ///   over (looked at once a second), when the other side ends them, or with their group; one that comes back to a group that is out of
 ///   use is closed at once. What a worker has open when it ends it closes.
@@ -30,7 +30,8 @@ extension Worker {
         guard upstreamRuns < Self.mostWaiting else { return resume(exchange, .failed("too many queries wait for upstreams")) }
         guard request.group.source.enter() else { return resume(exchange, .limited) }
         upstreamRuns += 1
-        attempt(UpstreamRun(exchange: exchange, request: request, deadline: monotonicNow() + Self.queryNanoseconds))
+        let deadline = min(monotonicNow() + Self.queryNanoseconds, exchange.deadline)
+        attempt(UpstreamRun(exchange: exchange, request: request, deadline: deadline))
     }
 
     private func finish(_ run: UpstreamRun, _ reply: Reply) {
