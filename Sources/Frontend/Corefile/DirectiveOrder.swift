@@ -26,15 +26,15 @@ enum DirectiveEntry: Sendable {
         built(PrometheusSettings.self),
         built(ErrorsSettings.self),
         .notBuilt("log"), .notBuilt("dnstap"), .notBuilt("local"), .notBuilt("dns64"), .notBuilt("acl"), .notBuilt("any"),
-        .notBuilt("chaos"), built(LoadbalanceSettings.self), .notBuilt("tsig"), built(CacheSettings.self), .notBuilt("rewrite"),
-        .notBuilt("header"), .notBuilt("dnssec"), .notBuilt("autopath"), .notBuilt("minimal"), .notBuilt("template"),
+        .notBuilt("chaos"), built(LoadbalanceSettings.self), .notBuilt("tsig"), built(CacheSettings.self), built(RewriteSettings.self),
+        .notBuilt("header"), .notBuilt("dnssec"), .notBuilt("autopath"), .notBuilt("minimal"), built(TemplateSettings.self),
         .notBuilt("transfer"),
         built(HostsSettings.self),
         .notBuilt("route53"), .notBuilt("azure"), .notBuilt("clouddns"), .notBuilt("k8s_external"),
         built(KubernetesSettings.self),
         .notBuilt("file"), .notBuilt("auto"), .notBuilt("secondary"), .notBuilt("etcd"), built(LoopSettings.self),
         built(ForwardSettings.self),
-        .notBuilt("grpc"), .notBuilt("erratic"), .notBuilt("whoami"), .notBuilt("on"), .notBuilt("sign"), .notBuilt("view"),
+        .notBuilt("grpc"), .notBuilt("erratic"), .notBuilt("whoami"), .notBuilt("on"), .notBuilt("sign"), built(ViewSettings.self),
         .notBuilt("nomad"),
     ]
 }

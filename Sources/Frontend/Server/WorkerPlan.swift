@@ -89,5 +89,8 @@ final class WorkerServer {
 
 /// Which queries a block takes besides its zone, as `view` has it.
 protocol QueryFilter: Sendable {
+    /// As metrics show it.
+    var viewName: String { get }
+
     func takes(_ exchange: Exchange) -> Bool
 }

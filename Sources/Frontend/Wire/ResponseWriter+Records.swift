@@ -129,7 +129,7 @@ extension IPAddress {
 extension RecordType {
     /// Where names that may be compressed stand in a type's data (RFC 3597 4): octets before the first, and how many follow one
     /// another. What is behind them, and all data of other types, is copied as it is.
-    fileprivate var dataShape: (before: Int, names: Int) {
+    var dataShape: (before: Int, names: Int) {
         switch self {
         case .cname, .ns, .ptr: (0, 1)
         case .mx: (2, 1)
