@@ -153,14 +153,25 @@ class Run:
         until("the watcher's full lists", lambda: get(f"http://127.0.0.1:{self.health}/readyz"))
         return process
 
-    def frontend(self, environment=None):
+    def corefile(self, kind, port, upstream):
+        """`bare`: the cluster alone. `default`: what a cluster's installer writes. Both answer the same."""
+        kubernetes = "    kubernetes cluster.local in-addr.arpa ip6.arpa {\n        pods verified\n    }\n"
+        if kind == "bare":
+            return f".:{port} {{\n    bind 127.0.0.1\n{kubernetes}}}\n"
+        return (
+            f".:{port} {{\n    bind 127.0.0.1\n    errors\n    health 127.0.0.1:{free_port()} {{\n        lameduck 1s\n    }}\n"
+            f"    ready 127.0.0.1:{free_port()}\n{kubernetes}    prometheus 127.0.0.1:{free_port()}\n"
+            "    hosts /etc/hosts {\n        192.0.2.1 host.example.org\n        fallthrough\n    }\n"
+            f"    forward . 127.0.0.1:{upstream} {{\n        max_concurrent 1000\n    }}\n    cache 3600\n    loop\n    reload\n    loadbalance\n}}\n")
+
+    def frontend(self, environment=None, kind="bare", upstream=9):
+        """Started and answering; `port` is then where."""
         self.port = free_port()
-        with open(self.path("Corefile"), "w") as file:
-            file.write(
-                f".:{self.port} {{\n    bind 127.0.0.1\n    kubernetes cluster.local in-addr.arpa ip6.arpa {{\n"
-                "        pods verified\n    }\n}\n")
+        path = self.path(f"Corefile-{self.port}")
+        with open(path, "w") as file:
+            file.write(self.corefile(kind, self.port, upstream))
         process = self.start(
-            "frontend", f"{BIN}/mizzen-frontend", "--corefile", self.path("Corefile"), "--table", self.path("table"),
+            f"frontend-{self.port}", f"{BIN}/mizzen-frontend", "--corefile", path, "--table", self.path("table"),
             "--threads", "1", core=0, environment=environment)
         until("the frontend's first answer", lambda: answers(self.port))
         return process
@@ -202,11 +213,20 @@ def question_mix(run):
         file.write("\n".join(lines) + "\n")
 
 
-def load(run, port, pid, seconds=8):
+OUTSIDE = 1_000
+
+
+def outside_names(run):
+    """Names of no cluster, which a cache has after the first round."""
+    with open(run.path("outside"), "w") as file:
+        file.write("".join(f"name-{number}.ok.test A\n" for number in range(OUTSIDE)))
+
+
+def load(run, port, pid, seconds=8, questions="questions"):
     """Processor seconds per answered query, and how many were answered."""
     before = cpu_seconds(pid)
     output = subprocess.run(
-        ["taskset", "-c", "1", "dnsperf", "-s", "127.0.0.1", "-p", str(port), "-d", run.path("questions"),
+        ["taskset", "-c", "1", "dnsperf", "-s", "127.0.0.1", "-p", str(port), "-d", run.path(questions),
          "-l", str(seconds), "-c", "4", "-T", "1", "-q", "100"],
         capture_output=True, text=True, check=True).stdout
     used = cpu_seconds(pid) - before
@@ -219,34 +239,63 @@ def bench_dns(run):
     cluster, watcher = run.cluster(), None
     watcher = run.watcher()
     question_mix(run)
+    outside_names(run)
     counter = run.path("allocations.so")
     subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", counter, f"{ROOT}/Tests/Benchmarks/Allocations/count.c"], check=True)
     # Frontends need nobody: the cores are theirs and the load's alone.
     run.stop(watcher)
     run.stop(cluster)
+    upstream = free_port()
+    run.start("upstream", sys.executable, f"{ROOT}/Tests/Fixtures/servers/scripted-upstream.py", str(upstream), core=1)
     floor_port = free_port()
     floor = run.start("floor", f"{BIN}/dns-floor", str(floor_port), core=0)
     until("the floor's first answer", lambda: answers(floor_port))
-    frontend = run.frontend()
-    load(run, run.port, frontend.pid, 2)
-    ratios, ours, least = [], [], []
+    bare = run.frontend()
+    bare_port = run.port
+    default = run.frontend(kind="default", upstream=upstream)
+    default_port = run.port
+    for port, process in ((bare_port, bare), (default_port, default)):
+        load(run, port, process.pid, 2)
+    load(run, default_port, default.pid, 3, "outside")
+    costs = {"floor": [], "bare": [], "default": [], "cached": []}
     for _ in range(3):
-        ours.append(load(run, run.port, frontend.pid)[0])
-        least.append(load(run, floor_port, floor.pid)[0])
-        ratios.append(ours[-1] / least[-1])
-    print(f"  processor time per query: {min(ours) * 1e6:.2f} µs, the floor's {min(least) * 1e6:.2f} µs")
-    verdict("cost per query in floors (median of 3)", statistics.median(ratios), 1.5)
-    run.stop(frontend)
-    run.stop(floor)
-    count_file = run.path("allocations")
-    frontend = run.frontend({"LD_PRELOAD": counter, "MIZZEN_ALLOCATIONS": count_file})
-    load(run, run.port, frontend.pid, 2)
+        costs["bare"].append(load(run, bare_port, bare.pid)[0])
+        costs["floor"].append(load(run, floor_port, floor.pid)[0])
+        costs["default"].append(load(run, default_port, default.pid)[0])
+        costs["cached"].append(load(run, default_port, default.pid, questions="outside")[0])
+    print("  processor time per query, µs: " + ", ".join(f"{name} {min(each) * 1e6:.2f}" for name, each in costs.items()))
+    ratio = lambda one, other: statistics.median(a / b for a, b in zip(costs[one], costs[other]))
+    verdict("cost per query in floors, bare Corefile (median of 3)", ratio("bare", "floor"), 1.5)
+    verdict("cost per query of the default Corefile in those of the bare one", ratio("default", "bare"), 1.1)
+    verdict("cost per cached outside name in floors", ratio("cached", "floor"), 1.6)
+    for process in (bare, default, floor):
+        run.stop(process)
+    for kind, questions in (("bare", "questions"), ("default", "questions"), ("default", "outside")):
+        bench_allocations(run, counter, kind, questions, upstream)
+    bench_full_cache(run, upstream)
+
+
+def bench_allocations(run, counter, kind, questions, upstream):
+    count_file = run.path(f"allocations-{kind}-{questions}")
+    frontend = run.frontend({"LD_PRELOAD": counter, "MIZZEN_ALLOCATIONS": count_file}, kind, upstream)
+    load(run, run.port, frontend.pid, 3, questions)
     read = lambda: struct.unpack("Q", open(count_file, "rb").read(8))[0]
     before = read()
-    _, completed = load(run, run.port, frontend.pid, 5)
-    print(f"  heap allocations during {completed} queries: {read() - before}")
+    _, completed = load(run, run.port, frontend.pid, 5, questions)
+    print(f"  heap allocations during {completed} queries ({kind} Corefile, {questions}): {read() - before}")
     # The process has housekeeping of its own (a look at the table's status each second); per query there is nothing.
-    verdict("heap allocations per query", (read() - before) / completed, 0.01)
+    verdict(f"heap allocations per query ({kind} Corefile, {questions})", (read() - before) / completed, 0.01)
+    run.stop(frontend)
+
+
+def bench_full_cache(run, upstream):
+    with open(run.path("flood"), "w") as file:
+        file.write("".join(f"name-{number}.ok.test A\n" for number in range(40_000)))
+    frontend = run.frontend(kind="default", upstream=upstream)
+    load(run, run.port, frontend.pid, 20, "flood")
+    with open(f"/proc/{frontend.pid}/smaps_rollup") as file:
+        private = sum(int(kib) for kib in re.findall(r"Private_(?:Clean|Dirty):\s+(\d+) kB", file.read())) / 1024
+    verdict("private memory with a full cache", private, 16, " MiB")
     run.stop(frontend)
 
 

@@ -73,8 +73,8 @@ struct AnswerTraits: Sendable, Equatable {
             if answers > 0 { return .noError }
             if authoritySOA { return .noData }
             return authorityNS ? .delegation : .noError
-        // A chain of aliases that ends at a name that does not exist.
-        case .nameError: return answers > 0 ? .otherError : .nameError
+        // Without the zone's SOA nobody says for how long (RFC 2308 section 2.1).
+        case .nameError: return authoritySOA ? .nameError : .otherError
         case .serverFailure, .notImplemented: return .serverError
         case .formatError, .refused, .badVersion, nil: return .otherError
         }

@@ -18,6 +18,8 @@ final class Chain {
     let latePosition: Int
     /// Whether any handler may keep or change an answer; else it is written as the client takes it.
     let wantsWholeAnswers: Bool
+    /// Where directives say what they know of an exchange; see `Exchange.metadata`.
+    let metadataZones: [DNSName]
     /// Zones of the handlers that answer from the record table.
     private let tableZones: [DNSName]
     /// Whether a handler may give a query another name before it comes to those.
@@ -28,6 +30,7 @@ final class Chain {
     /// - Parameter handlers: in the order of execution.
     init(_ handlers: [DirectiveHandler]) {
         all = handlers
+        metadataZones = handlers.flatMap(\.metadataZones)
         let takers = handlers.filter(\.takesQueries)
         self.handlers = takers
         concluders = handlers.filter(\.concludes)

@@ -200,6 +200,7 @@ enum Resolution {
         let child = spare.popLast() ?? Exchange(server: parent.server, path: .exchange(parent))
         child.begin(parent.server, .exchange(parent))
         child.began = parent.began
+        child.deadline = parent.deadline
         child.depth = parent.depth + 1
         child.isRewritten = parent.isRewritten
         if isLookup {

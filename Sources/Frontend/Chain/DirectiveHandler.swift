@@ -65,6 +65,9 @@ class DirectiveHandler {
 
     // MARK: Besides queries
 
+    /// For the names of which zones directives are asked for metadata because of this one.
+    var metadataZones: [DNSName] { [] }
+
     /// What the directive has to say about an exchange under `NAME/LABEL` (the words of `metadata`); nil for nothing.
     func metadata(_ label: Substring, _ exchange: Exchange) -> String? { nil }
 

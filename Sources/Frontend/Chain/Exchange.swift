@@ -24,6 +24,8 @@ final class Exchange {
     var path: ReplyPath
     /// When the query came.
     var began: Instant = 0
+    /// When nobody waits for the answer any more; the same for what is asked on this one's behalf.
+    var deadline = Instant.max
 
     // MARK: The way through the chain
 
@@ -87,6 +89,7 @@ final class Exchange {
     func begin(_ server: WorkerServer, _ path: ReplyPath) {
         if self.server !== server { self.server = server }
         self.path = path
+        deadline = .max
         if zone != nil { zone = nil }
         position = 0
         reviewers = 0
@@ -136,6 +139,12 @@ final class Exchange {
         if let bench { bench.begin(query, whole: chain?.wantsWholeAnswers ?? true) }
     }
 
+    /// Adds an option to the OPT record of the answer, which has one if the query has.
+    func addOption(_ code: UInt16, _ data: [UInt8]) {
+        for word in [code, UInt16(clamping: data.count)] { options += [UInt8(word >> 8), UInt8(truncatingIfNeeded: word)] }
+        options += data.prefix(Int(UInt16.max))
+    }
+
     /// A query that failed, for `return`.
     func fail(_ reason: String, _ outcome: Outcome = .serverFailure) -> Step {
         failure = reason
@@ -178,9 +187,9 @@ final class Exchange {
         }
     }
 
-    /// What directives say under `NAME/LABEL`; nil for what none knows.
+    /// What directives say under `NAME/LABEL`; nil for what none knows, and where the Corefile does not say `metadata`.
     func metadata(_ label: String) -> String? {
-        guard let slash = label.firstIndex(of: "/") else { return nil }
+        guard chain?.metadataZones.containZone(of: query.name) == true, let slash = label.firstIndex(of: "/") else { return nil }
         for handler in chain?.all ?? [] where Directive.name(ofRank: handler.rank) == label[..<slash] {
             if let value = handler.metadata(label[label.index(after: slash)...], self) { return value }
         }

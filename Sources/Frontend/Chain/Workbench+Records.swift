@@ -36,6 +36,26 @@ extension Workbench {
         }
     }
 
+    /// Ends the message that was begun, as the answer of a server that has no authority over what it says; for `return`.
+    func doneWithoutAuthority(_ exchange: Exchange, _ outcome: Outcome) -> Step {
+        count = response.finishRecords(exchange.query, outcome)
+        flags &= ~0x0400
+        return .message
+    }
+
+    /// Leaves out all records behind the answer section.
+    func removeBehindAnswers() {
+        var (end, answers): (Int, UInt16) = (Query.headerSize, 0)
+        withMessage { message in
+            guard var reader = try? PacketReader(message) else { return }
+            end = reader.offset
+            while let record = try? reader.next(in: message), record.section == .answer { (end, answers) = (reader.offset, answers + 1) }
+        }
+        set(word: answers, at: 6)
+        set(doubleWord: 0, at: 8)
+        count = min(count, end)
+    }
+
     /// Gives all records one TTL.
     func setTTLs(_ ttl: UInt32) {
         forEachRecord { record, _ in

@@ -57,6 +57,26 @@ extension DirectiveSource {
     func close() {}
 }
 
+/// A source that holds nothing: its handlers follow from the settings alone.
+final class SettingsSource<Settings: DirectiveSettings>: DirectiveSource {
+    let settings: Settings
+    private let make: @Sendable (Settings, HandlerSetup) -> DirectiveHandler
+
+    private init(_ settings: Settings, _ make: @escaping @Sendable (Settings, HandlerSetup) -> DirectiveHandler) {
+        self.settings = settings
+        self.make = make
+    }
+
+    /// One for each statement; those of before a reload go on where nothing was changed.
+    static func sources(
+        _ statements: [Settings], _ setup: BlockSetup, _ make: @escaping @Sendable (Settings, HandlerSetup) -> DirectiveHandler
+    ) -> [any DirectiveSource] {
+        statements.map { settings in setup.kept(Self.self) { $0.settings == settings } ?? Self(settings, make) }
+    }
+
+    func makeHandler(_ setup: HandlerSetup) -> DirectiveHandler? { make(settings, setup) }
+}
+
 /// What a handler is made with.
 struct HandlerSetup {
     let thread: Int
@@ -97,6 +117,13 @@ final class BlockSetup {
             }
         }
         return nil
+    }
+
+    /// Where the block can be reached from this host; nil where the system chooses the port.
+    var listenAddress: SocketAddress? {
+        guard let port = block.addresses.first?.port, port > 0 else { return nil }
+        for case .address(let address) in block.bindAddresses { return SocketAddress(address: address, port: port) }
+        return SocketAddress(address: localAddresses.first ?? .v4(0x7F00_0001), port: port)
     }
 
     /// What files are relative to that are not absolute; empty for the working directory.

@@ -1,3 +1,4 @@
+import Names
 import RegularExpressions
 
 /// A directive's declaration: what may follow its name and what its block may hold.
@@ -14,8 +15,12 @@ struct DirectiveRow<Settings: Sendable>: Sendable {
     var repetition: Repetition = .once
     var arguments: ArgumentsRow<Settings> = .none
     var options: [OptionRow<Settings>] = []
+    /// Whether options may be written in capitals too.
+    var ignoresCase = false
     /// Lines of the block that no option claims, for `hosts`; nil when there can be none.
     var otherLines: OptionRow<Settings>?
+    /// Set for a directive that is accepted for a Corefile's sake and changes nothing here.
+    var ignoredBecause: String?
     /// Looks at the whole once all lines are read.
     var check: (@Sendable (inout Settings, OptionLine) throws(CorefileError) -> Void)?
 
@@ -26,9 +31,14 @@ struct DirectiveRow<Settings: Sendable>: Sendable {
         var line = OptionLine(
             statement: statement, place: name, usage: usageLine, zones: zones)
         try arguments.read(&settings, line)
+        if let reason = ignoredBecause {
+            warnings.append(
+                CorefileWarning(
+                    file: statement.name.file, line: statement.name.line, message: "\(name): accepted without effect: \(reason)"))
+        }
         for inner in statement.block ?? [] {
             let place = "\(name): \(inner.name.text)"
-            guard let option = options.first(where: { $0.name == inner.name.text }) else {
+            guard let option = options.first(where: { $0.name == (ignoresCase ? inner.name.text.lowercased() : inner.name.text) }) else {
                 guard let otherLines else { throw unknownOption(inner) }
                 line = OptionLine(statement: inner, place: name, usage: otherLines.usage, zones: zones)
                 if let reason = otherLines.ignoredWhere?(settings, line) {
@@ -43,8 +53,9 @@ struct DirectiveRow<Settings: Sendable>: Sendable {
             if inner.block != nil {
                 throw inner.name.error("\(place): expected no '{' here; usage: \(option.usageLine)")
             }
-            try option.read(&settings, line)
-            if let reason = option.ignoredBecause {
+            let ignoring = option.ignoredWhere?(settings, line)
+            if ignoring == nil { try option.read(&settings, line) }
+            if let reason = option.ignoredBecause ?? ignoring {
                 warnings.append(
                     CorefileWarning(
                         file: inner.name.file, line: inner.name.line, message: "\(place): ignored: \(reason)"))
@@ -67,6 +78,7 @@ struct DirectiveRow<Settings: Sendable>: Sendable {
     /// The directive's page of the manual, plain text.
     var manual: String {
         var text = "\(usageLine)\n    \(summary)\n"
+        if let ignoredBecause { text += "    Accepted without effect: \(ignoredBecause).\n" }
         if !arguments.summary.isEmpty { text += "    \(arguments.summary)\n" }
         for option in options + (otherLines.map { [$0] } ?? []) {
             text += "  \(option.usageLine)\n      \(option.summary)\n"
@@ -197,6 +209,9 @@ struct OptionRow<Settings: Sendable>: Sendable {
         return row
     }
 
+    /// A line of a directive that as a whole is accepted without effect.
+    static func accepted(_ name: String, usage: String) -> Self { Self(name: name, usage: usage, summary: "Accepted.") { _, _ in } }
+
     /// CoreDNS has it, this version does not.
     static func notBuilt(_ name: String, usage: String) -> Self {
         Self(name: name, usage: usage, summary: "Not built yet.") { _, line throws(CorefileError) in
@@ -258,6 +273,19 @@ struct OptionLine: Sendable {
                 at: word)
         }
         return value
+    }
+
+    /// A time, or whole seconds without a unit.
+    func durationOrSeconds(_ word: Token, _ range: ClosedRange<Duration>) throws(CorefileError) -> Duration {
+        if let seconds = Int64(word.text), range.contains(.seconds(seconds)) { return .seconds(seconds) }
+        return try duration(word, range)
+    }
+
+    func network(_ word: Token) throws(CorefileError) -> IPNetwork {
+        guard let network = IPNetwork(word.text) else {
+            throw error("expected a network such as 10.0.0.0/8 or 2001:db8::/32, or an address, found '\(word.text)'", at: word)
+        }
+        return network
     }
 
     func choice<Choice: RawRepresentable<String> & CaseIterable>(_ word: Token) throws(CorefileError) -> Choice {

@@ -99,3 +99,14 @@ final class EndpointGroup: Sendable {
             cause: error.map { "\($0)" })
     }
 }
+
+extension FrontendConfiguration {
+    /// HTTP addresses and the paths served there. Directives may share an address.
+    var httpAddresses: [String: Set<String>] {
+        var result: [String: Set<String>] = [:]
+        for settings in blocks.flatMap(\.directives).flatMap(\.settings) {
+            if let endpoint = settings.httpEndpoint { result[endpoint.address, default: []].insert(endpoint.path) }
+        }
+        return result
+    }
+}

@@ -142,6 +142,7 @@ final class FrontendControl: Sendable {
             // After a fault this begins the drain, without lameduck: the others finish what is under way.
             group.cancelAll()
         }
+        for source in state.withLock({ $0.plan.sources }) { source.close() }
         endpoints.stop()
         if let fault = end.fault { throw fault }
         logger.info("stopped")
@@ -366,7 +367,7 @@ final class FrontendControl: Sendable {
         // Only what answers from the record table can be waiting, and only in blocks that say `ready`.
         let asked = configuration.blocks.filter { !$0.all(ReadySettings.self).isEmpty && !$0.waitsForTable.isEmpty }
         if asked.isEmpty { return HTTPAnswer(body: Array("OK".utf8)) }
-        let waiting = Array(asked.flatMap(\.waitsForTable).uniqued().joined(separator: ",").utf8)
+        let waiting = Array(asked.flatMap(\.waitsForTable).uniqued().sorted().joined(separator: ",").utf8)
         if await observer.isStale() || !workers.tableFaults.isEmpty { return HTTPAnswer(status: 503, body: waiting) }
         let staysReady = asked.allSatisfy { $0.all(ReadySettings.self).allSatisfy { $0.monitor == .untilReady } }
         if staysReady, state.withLock({ $0.wasReady }) { return HTTPAnswer(body: Array("OK".utf8)) }
@@ -380,17 +381,6 @@ extension [String] {
     /// Each once, in the order of their first places.
     fileprivate func uniqued() -> [String] {
         reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
-    }
-}
-
-extension FrontendConfiguration {
-    /// HTTP addresses and the paths served there. Directives may share an address.
-    var httpAddresses: [String: Set<String>] {
-        var result: [String: Set<String>] = [:]
-        for settings in blocks.flatMap(\.directives).flatMap(\.settings) {
-            if let endpoint = settings.httpEndpoint { result[endpoint.address, default: []].insert(endpoint.path) }
-        }
-        return result
     }
 }
 

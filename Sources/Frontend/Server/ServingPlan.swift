@@ -40,6 +40,7 @@ struct ServingPlan: Sendable {
     init(
         _ configuration: FrontendConfiguration, metrics: FrontendMetrics, logger: Logger, corefile: String = "", earlier: ServingPlan? = nil
     ) throws(ProcessError) {
+        let logger = logger.asked(by: configuration.blocks)
         blocks = []
         servers = []
         for block in configuration.blocks {

@@ -108,7 +108,10 @@ extension Worker {
             if case .handler = root.path { break }
             _ = conclude(root)
             waitingCount -= 1
-            if case .stream(let connection) = root.path { connection.waiting -= 1 }
+            if case .stream(let connection) = root.path {
+                connection.waiting -= 1
+                settle(connection)
+            }
             runner.finish(root)
         case .waiting:
             if let exchange = runner.pending { startAsking(exchange) }

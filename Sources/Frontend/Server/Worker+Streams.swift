@@ -148,7 +148,7 @@ extension Worker {
     }
 
     /// Closes a connection that is through, else watches it for what it can do next.
-    private func settle(_ connection: Connection) {
+    func settle(_ connection: Connection) {
         guard let descriptor = connection.descriptor else { return }
         // No whole query is left in `received`: `answerQueries` stops before only where something is outstanding.
         if connection.unsent.isEmpty, connection.waiting == 0, connection.peerHasEnded || isDraining {

@@ -11,7 +11,8 @@ final class WorkerPlan {
     /// - Parameter earlier: what the thread ran before; handlers of sources that live on live on too.
     init(_ plan: ServingPlan, metrics: FrontendMetrics, logger: Logger, thread: Int, earlier: WorkerPlan? = nil) {
         var made: [(source: any DirectiveSource, handler: DirectiveHandler)] = []
-        let setup = HandlerSetup(thread: thread, metrics: metrics, logger: logger)
+        let setup = HandlerSetup(
+            thread: thread, metrics: metrics, logger: logger.asked(by: plan.blocks.map(\.configuration)))
         chains = plan.blocks.map { block in
             Chain(
                 block.sources.compactMap { planned in
@@ -61,7 +62,7 @@ final class WorkerServer {
     let dropped: ServerCounters
     /// CoreDNS refuses other classes than IN unless something on the port might know them.
     let takesAllClasses: Bool
-    let timeouts = ConnectionTimeouts()
+    let timeouts: ConnectionTimeouts
 
     init(_ plan: ServerPlan, chains: [Chain], blocks: [BlockPlan], metrics: FrontendMetrics, thread: Int) {
         label = plan.label
@@ -69,6 +70,9 @@ final class WorkerServer {
             let block = blocks[zone.block]
             return Zone(name: zone.name, text: zone.text, view: block.view, chain: chains[zone.block], filter: block.filter)
         }
+        // The block that comes last in the Corefile has the last word, as with CoreDNS.
+        timeouts = Set(plan.zones.map(\.block)).sorted().flatMap { blocks[$0].configuration.all(TimeoutsSettings.self) }
+            .reduce(into: ConnectionTimeouts()) { $1.apply(to: &$0) }
         dropped = metrics.counters(server: plan.label, zone: FrontendMetrics.dropped, thread: thread)
         takesAllClasses = plan.zones.contains { blocks[$0.block].configuration.takesAllClasses }
     }
@@ -79,11 +83,18 @@ final class WorkerServer {
     func zone(of exchange: Exchange) -> Zone? {
         var found: Zone?
         for zone in zones where exchange.query.name.hasSuffix(zone.name) {
-            if let filter = zone.filter, !filter.takes(exchange) { continue }
+            if let filter = zone.filter, !takes(filter, zone, exchange) { continue }
             if exchange.query.type.rawValue != 43 || found != nil { return zone }
             found = zone
         }
         return found
+    }
+
+    /// The block's directives may have metadata for its view to ask, so the exchange is in its zone meanwhile.
+    private func takes(_ filter: any QueryFilter, _ zone: Zone, _ exchange: Exchange) -> Bool {
+        exchange.zone = zone
+        defer { exchange.zone = nil }
+        return filter.takes(exchange)
     }
 }
 

@@ -187,6 +187,22 @@ struct Query: ~Copyable {
     /// As if it had come over a connection: its answer may have any size.
     mutating func pretendStream() { transport = .tcp }
 
+    /// Sets some of the header's bits and clears others, as if the client had sent them so.
+    mutating func change(flagsSet set: UInt16, cleared: UInt16) { flags = flags & ~cleared | set }
+
+    /// The data of an option of its OPT record; nil where it has none with this code.
+    func option(_ code: UInt16) -> ArraySlice<UInt8>? {
+        // `read` has checked that the lengths add up.
+        var at = 0
+        while at + 4 <= options.count {
+            let end = at + 4 + Int(options.span.word(at: at + 2))
+            guard end <= options.count else { return nil }
+            if options.span.word(at: at) == code { return options[(at + 4)..<end] }
+            at = end
+        }
+        return nil
+    }
+
     /// Whether RD is set.
     var wantsRecursion: Bool { flags & 0x0100 != 0 }
 

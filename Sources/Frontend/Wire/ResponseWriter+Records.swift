@@ -21,7 +21,7 @@ extension ResponseWriter {
         close()
     }
 
-    private mutating func append(_ address: IPAddress) {
+    mutating func append(_ address: IPAddress) {
         switch address {
         case .v4(let value):
             append(doubleWord: value)

@@ -26,7 +26,11 @@ public struct IPNetwork: Hashable, Sendable, CustomStringConvertible {
             self.init(address, length: isV4 ? 32 : 128)
             return
         }
-        guard let address = IPAddress(text[..<slash]), let length = Int(text[text.index(after: slash)...]) else { return nil }
+        let digits = text[text.index(after: slash)...]
+        // `Int` would take a sign.
+        guard digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), let length = Int(digits),
+            let address = IPAddress(text[..<slash])
+        else { return nil }
         self.init(address, length: length)
     }
 

@@ -33,19 +33,25 @@ UNSTEADY = re.compile(
 
 @dataclasses.dataclass(frozen=True)
 class ListedDifference:
-    """A row of the table in docs/differences.md. `subject` may end in `*`; `ttl: SUBJECT` covers differences of TTLs alone."""
+    """A row of the table in docs/differences.md. `subject` may end in `*`; `ttl: SUBJECT` covers differences of TTLs alone;
+    `sometimes: SUBJECT` need not occur, where what is compared depends on which of two things happens first."""
 
     case: str
     subject: str
 
     def covers(self, difference):
-        only_ttl = self.subject.startswith("ttl: ")
-        pattern = self.subject.removeprefix("ttl: ")
+        subject = self.subject.removeprefix("sometimes: ")
+        only_ttl = subject.startswith("ttl: ")
+        pattern = subject.removeprefix("ttl: ")
         if only_ttl and difference["kind"] != "ttl":
             return False
         if pattern.endswith("*"):
             return difference["subject"].startswith(pattern[:-1])
         return difference["subject"] == pattern
+
+    @property
+    def must_occur(self):
+        return not self.subject.startswith("sometimes: ")
 
     def __str__(self):
         return f"{self.case}: {self.subject}"

@@ -235,7 +235,7 @@ struct CorefileTests {
         for case .notBuilt(let name) in DirectiveEntry.executionOrder {
             let error = #expect(throws: CorefileError.self) { try parse(". {\n \(name)\n}") }
             #expect(
-                error?.description.hasPrefix("Corefile:2: directive '\(name)' is not built yet; this version has bind, ready,") == true
+                error?.description.hasPrefix("Corefile:2: directive '\(name)' is not built yet; this version has root,") == true
                     || error?.description == "Corefile:2: \(RefusedWords.message(directive: name) ?? "")")
         }
         #expect(DirectiveEntry.executionOrder.count == 55)

@@ -55,7 +55,8 @@ struct CapturedAnswers {
 enum TestPacket {
     /// A query with RD set, and OPT where a size is given.
     static func query(
-        _ name: String, _ type: RecordType, id: UInt16 = 0x1234, advertisedSize: UInt16? = nil, flags: UInt16 = 0x0100
+        _ name: String, _ type: RecordType, id: UInt16 = 0x1234, advertisedSize: UInt16? = nil, flags: UInt16 = 0x0100,
+        recordClass: UInt16 = internetClass, options: [UInt8] = []
     ) throws -> [UInt8] {
         var octets: [UInt8] = []
         func word(_ value: UInt16) { octets += [UInt8(value >> 8), UInt8(value & 0xFF)] }
@@ -63,10 +64,11 @@ enum TestPacket {
         let wire = try DNSName(name)
         for i in 0..<wire.length { octets.append(wire.storage[i]) }
         word(type.rawValue)
-        word(internetClass)
+        word(recordClass)
         if let advertisedSize {
             octets.append(0)
-            for value in [RecordType.opt.rawValue, advertisedSize, 0, 0, 0] { word(value) }
+            for value in [RecordType.opt.rawValue, advertisedSize, 0, 0, UInt16(options.count)] { word(value) }
+            octets += options
         }
         return octets
     }

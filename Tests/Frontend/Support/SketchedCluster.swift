@@ -10,6 +10,8 @@ struct SketchedCluster {
     private let temporary: TemporaryFolder
     private let writer: TableWriter
     let table: TableReader
+    /// The table's file, for a frontend.
+    let path: String
 
     /// The resources that a table may hold, as the watcher names them.
     static let resources = ["namespaces", "services", "endpointslices", "pods"]
@@ -17,7 +19,7 @@ struct SketchedCluster {
     /// - Parameter unsynced: the resources whose list has not ended, whatever `fill` writes of them.
     init(unsynced: Set<String> = [], _ fill: (TableWriter) throws(TableError) -> Void) throws {
         temporary = try TemporaryFolder()
-        let path = temporary.path("table")
+        path = temporary.path("table")
         writer = try TableWriter(path: path, identity: "test", now: 1, sizing: .init(bucketCount: 64, capacity: 1 << 20))
         try fill(writer)
         for resource in Self.resources where !unsynced.contains(resource) {

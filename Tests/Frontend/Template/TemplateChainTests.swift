@@ -97,7 +97,7 @@ struct TemplateChainTests {
         #expect(try await frontend.ask("abc.example", .aaaa).code == "SERVFAIL")
         #expect(
             frontend.metrics.contains(
-                #"class="IN",type="A",section="answer",template="{{ .Name }} 5 IN A {{ index .Match 1 }}"} 1"#))
+                #"class="IN",type="A",section="answer",template="{{.Name}} 5 IN A {{index .Match 1}}"} 1"#))
         try await frontend.stop()
     }
 }

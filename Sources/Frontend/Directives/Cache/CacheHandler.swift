@@ -172,7 +172,10 @@ final class CacheHandler: DirectiveHandler {
     }
 
     private func keep(_ exchange: Exchange, _ bench: Workbench) {
-        let kind = bench.traits(exchange.query, now: UInt32(truncatingIfNeeded: WallClock.nanoseconds() / 1_000_000_000)).kind
+        let traits = bench.traits(exchange.query, now: UInt32(truncatingIfNeeded: WallClock.nanoseconds() / 1_000_000_000))
+        // Some clouds' resolvers deny without saying for how long: kept for the shortest time, or each look-up of a search path would go out.
+        let isBareDenial = traits.kind == .otherError && traits.responseCode == 3 && traits.answers == 0 && !traits.hasExpiredSignature
+        let kind = isBareDenial ? .nameError : traits.kind
         let lifetime = lifetime(kind, bench)
         // What is left of it later must not be a surprise: the client gets the same limits now.
         bench.setTTLs(lifetime)

@@ -46,6 +46,9 @@ final class ErrorLog: DirectiveSource {
         logger.error("query failed", metadata: ["query": "\(question)", "error": "\(reason)"])
     }
 
+    /// What was counted is not lost with the directive.
+    func close() { flush(now: .max) }
+
     /// Logs the periods that are over. Called now and then by a worker, so that a last one is not kept for ever.
     func flush(now: Instant) {
         if settings.consolidations.isEmpty { return }
@@ -55,11 +58,12 @@ final class ErrorLog: DirectiveSource {
                 periods[index] = nil
                 return period
             }
-            guard let ended else { continue }
+            // A single one that has been logged already is not told of twice.
+            guard let ended, ended.count > 1 || !rule.showFirst else { continue }
             logger.log(
                 level: rule.level.loggerLevel, "queries failed alike",
                 metadata: [
-                    "count": "\(ended.count)", "pattern": "\(rule.pattern)", "period": "\(rule.period.goNotation)",
+                    "count": "\(ended.count)", "pattern": "\(rule.pattern.pattern)", "period": "\(rule.period.goNotation)",
                 ])
         }
     }

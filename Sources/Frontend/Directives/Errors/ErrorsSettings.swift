@@ -1,5 +1,7 @@
 import RegularExpressions
 
+import RegularExpressions
+
 /// `errors`: logs what went wrong while a query was answered.
 struct ErrorsSettings: DirectiveSettings {
     enum Level: String, CaseIterable, Sendable { case error, warning, info, debug }

@@ -4,6 +4,10 @@ struct HealthSettings: DirectiveSettings {
     var address = ":8080"
     var lameduck = Duration.zero
 
+    static func makeSources(_ statements: [Self], _ setup: BlockSetup) -> [any DirectiveSource] {
+        statements.map { settings in setup.kept(HealthCheck.self) { $0.settings == settings } ?? HealthCheck(settings, setup) }
+    }
+
     var httpEndpoint: (address: String, path: String)? { (address, "/health") }
 
     static let row = DirectiveRow<HealthSettings>(

@@ -20,7 +20,9 @@ struct HostsSettings: DirectiveSettings {
 
     static func makeSources(_ statements: [Self], _ setup: BlockSetup) -> [any DirectiveSource] {
         statements.map { settings in
-            setup.kept(HostsSource.self) { $0.settings == settings } ?? HostsSource(settings: settings, logger: setup.logger)
+            var settings = settings
+            if !settings.path.hasPrefix("/"), !setup.root.isEmpty { settings.path = "\(setup.root)/\(settings.path)" }
+            return setup.kept(HostsSource.self) { $0.settings == settings } ?? HostsSource(settings: settings, logger: setup.logger)
         }
     }
 

@@ -33,7 +33,9 @@ struct LoadbalanceSettings: DirectiveSettings {
     static let row = DirectiveRow<LoadbalanceSettings>(
         name: "loadbalance",
         summary: "Changes the order of addresses in every answer, so that clients which take the first spread over all.",
-        arguments: .custom("[round_robin | weighted FILE]", "round_robin, the default, shuffles; weighted puts one first, by the weights in FILE.") {
+        arguments: .custom(
+            "[round_robin | weighted FILE]", "round_robin, the default, shuffles; weighted puts one first, by the weights in FILE."
+        ) {
             settings, line throws(CorefileError) in
             try line.expectWords(0...2)
             guard let policy = line.words.first else { return }
@@ -52,12 +54,7 @@ struct LoadbalanceSettings: DirectiveSettings {
             .custom("prefer", usage: "NETWORKS...", "Addresses of these networks, like 10.0.0.0/8, come before all others.") {
                 settings, line throws(CorefileError) in
                 try line.expectWords(1...Int.max)
-                for word in line.words {
-                    guard let network = IPNetwork(word.text) else {
-                        throw line.error("expected a network such as 10.0.0.0/8 or 2001:db8::/32, found '\(word.text)'", at: word)
-                    }
-                    settings.preferred.append(network)
-                }
+                for word in line.words { settings.preferred.append(try line.network(word)) }
             },
         ],
         check: { settings, line throws(CorefileError) in

@@ -15,17 +15,19 @@ final class LoopSource: DirectiveSource {
     private static let interval = Duration.seconds(30)
 
     private final class Probe: Sendable {
-        let source: ForwardSource
-        let upstream: Int
+        /// The upstream that was asked; nil for this server itself.
+        let target: (source: ForwardSource, upstream: Int)?
         let name: String
         let asked: ContinuousClock.Instant
         /// Where the question went from: an answer to it may come back here, and is nobody's.
         let socket: Descriptor
-        let cameBack = Atomic<Bool>(false)
+        /// How often it has come.
+        let seen = Atomic<Int>(0)
 
-        init(_ source: ForwardSource, _ upstream: Int, _ name: String, _ asked: ContinuousClock.Instant, _ socket: Descriptor) {
-            self.source = source
-            self.upstream = upstream
+        init(
+            _ target: (source: ForwardSource, upstream: Int)?, _ name: String, _ asked: ContinuousClock.Instant, _ socket: Descriptor
+        ) {
+            self.target = target
             self.name = name
             self.asked = asked
             self.socket = socket
@@ -36,14 +38,18 @@ final class LoopSource: DirectiveSource {
         var probes: [Probe] = []
         var forwards: [ForwardSource] = []
         var next: ContinuousClock.Instant?
+        var hasAskedItself = false
     }
 
     let zone: ZoneName
+    /// Where this server is reached; nil where that is not known before.
+    let itself: SocketAddress?
     private let logger: Logger
     private let state = Mutex(State())
 
-    init(zone: ZoneName, logger: Logger) {
+    init(zone: ZoneName, itself: SocketAddress?, logger: Logger) {
         self.zone = zone
+        self.itself = itself
         self.logger = logger
     }
 
@@ -58,53 +64,69 @@ final class LoopSource: DirectiveSource {
     }
 
     func follow(_ now: ContinuousClock.Instant) {
-        let forwards: [ForwardSource]? = state.withLock { state in
-            for probe in state.probes where probe.asked + Self.patience < now && !probe.cameBack.load(ordering: .relaxed) {
-                cameNotBack(probe)
-            }
+        let (forwards, isFirst) = state.withLock { state -> ([ForwardSource], Bool) in
+            for probe in state.probes where probe.asked + Self.patience < now { ended(probe) }
             state.probes.removeAll { $0.asked + Self.patience < now }
-            if let next = state.next, next > now { return nil }
+            if let next = state.next, next > now { return ([], false) }
             state.next = now + Self.interval
-            return state.forwards
+            defer { state.hasAskedItself = true }
+            return (state.forwards, !state.hasAskedItself)
         }
-        for source in forwards ?? [] {
-            for upstream in source.upstreams.indices where source.endpoints[upstream].serverName == nil { ask(source, upstream, now) }
+        // One question through everything, as CoreDNS asks it: a loop behind several others is found by no question to one of them.
+        if isFirst, let itself { ask(itself, nil, now) }
+        for source in forwards {
+            for upstream in source.upstreams.indices where source.endpoints[upstream].serverName == nil {
+                ask(source.upstreams[upstream], (source, upstream), now)
+            }
         }
     }
 
-    private func ask(_ source: ForwardSource, _ upstream: Int, _ now: ContinuousClock.Instant) {
+    private func ask(_ address: SocketAddress, _ target: (source: ForwardSource, upstream: Int)?, _ now: ContinuousClock.Instant) {
         let label = "\(UInt64.random(in: 0..<1 << 62)).\(UInt64.random(in: 0..<1 << 62))"
         let text = zone == .root ? "\(label)." : "\(label).\(zone.text)"
         guard let name = try? DNSName(text) else { return }
         var query = Query()
         query.ask(name, .hinfo)
         do throws(SystemError) {
-            let socket = try Socket.connecting(.datagram, to: source.upstreams[upstream])
-            state.withLock { $0.probes.append(Probe(source, upstream, text, now, socket)) }
+            let socket = try Socket.connecting(.datagram, to: address)
+            state.withLock { $0.probes.append(Probe(target, text, now, socket)) }
             _ = try Socket.send(query.upstreamMessage().span, on: socket)
         } catch {
             // An upstream that cannot be reached leads nowhere; `forward` says so.
         }
     }
 
-    /// A question of type HINFO has come. Whether it is one of ours; then its upstream loops.
-    func isOurs(_ name: String) -> Bool {
+    /// A question of type HINFO has come. Whether it is one of ours that leads round in a circle.
+    func isLooping(_ name: String) -> Bool {
         let probe = state.withLock { $0.probes.first { $0.name == name } }
         guard let probe else { return false }
-        probe.cameBack.store(true, ordering: .relaxed)
-        if probe.source.setLooping(probe.upstream, true) {
+        let seen = probe.seen.wrappingAdd(1, ordering: .relaxed).newValue
+        guard let (source, upstream) = probe.target else {
+            // The first time it comes from this server.
+            if seen == 2 {
+                logger.error(
+                    "a question that this server asked itself came back: upstreams lead back to it; which, is being asked",
+                    metadata: ["zone": "\(zone)"])
+                // At once, and not in half a minute.
+                state.withLock { $0.next = nil }
+            }
+            return seen > 1
+        }
+        if source.setLooping(upstream, true) {
             logger.error(
                 "an upstream leads back to this server and is not asked any more; take it out of 'forward', or out of the file that 'forward' names (a resolver of this host, such as 127.0.0.53, forwards to here)",
-                metadata: ["upstream": "\(probe.source.upstreams[probe.upstream])", "zone": "\(zone)", "asked again every": "30s"])
+                metadata: ["upstream": "\(source.upstreams[upstream])", "zone": "\(zone)", "asked again every": "30s"])
         }
         return true
     }
 
-    private func cameNotBack(_ probe: Probe) {
-        if probe.source.setLooping(probe.upstream, false) {
+    /// The time of a question is over.
+    private func ended(_ probe: Probe) {
+        guard let (source, upstream) = probe.target, probe.seen.load(ordering: .relaxed) == 0 else { return }
+        if source.setLooping(upstream, false) {
             logger.info(
                 "an upstream does not lead back to this server any more and is asked again",
-                metadata: ["upstream": "\(probe.source.upstreams[probe.upstream])", "zone": "\(zone)"])
+                metadata: ["upstream": "\(source.upstreams[upstream])", "zone": "\(zone)"])
         }
     }
 }
@@ -116,7 +138,7 @@ final class LoopHandler: DirectiveHandler {
     init(_ source: LoopSource) { self.source = source }
 
     override func take(_ exchange: Exchange, _ bench: Workbench) -> Step {
-        guard exchange.query.type == .hinfo, source.isOurs(exchange.query.name.description) else { return .next }
+        guard exchange.query.type == .hinfo, source.isLooping(exchange.query.name.description) else { return .next }
         return .fail(.refused)
     }
 }

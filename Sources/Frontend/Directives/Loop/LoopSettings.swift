@@ -4,7 +4,11 @@ import Names
 struct LoopSettings: DirectiveSettings {
     static func makeSources(_ statements: [Self], _ setup: BlockSetup) -> [any DirectiveSource] {
         let zone = setup.block.addresses.first?.zone ?? .root
-        return [setup.kept(LoopSource.self) { $0.zone == zone } ?? LoopSource(zone: zone, logger: setup.logger)]
+        let itself = setup.listenAddress
+        return [
+            setup.kept(LoopSource.self) { $0.zone == zone && $0.itself == itself }
+                ?? LoopSource(zone: zone, itself: itself, logger: setup.logger)
+        ]
     }
 
     static let row = DirectiveRow<LoopSettings>(

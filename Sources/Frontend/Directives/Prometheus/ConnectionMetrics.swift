@@ -44,21 +44,17 @@ final class ConnectionMetrics: Sendable {
     private let lastError = Mutex<String?>(nil)
 
     init(registry: MetricsRegistry) {
-        closed = Dictionary(
-            uniqueKeysWithValues: CloseReason.allCases.map { reason in
-                let counter = registry.counter(
-                    "mizzen_dns_connections_closed_total", help: "Clients' TCP connections that were closed, by the reason.",
-                    labels: [("reason", reason.rawValue)])
-                return (reason, counter)
-            })
-        refused = Dictionary(
-            uniqueKeysWithValues: RefusalReason.allCases.map { reason in
-                let counter = registry.counter(
-                    "mizzen_dns_refused_connections_total",
-                    help: "Connections closed as they came: the limit was reached, and all that were open waited for answers.",
-                    labels: [("reason", reason.rawValue)])
-                return (reason, counter)
-            })
+        closed = CloseReason.allCases.reduce(into: [:]) { counters, reason in
+            counters[reason] = registry.counter(
+                "mizzen_dns_connections_closed_total", help: "Clients' TCP connections that were closed, by the reason.",
+                labels: [("reason", reason.rawValue)])
+        }
+        refused = RefusalReason.allCases.reduce(into: [:]) { counters, reason in
+            counters[reason] = registry.counter(
+                "mizzen_dns_refused_connections_total",
+                help: "Connections closed as they came: the limit was reached, and all that were open waited for answers.",
+                labels: [("reason", reason.rawValue)])
+        }
         acceptFailures = registry.counter(
             "mizzen_dns_accept_failures_total", help: "Times that a connection that waited could not be accepted.")
         registry.gauge("mizzen_dns_connections", help: "Clients' TCP connections that are open.") { [weak self] in

@@ -128,7 +128,7 @@ private final class TemplateCounters {
     func countMatch(_ data: TemplateData) { count("matches", "Queries that a template matched.", Self.labels(data)) }
 
     func countFailure(_ name: String, _ help: String, _ text: TextTemplate, _ section: String, _ data: TemplateData) {
-        count(name, help, Self.labels(data) + [("section", section), ("template", text.text)])
+        count(name, help, Self.labels(data) + [("section", section), ("template", text.label)])
     }
 
     private static func labels(_ data: TemplateData) -> [(String, String)] {
