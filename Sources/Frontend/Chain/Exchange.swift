@@ -42,6 +42,12 @@ final class Exchange {
     /// Look-ups on behalf of look-ups.
     var depth = 0
     var lookup = Lookup()
+    /// The answer under review, while that waits for `lookup`.
+    var reviewed: [UInt8]?
+    /// Set by `lookUpInReview`.
+    var isReviewWaiting = false
+    /// Whether `rewrite` has given this query another name, or the one on whose behalf it is a look-up: no name is rewritten twice.
+    var isRewritten = false
     var request: UpstreamRequest?
     /// What handlers keep of this exchange, by their position.
     private var notes: [(position: Int, note: AnyObject)] = []
@@ -92,6 +98,9 @@ final class Exchange {
         deferred = nil
         if deferredQuery != nil { deferredQuery = nil }
         depth = 0
+        if reviewed != nil { reviewed = nil }
+        isReviewWaiting = false
+        isRewritten = false
         if request != nil { request = nil }
         if !notes.isEmpty { notes = [] }
         writer = 0
@@ -151,6 +160,12 @@ final class Exchange {
         return .lookup
     }
 
+    /// Asks for a name to be resolved in the midst of a review; `DirectiveHandler.resumeReview` goes on with it.
+    func lookUpInReview(_ name: DNSName, _ type: RecordType) {
+        lookup = Lookup(state: .wanted, name: name, type: type)
+        isReviewWaiting = true
+    }
+
     /// The query came over a connection.
     var isOverStream: Bool { query.transport != .udp }
 
@@ -178,7 +193,7 @@ final class Exchange {
     /// What directives say under `NAME/LABEL`; nil for what none knows, and where the Corefile does not say `metadata`.
     func metadata(_ label: String) -> String? {
         guard chain?.metadataZones.containZone(of: query.name) == true, let slash = label.firstIndex(of: "/") else { return nil }
-        for handler in chain?.handlers ?? [] where Directive.name(ofRank: handler.rank) == label[..<slash] {
+        for handler in chain?.all ?? [] where Directive.name(ofRank: handler.rank) == label[..<slash] {
             if let value = handler.metadata(label[label.index(after: slash)...], self) { return value }
         }
         return nil

@@ -29,15 +29,15 @@ enum DirectiveEntry: Sendable {
         built(ErrorsSettings.self),
         built(LogSettings.self), built(DnstapSettings.self), built(LocalSettings.self), built(DNS64Settings.self), built(ACLSettings.self),
         built(AnySettings.self),
-        built(ChaosSettings.self), built(LoadbalanceSettings.self), .notBuilt("tsig"), built(CacheSettings.self), .notBuilt("rewrite"),
-        built(HeaderSettings.self), .notBuilt("dnssec"), .notBuilt("autopath"), built(MinimalSettings.self), .notBuilt("template"),
+        built(ChaosSettings.self), built(LoadbalanceSettings.self), .notBuilt("tsig"), built(CacheSettings.self), built(RewriteSettings.self),
+        built(HeaderSettings.self), .notBuilt("dnssec"), .notBuilt("autopath"), built(MinimalSettings.self), built(TemplateSettings.self),
         .notBuilt("transfer"),
         built(HostsSettings.self),
         .notBuilt("route53"), .notBuilt("azure"), .notBuilt("clouddns"), .notBuilt("k8s_external"),
         built(KubernetesSettings.self),
         .notBuilt("file"), .notBuilt("auto"), .notBuilt("secondary"), .notBuilt("etcd"), built(LoopSettings.self),
         built(ForwardSettings.self),
-        .notBuilt("grpc"), .notBuilt("erratic"), built(WhoamiSettings.self), .notBuilt("on"), .notBuilt("sign"), .notBuilt("view"),
+        .notBuilt("grpc"), .notBuilt("erratic"), built(WhoamiSettings.self), .notBuilt("on"), .notBuilt("sign"), built(ViewSettings.self),
         .notBuilt("nomad"),
     ]
 }

@@ -84,6 +84,7 @@ final class CacheHandler: DirectiveHandler {
 
     override func take(_ exchange: Exchange, _ bench: Workbench) -> Step {
         guard source.zones.containZone(of: exchange.query.name), let counters = counters(exchange) else { return .next }
+        if exchange.chain?.treatsOtherwise(exchange) == true { return .next }
         counters.requests.add()
         if exchange.chain?.mayAnswerFromTable(exchange.query.name) == true { return .nextAndDefer }
         return look(exchange, bench, counters)
