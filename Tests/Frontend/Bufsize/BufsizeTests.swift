@@ -10,9 +10,9 @@ struct BufsizeTests {
     @Test(
         "a larger size than the block's is taken for the block's, a smaller one stays",
         arguments: [(4096 as UInt16, 700 as UInt16, true), (600, 600, true), (512, 512, true)])
-    func sizes(asked: UInt16, said: UInt16, isCut: Bool) async throws {
+    func sizes(asked: UInt16, said: UInt16, isCut: Bool) throws {
         let upstream = try TestUpstream(Self.zone)
-        let answer = try await frontendAnswer(
+        let answer = try frontendAnswer(
             of: " bufsize 700", to: try TestPacket.query("big.test", .txt, advertisedSize: asked), upstream: upstream)
         #expect(try MessageText(answer).flags.contains("TC") == isCut)
         #expect(Array(answer.suffix(11)) == [0, 0, 41, UInt8(said >> 8), UInt8(said & 0xFF), 0, 0, 0, 0, 0, 0])
@@ -20,9 +20,9 @@ struct BufsizeTests {
     }
 
     @Test("what fits the block's size is whole")
-    func whole() async throws {
+    func whole() throws {
         let upstream = try TestUpstream(Self.zone)
-        let answer = try await frontendAnswer(
+        let answer = try frontendAnswer(
             of: " bufsize", to: try TestPacket.query("big.test", .txt, advertisedSize: 4096), upstream: upstream)
         #expect(try MessageText(answer).answer.count == 3)
         upstream.stop()

@@ -13,44 +13,44 @@ struct DNS64Tests {
         alias.test. 20 CNAME four.test.
         """
 
-    private func ask(_ lines: String, _ name: String, _ type: RecordType = .aaaa) async throws -> MessageText {
+    private func ask(_ lines: String, _ name: String, _ type: RecordType = .aaaa) throws -> MessageText {
         let upstream = try TestUpstream(Self.zone)
         defer { upstream.stop() }
         return try MessageText(
-            try await frontendAnswer(of: lines, to: try TestPacket.query(name, type, advertisedSize: 1232), upstream: upstream))
+            try frontendAnswer(of: lines, to: try TestPacket.query(name, type, advertisedSize: 1232), upstream: upstream))
     }
 
     @Test("a name with IPv4 addresses alone has translated ones, no longer than the denial would have held")
-    func translated() async throws {
-        let text = try await ask(" dns64 {\n  allow_ipv4\n }", "Four.test")
+    func translated() throws {
+        let text = try ask(" dns64 {\n  allow_ipv4\n }", "Four.test")
         #expect(text.code == "NOERROR" && text.flags == "QR RD")
         #expect(text.answer == ["Four.test. 60 IN AAAA 64:ff9b::c000:201"] && text.authority.isEmpty)
-        let alias = try await ask(" dns64 {\n  allow_ipv4\n  prefix 2001:db8:64::/48\n }", "alias.test")
+        let alias = try ask(" dns64 {\n  allow_ipv4\n  prefix 2001:db8:64::/48\n }", "alias.test")
         #expect(alias.answer == ["alias.test. 20 IN CNAME four.test.", "four.test. 60 IN AAAA 2001:db8:64:c000:2:100::"])
     }
 
     @Test("what has IPv6 addresses is left alone, unless all is to be translated")
-    func both() async throws {
-        #expect(try await ask(" dns64 {\n  allow_ipv4\n }", "both.test").answer == ["both.test. 300 IN AAAA 2001:db8::1"])
+    func both() throws {
+        #expect(try ask(" dns64 {\n  allow_ipv4\n }", "both.test").answer == ["both.test. 300 IN AAAA 2001:db8::1"])
         #expect(
-            try await ask(" dns64 {\n  allow_ipv4\n  translate_all\n }", "both.test").answer == ["both.test. 300 IN AAAA 64:ff9b::c000:201"]
+            try ask(" dns64 {\n  allow_ipv4\n  translate_all\n }", "both.test").answer == ["both.test. 300 IN AAAA 64:ff9b::c000:201"]
         )
     }
 
     @Test("names that do not exist, other types and clients over IPv4 are left alone")
-    func others() async throws {
+    func others() throws {
         let lines = " dns64 {\n  allow_ipv4\n }"
-        let denied = try await ask(lines, "none.test")
+        let denied = try ask(lines, "none.test")
         #expect(denied.code == "NXDOMAIN" && denied.authority == ["test. 60 IN SOA ns.test. host.test. SERIAL 2 3 4 60"])
-        #expect(try await ask(lines, "four.test", .a).answer == ["four.test. 300 IN A 192.0.2.1"])
-        #expect(try await ask(" dns64", "four.test").answer.isEmpty)
+        #expect(try ask(lines, "four.test", .a).answer == ["four.test. 300 IN A 192.0.2.1"])
+        #expect(try ask(" dns64", "four.test").answer.isEmpty)
     }
 
     @Test("where an upstream fails for both types the answer is empty, as in CoreDNS")
-    func failure() async throws {
+    func failure() throws {
         let upstream = try TestUpstream(Self.zone, behaviour: .refuses(2))
         let text = try MessageText(
-            try await frontendAnswer(of: " dns64 {\n  allow_ipv4\n }", to: try TestPacket.query("four.test", .aaaa), upstream: upstream))
+            try frontendAnswer(of: " dns64 {\n  allow_ipv4\n }", to: try TestPacket.query("four.test", .aaaa), upstream: upstream))
         #expect(text.code == "NOERROR" && text.answer.isEmpty)
         upstream.stop()
     }
@@ -60,7 +60,7 @@ struct DNS64Tests {
         arguments: [
             ("2001:db8::/32", "2001:db8:c000:221::"), ("2001:db8:100::/40", "2001:db8:1c0:2:21::"),
             ("2001:db8:122::/48", "2001:db8:122:c000:2:2100::"), ("2001:db8:122:300::/56", "2001:db8:122:3c0:0:221::"),
-            ("2001:db8:122:344::/64", "2001:db8:122:344:c0:2:2100::"), ("2001:db8:122:344::/96", "2001:db8:122:344::c000:221"),
+            ("2001:db8:122:344::/64", "2001:db8:122:344:c0:2:2100:0"), ("2001:db8:122:344::/96", "2001:db8:122:344::c000:221"),
         ])
     func embedding(prefix: String, address: String) throws {
         let read = try settings(of: DNS64Settings.row, "dns64 \(prefix)")[0].prefix

@@ -23,17 +23,17 @@ struct LocalTests {
     ]
 
     @Test("this host's names and addresses are answered here", arguments: cases)
-    func answers(name: String, type: String, code: String, answer: [String], authority: [String]) async throws {
+    func answers(name: String, type: String, code: String, answer: [String], authority: [String]) throws {
         let packet = try TestPacket.query(name, try #require(RecordType(mnemonic: type)))
-        let text = try MessageText(try await frontendAnswer(of: " local", to: packet))
+        let text = try MessageText(try frontendAnswer(of: " local", to: packet))
         #expect(text.code == code && text.flags == "QR RD")
         #expect(text.answer == answer && text.authority == authority)
     }
 
     @Test("localhost_prefix off passes such names on")
-    func prefix() async throws {
+    func prefix() throws {
         let lines = " local {\n  localhost_prefix off\n }\n hosts /nonexistent {\n  192.0.2.1 localhost.test\n }"
-        let text = try MessageText(try await frontendAnswer(of: lines, to: try TestPacket.query("localhost.test", .a)))
+        let text = try MessageText(try frontendAnswer(of: lines, to: try TestPacket.query("localhost.test", .a)))
         #expect(text.answer == ["localhost.test. 3600 IN A 192.0.2.1"])
         #expect(mistake(of: LocalSettings.row, "local {\n localhost_prefix maybe\n}")?.contains("expected 'on' or 'off'") == true)
     }

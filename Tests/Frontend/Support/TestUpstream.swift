@@ -148,6 +148,9 @@ final class TestUpstream: Sendable {
         return true
     }
 
+    /// What it answers, without a socket in between.
+    func reply(to packet: [UInt8]) -> [UInt8]? { answers(to: packet, transport: .udp).first }
+
     private func answers(to packet: [UInt8], transport: QueryTransport) -> [[UInt8]] {
         var query = Query()
         guard query.read(packet.span, transport: transport) == .query else { return [] }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Frontend
 
-@Suite("whoami")
+@Suite("whoami", .serialized)
 struct WhoamiTests {
     @Test("the client learns its address, port and transport")
     func answer() async throws {
@@ -26,7 +26,11 @@ struct WhoamiTests {
     func longName() async throws {
         let label = String(repeating: "a", count: 61)
         let name = "\(label).\(label).\(label).\(label).aaa"
-        let text = try MessageText(try await frontendAnswer(of: " whoami", to: try TestPacket.query(name, .a)))
+        let frontend = try await RunningFrontend(".:0 {\n bind 127.0.0.1\n whoami\n}")
+        let address = frontend.address
+        let packet = try TestPacket.query(name, .a)
+        let text = try MessageText(try await onThread { try TestClient.ask(packet, address) })
         #expect(text.additional == ["\(name). 0 IN A 127.0.0.1"])
+        try await frontend.stop()
     }
 }
