@@ -44,6 +44,11 @@ final class Chain {
         firstWriter = Directive.rank(of: "prometheus") ?? 0
     }
 
+    /// Whether the answer to a look-up on behalf of a rewritten query is for nobody else (`DirectiveHandler.treatsLookupsOtherwise`).
+    func treatsOtherwise(_ exchange: Exchange) -> Bool {
+        exchange.isRewritten && handlers.contains { $0.treatsLookupsOtherwise(exchange) }
+    }
+
     /// Whether the record table may have the answer to a name, in lower case.
     @inline(__always)
     func mayAnswerFromTable(_ name: borrowing DNSName) -> Bool {

@@ -202,6 +202,7 @@ enum Resolution {
         child.began = parent.began
         child.deadline = parent.deadline
         child.depth = parent.depth + 1
+        child.isRewritten = parent.isRewritten
         if isLookup {
             child.query.ask(parent.lookup.name, parent.lookup.type, onBehalfOf: parent.query)
         } else {
@@ -229,6 +230,7 @@ enum Resolution {
     /// Runs the chain from where the exchange is; with a reply, from the handler that waited for it.
     private func advance(_ exchange: Exchange, _ reply: Reply?) -> Halt {
         guard let chain = exchange.chain else { return .silence }
+        if let reply, let message = exchange.reviewed { return resumeReview(exchange, chain, message, reply) }
         let handlers = chain.handlers
         var reply = reply
         while exchange.position < handlers.count {
@@ -289,8 +291,9 @@ enum Resolution {
             return nil
         }
         exchange.deferredQuery = nil
-        // Those behind it have seen the query, but the answer is none of theirs; what they changed has been changed back above.
-        exchange.reviewers &= (1 << UInt64(position + 1)) - 1
+        // Those behind it have seen the query, but the answer is none of theirs.
+        abandon(exchange, chain, behind: position)
+        exchange.position = position
         return halt(step, exchange, by: handler, chain)
     }
 
@@ -315,13 +318,13 @@ enum Resolution {
         }
         exchange.isWritten = true
         exchange.writer = handler?.rank ?? 0
-        if exchange.reviewers != 0 { review(exchange, chain) }
+        if exchange.reviewers != 0, !review(exchange, chain) { return .lookup }
         exchange.code = UInt16(bench.flags & 0xf)
         return .message
     }
 
-    /// The answer passes those that asked for it, the last first.
-    private func review(_ exchange: Exchange, _ chain: Chain) {
+    /// The answer passes those that asked for it, the last first. False when one of them waits for a look-up.
+    private func review(_ exchange: Exchange, _ chain: Chain) -> Bool {
         while exchange.reviewers != 0 {
             let position = 63 - exchange.reviewers.leadingZeroBitCount
             exchange.reviewers &= ~(1 << UInt64(position))
@@ -329,12 +332,35 @@ enum Resolution {
             let handler = chain.handlers[position]
             handler.review(exchange, bench)
             if handler.rank > chain.firstWriter { exchange.writer = handler.rank }
+            if exchange.isReviewWaiting {
+                exchange.isReviewWaiting = false
+                exchange.reviewed = bench.messageBytes
+                return false
+            }
         }
+        return true
     }
 
-    private func abandon(_ exchange: Exchange, _ chain: Chain) {
+    /// Goes on with a review that waited for a look-up.
+    @inline(never)
+    private func resumeReview(_ exchange: Exchange, _ chain: Chain, _ message: [UInt8], _ reply: Reply) -> Halt {
+        exchange.reviewed = nil
+        guard bench.setMessage(message.span) else {
+            abandon(exchange, chain)
+            refuse(exchange, .serverFailure)
+            return .message
+        }
+        chain.handlers[exchange.position].resumeReview(exchange, bench, reply)
+        guard review(exchange, chain) else { return .lookup }
+        exchange.code = UInt16(bench.flags & 0xf)
+        return .message
+    }
+
+    /// - Parameter first: only those behind this position.
+    private func abandon(_ exchange: Exchange, _ chain: Chain, behind first: Int = -1) {
         while exchange.reviewers != 0 {
             let position = 63 - exchange.reviewers.leadingZeroBitCount
+            guard position > first else { return }
             exchange.reviewers &= ~(1 << UInt64(position))
             exchange.position = position
             chain.handlers[position].abandon(exchange)

@@ -26,6 +26,10 @@ class DirectiveHandler {
     /// Whether it may give a query another name.
     var renames: Bool { false }
 
+    /// Whether a query on behalf of one that was rewritten (`Exchange.isRewritten`) is answered otherwise than a client's, so that neither may
+    /// be given the other's answer.
+    func treatsLookupsOtherwise(_ exchange: Exchange) -> Bool { false }
+
     /// Whether `review` may make an answer of the record table longer or shorter.
     var changesSizes: Bool { false }
 
@@ -41,6 +45,9 @@ class DirectiveHandler {
 
     /// The answer on its way out, in `Workbench.memory`, and the end of what `take` changed of the query.
     func review(_ exchange: Exchange, _ bench: Workbench) {}
+
+    /// What `review` has asked to be looked up (`Exchange.lookUpInReview`) has come; the answer is in `Workbench.memory` again.
+    func resumeReview(_ exchange: Exchange, _ bench: Workbench, _ reply: Reply) {}
 
     /// Instead of `review` where there is no message: the end of what `take` changed of the query.
     func abandon(_ exchange: Exchange) {}

@@ -42,6 +42,12 @@ final class Exchange {
     /// Look-ups on behalf of look-ups.
     var depth = 0
     var lookup = Lookup()
+    /// The answer under review, while that waits for `lookup`.
+    var reviewed: [UInt8]?
+    /// Set by `lookUpInReview`.
+    var isReviewWaiting = false
+    /// Whether `rewrite` has given this query another name, or the one on whose behalf it is a look-up: no name is rewritten twice.
+    var isRewritten = false
     var request: UpstreamRequest?
     /// What handlers keep of this exchange, by their position.
     private var notes: [(position: Int, note: AnyObject)] = []
@@ -65,6 +71,8 @@ final class Exchange {
     var isPersonal = false
     /// Whether the answer came from an upstream as it is, with an OPT record of that hop.
     var hasUpstreamOPT = false
+    /// The wildcard of a zone that the answer was made from: `zone/wildcard` among the metadata.
+    var wildcard: DNSName?
     /// Options for the OPT record of the answer, ready to be sent.
     var options: [UInt8] = []
     /// The upstream that answered last.
@@ -92,6 +100,9 @@ final class Exchange {
         deferred = nil
         if deferredQuery != nil { deferredQuery = nil }
         depth = 0
+        if reviewed != nil { reviewed = nil }
+        isReviewWaiting = false
+        isRewritten = false
         if request != nil { request = nil }
         if !notes.isEmpty { notes = [] }
         writer = 0
@@ -102,6 +113,7 @@ final class Exchange {
         isFromTable = false
         isPersonal = false
         hasUpstreamOPT = false
+        if wildcard != nil { wildcard = nil }
         if !options.isEmpty { options = [] }
         if upstream != nil { upstream = nil }
         responseSize = 0
@@ -151,6 +163,12 @@ final class Exchange {
         return .lookup
     }
 
+    /// Asks for a name to be resolved in the midst of a review; `DirectiveHandler.resumeReview` goes on with it.
+    func lookUpInReview(_ name: DNSName, _ type: RecordType) {
+        lookup = Lookup(state: .wanted, name: name, type: type)
+        isReviewWaiting = true
+    }
+
     /// The query came over a connection.
     var isOverStream: Bool { query.transport != .udp }
 
@@ -178,7 +196,9 @@ final class Exchange {
     /// What directives say under `NAME/LABEL`; nil for what none knows, and where the Corefile does not say `metadata`.
     func metadata(_ label: String) -> String? {
         guard chain?.metadataZones.containZone(of: query.name) == true, let slash = label.firstIndex(of: "/") else { return nil }
-        for handler in chain?.handlers ?? [] where Directive.name(ofRank: handler.rank) == label[..<slash] {
+        // Of several directives that answer from zones, so no one's own.
+        if label == "zone/wildcard" { return wildcard?.description }
+        for handler in chain?.all ?? [] where Directive.name(ofRank: handler.rank) == label[..<slash] {
             if let value = handler.metadata(label[label.index(after: slash)...], self) { return value }
         }
         return nil

@@ -117,6 +117,7 @@ extension Workbench {
         refresh.zone = exchange.zone
         refresh.position = exchange.position + 1
         refresh.began = exchange.began
+        refresh.isRewritten = exchange.isRewritten
         begun.append(refresh)
     }
 }

@@ -11,6 +11,9 @@ struct BlockConfiguration: Sendable, Equatable {
 
     var bind: [BindSettings] { all(BindSettings.self) }
 
+    /// The name of the block's view; empty for none.
+    var view: String { all(ViewSettings.self).first?.name ?? "" }
+
     /// CoreDNS refuses classes other than IN on a port unless a directive that is named there might know them.
     var takesAllClasses: Bool { directives.contains { ["chaos", "forward", "proxy"].contains($0.name) } }
 

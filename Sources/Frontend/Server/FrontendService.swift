@@ -324,7 +324,7 @@ final class FrontendControl: Sendable {
         for server in plan.servers {
             for zone in server.zones {
                 for name in plan.blocks[zone.block].configuration.directiveNames {
-                    labels.append([("server", server.label), ("zone", zone.text), ("view", ""), ("name", name)])
+                    labels.append([("server", server.label), ("zone", zone.text), ("view", plan.blocks[zone.block].view), ("name", name)])
                 }
             }
         }

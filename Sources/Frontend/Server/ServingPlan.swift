@@ -45,7 +45,9 @@ struct ServingPlan: Sendable {
         servers = []
         for block in configuration.blocks {
             let (hosts, isBound) = try Self.listenHosts(block)
-            let before = earlier?.blocks.first { $0.configuration.addresses == block.addresses && $0.configuration.bind == block.bind }
+            let before = earlier?.blocks.first {
+                $0.configuration.addresses == block.addresses && $0.configuration.bind == block.bind && $0.view == block.view
+            }
             let setup = BlockSetup(
                 block: block, localAddresses: try Self.localAddresses(hosts, isBound), metrics: metrics, logger: logger,
                 corefile: corefile, earlier: before?.sources.map(\.source) ?? [])
@@ -67,8 +69,18 @@ struct ServingPlan: Sendable {
                 }
             }
         }
-        // The longest zone first: the first that matches is the one.
-        for index in servers.indices { servers[index].zones.sort { $0.name.labelCount > $1.name.labelCount } }
+        for index in servers.indices { sortZones(of: &servers[index]) }
+    }
+
+    /// The longest zone first, since the first that takes a query is the one; of equal ones those with a view first, else nothing came to them.
+    private func sortZones(of server: inout ServerPlan) {
+        let ordered = server.zones.enumerated().sorted { left, right in
+            let (a, b) = (left.element, right.element)
+            if a.name.labelCount != b.name.labelCount { return a.name.labelCount > b.name.labelCount }
+            let (hasFilter, otherHasFilter) = (blocks[a.block].filter != nil, blocks[b.block].filter != nil)
+            return hasFilter == otherHasFilter ? left.offset < right.offset : hasFilter
+        }
+        server.zones = ordered.map(\.element)
     }
 
     private static func label(_ host: SocketAddress, isBound: Bool, port: UInt16) -> String {
@@ -132,7 +144,8 @@ struct ServingPlan: Sendable {
             for source in try directive.makeSources(block, setup) { sources.append(PlannedSource(rank: rank, source: source)) }
         }
         for planned in sources { planned.source.settle(among: sources.map(\.source)) }
-        return BlockPlan(configuration: block, sources: sources)
+        let filter = sources.lazy.compactMap { $0.source as? any QueryFilter }.first
+        return BlockPlan(configuration: block, sources: sources, view: filter?.viewName ?? "", filter: filter)
     }
 
     /// The sources that `next` does not go on with.

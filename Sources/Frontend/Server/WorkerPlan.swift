@@ -83,15 +83,25 @@ final class WorkerServer {
     func zone(of exchange: Exchange) -> Zone? {
         var found: Zone?
         for zone in zones where exchange.query.name.hasSuffix(zone.name) {
-            if let filter = zone.filter, !filter.takes(exchange) { continue }
+            if let filter = zone.filter, !takes(filter, zone, exchange) { continue }
             if exchange.query.type.rawValue != 43 || found != nil { return zone }
             found = zone
         }
         return found
     }
+
+    /// The block's directives may have metadata for its view to ask, so the exchange is in its zone meanwhile.
+    private func takes(_ filter: any QueryFilter, _ zone: Zone, _ exchange: Exchange) -> Bool {
+        exchange.zone = zone
+        defer { exchange.zone = nil }
+        return filter.takes(exchange)
+    }
 }
 
 /// Which queries a block takes besides its zone, as `view` has it.
 protocol QueryFilter: Sendable {
+    /// As metrics show it.
+    var viewName: String { get }
+
     func takes(_ exchange: Exchange) -> Bool
 }

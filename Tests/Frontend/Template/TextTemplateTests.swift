@@ -179,4 +179,14 @@ struct TextTemplateTests {
         #expect(fault("{{ " + String(repeating: "(", count: 10_000))?.contains("inside one another") == true)
         #expect(fault(String(repeating: "{{ if 1 }}", count: 60) + String(repeating: "{{ end }}", count: 60)) == nil)
     }
+
+    @Test(
+        "a label is the text as Go prints it",
+        arguments: [
+            ("{{ .Zone }} 60 IN SOA ns.{{ .Zone }}", "{{.Zone}} 60 IN SOA ns.{{.Zone}}"),
+            ("a  {{- /* why */ -}}  b", "ab"),
+            (#"{{ printf  "a  | b" (index .Match 1)|print }} c"#, #"{{printf "a  | b" (index .Match 1) | print}} c"#),
+            ("{{ if eq .Type \"A\" }} x {{ else }}y{{ end }}", "{{if eq .Type \"A\"}} x {{else}}y{{end}}"),
+        ])
+    func labels(text: String, label: String) throws { #expect(try TextTemplate(text).label == label) }
 }

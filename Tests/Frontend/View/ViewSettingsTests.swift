@@ -4,7 +4,7 @@ import Testing
 
 @Suite("view in a Corefile")
 struct ViewSettingsTests {
-    static let row = ViewSettings.row(patterns: ViewExpressionTests.patterns)
+    static let row = ViewSettings.row
 
     @Test("several expressions must hold together, and words are joined")
     func expressions() throws {

@@ -6,7 +6,7 @@ extension FuzzTarget {
     static let viewExpression = FuzzTarget(name: "view-expression", longestInput: 1024) { input throws(PropertyFailure) in
         let text = String(decoding: input, as: UTF8.self)
         let compiled = Result { () throws(ExpressionFault) in
-            try ViewExpression(text, patterns: { text throws(TextPatternFault) in LiteralPattern(text: text) })
+            try ViewExpression(text)
         }
         switch compiled {
         case .failure(let fault):
@@ -22,11 +22,6 @@ extension FuzzTarget {
             try expect(expression.holds(for: FuzzedFacts()) == (first == .success(.boolean(true))), "it holds unlike its value \(first)")
         }
     }
-}
-
-private struct LiteralPattern: TextPattern {
-    var text: String
-    func matches(_ other: String) -> Bool { other.hasPrefix(text) }
 }
 
 private struct FuzzedFacts: ExpressionFacts {

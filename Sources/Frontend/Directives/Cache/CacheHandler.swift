@@ -84,6 +84,7 @@ final class CacheHandler: DirectiveHandler {
 
     override func take(_ exchange: Exchange, _ bench: Workbench) -> Step {
         guard source.zones.containZone(of: exchange.query.name), let counters = counters(exchange) else { return .next }
+        if exchange.chain?.treatsOtherwise(exchange) == true { return .next }
         counters.requests.add()
         if exchange.chain?.mayAnswerFromTable(exchange.query.name) == true { return .nextAndDefer }
         return look(exchange, bench, counters)
@@ -163,11 +164,15 @@ final class CacheHandler: DirectiveHandler {
     // MARK: Keeping
 
     override func review(_ exchange: Exchange, _ bench: Workbench) {
-        if exchange.isFromTable {
-            counters(exchange)?.misses.add()
-            return
-        }
-        keep(exchange, bench)
+        countUnasked(exchange)
+        if !exchange.isFromTable { keep(exchange, bench) }
+    }
+
+    override func abandon(_ exchange: Exchange) { countUnasked(exchange) }
+
+    /// A query that was put off and answered before it came to the cache is one that the cache had no answer to.
+    private func countUnasked(_ exchange: Exchange) {
+        if exchange.deferred == exchange.position { counters(exchange)?.misses.add() }
     }
 
     private func keep(_ exchange: Exchange, _ bench: Workbench) {

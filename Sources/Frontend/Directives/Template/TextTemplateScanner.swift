@@ -32,6 +32,9 @@ struct TextTemplateScanner {
 
     func isAt(_ text: StaticString) -> Bool { starts(with: text, at: at) }
 
+    /// What has been read since `start`.
+    func octets(from start: Int) -> ArraySlice<UInt8> { octets[start..<at] }
+
     mutating func skip(_ count: Int = 1) { at = min(at + count, octets.count) }
 
     mutating func take(_ text: StaticString) -> Bool {

@@ -1,4 +1,5 @@
 import Names
+import RegularExpressions
 
 /// Evaluates an expression for one query. Recursion is as deep as the parser let the expression be.
 struct ExpressionEvaluator<Facts: ExpressionFacts> {
@@ -24,6 +25,7 @@ struct ExpressionEvaluator<Facts: ExpressionFacts> {
         case .not(let inner): return .boolean(try !condition(inner))
         case .negative(let inner): return try negative(try value(of: inner))
         case .operation(let operation, let left, let right): return try value(of: operation, left, right)
+        case .matches(.fact(let fact), let pattern) where fact.valueType == .string: return .boolean(facts.matches(fact, pattern))
         case .matches(let inner, let pattern): return .boolean(pattern.matches(try string(try value(of: inner))))
         case .conditional(let condition, let yes, let no): return try value(of: try self.condition(condition) ? yes : no)
         case .list(let nodes):
@@ -35,6 +37,9 @@ struct ExpressionEvaluator<Facts: ExpressionFacts> {
             return try slice(
                 try value(of: base), try from.map { node throws(ExpressionError) in try value(of: node) },
                 try to.map { node throws(ExpressionError) in try value(of: node) })
+        case .inBlock(.fact(let fact), let block) where fact == .clientIP || fact == .serverIP:
+            guard let address = facts.address(of: fact) else { throw .unfit("incidr: expected an address") }
+            return .boolean(block.contains(address))
         case .inBlock(let inner, let block):
             guard let address = IPAddress(try string(try value(of: inner))) else { throw .unfit("incidr: expected an address") }
             return .boolean(block.contains(address))

@@ -1,4 +1,5 @@
 import Names
+import RegularExpressions
 
 /// A part of a compiled expression, its types checked.
 indirect enum ExpressionNode: Sendable {
@@ -11,7 +12,7 @@ indirect enum ExpressionNode: Sendable {
     case not(ExpressionNode)
     case negative(ExpressionNode)
     case operation(ExpressionOperator, ExpressionNode, ExpressionNode)
-    case matches(ExpressionNode, any TextPattern)
+    case matches(ExpressionNode, RegularExpression)
     case conditional(ExpressionNode, ExpressionNode, ExpressionNode)
     case list([ExpressionNode])
     case index(ExpressionNode, ExpressionNode)

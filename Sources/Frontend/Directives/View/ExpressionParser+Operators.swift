@@ -1,3 +1,5 @@
+import RegularExpressions
+
 extension ExpressionParser {
     /// Two values and the operator between them.
     mutating func combine(_ name: String, _ left: Part, _ right: Part, at offset: Int) throws(ExpressionFault) -> Part {
@@ -39,15 +41,13 @@ extension ExpressionParser {
         guard case .string(let pattern)? = right.constant else {
             throw fault("expected a regular expression in quotes after 'matches'; others are not supported", at: right.offset)
         }
-        do {
-            return try part(.matches(left.node, try patterns(pattern)), .boolean, at: offset, of: [left])
-        } catch let error as TextPatternFault {
-            throw fault("'\(pattern)' is no regular expression: \(error.message)", at: right.offset)
-        } catch let error as ExpressionFault {
-            throw error
+        let expression: RegularExpression
+        do throws(RegularExpressionError) {
+            expression = try RegularExpression(pattern)
         } catch {
-            throw fault("'\(pattern)' is no regular expression", at: right.offset)
+            throw fault("'\(pattern)' is no regular expression: \(error)", at: right.offset)
         }
+        return try part(.matches(left.node, expression), .boolean, at: offset, of: [left])
     }
 
     /// Nil where the operator cannot stand between these.

@@ -12,7 +12,6 @@ struct ExpressionParser {
         }
     }
 
-    let patterns: TextPatternFactory
     private let tokens: [ExpressionToken]
     private var position = 0
     private var nesting = 0
@@ -20,9 +19,8 @@ struct ExpressionParser {
     /// The type of `#` inside the predicate at hand; the last is the innermost.
     var elements: [ExpressionType] = []
 
-    init(_ text: String, patterns: @escaping TextPatternFactory) throws(ExpressionFault) {
+    init(_ text: String) throws(ExpressionFault) {
         tokens = try ExpressionLexer.tokens(of: text)
-        self.patterns = patterns
     }
 
     mutating func whole() throws(ExpressionFault) -> (ExpressionNode, ExpressionType) {

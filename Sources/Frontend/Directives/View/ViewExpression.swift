@@ -1,3 +1,6 @@
+import Names
+import RegularExpressions
+
 /// A condition over a query, in the part of expr-lang that has to do with queries; compiled and its types checked once.
 struct ViewExpression: Sendable, Equatable {
     /// Octets of the text.
@@ -13,8 +16,8 @@ struct ViewExpression: Sendable, Equatable {
     let text: String
     private let root: ExpressionNode
 
-    init(_ text: String, patterns: @escaping TextPatternFactory) throws(ExpressionFault) {
-        var parser = try ExpressionParser(text, patterns: patterns)
+    init(_ text: String) throws(ExpressionFault) {
+        var parser = try ExpressionParser(text)
         let (root, type) = try parser.whole()
         guard type == .boolean || type == .any else {
             throw ExpressionFault(offset: 0, message: "expected a condition, which is true or false, found \(type.named)")
@@ -93,9 +96,22 @@ protocol ExpressionFacts {
     func value(of fact: ExpressionFact) -> ExpressionValue
     /// Empty when there is no such label.
     func metadata(_ label: String) -> String
+    /// What `value(of:)` has as text, for the usual conditions, which then make no text; nil for a fact that is no address.
+    func address(of fact: ExpressionFact) -> IPAddress?
+    /// Whether a fact's text is matched.
+    func matches(_ fact: ExpressionFact, _ expression: RegularExpression) -> Bool
 }
 
-indirect enum ExpressionValue: Sendable, Equatable {
+extension ExpressionFacts {
+    func address(of fact: ExpressionFact) -> IPAddress? { text(of: fact).flatMap { IPAddress($0) } }
+    func matches(_ fact: ExpressionFact, _ expression: RegularExpression) -> Bool { text(of: fact).map { expression.matches($0) } ?? false }
+
+    private func text(of fact: ExpressionFact) -> String? {
+        if case .string(let text) = value(of: fact) { text } else { nil }
+    }
+}
+
+enum ExpressionValue: Sendable, Equatable {
     case null
     case boolean(Bool)
     case integer(Int)
