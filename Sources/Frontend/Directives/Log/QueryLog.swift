@@ -10,12 +10,12 @@ final class LogSource: DirectiveSource {
     func makeHandler(_ setup: HandlerSetup) -> DirectiveHandler? {
         // Its first use starts the writer's thread: now, and not when a query waits.
         setup.metrics.registry.countDroppedLogLines(of: .standardOutput)
-        return LogHandler(rules)
+        return QueryLog(rules)
     }
 }
 
 /// `log` in the chain: a line for each exchange that has ended, on standard output. Whoever reads that, and how slowly, nobody waits for it.
-final class LogHandler: DirectiveHandler {
+final class QueryLog: DirectiveHandler {
     private let rules: LogRules
     /// Kept from line to line.
     private var line: [UInt8] = []
