@@ -10,15 +10,15 @@ import Testing
 @Suite("Captured cases")
 struct DNSCasesProcessTests {
     static let built: Set<String> = [
-        "acl", "cache-basics", "cache-kubernetes", "cache-options", "cache-stale", "dist-kubeadm", "dist-nodelocal", "dns64",
-        "forward-odd", "forward-policies", "hosts-options", "kubernetes-zones", "small-ones",
+        "acl", "blocks", "cache-basics", "cache-kubernetes", "cache-options", "cache-stale", "dist-homelab", "dist-kubeadm",
+        "dist-nodelocal", "dns64", "forward-odd", "forward-policies", "grammar", "hosts-options", "kubernetes-zones",
+        "rewrite-answers", "rewrite-edns0", "rewrite-names", "rewrite-others", "small-ones", "template", "views",
     ]
 
     /// What is not yet built.
     static let missing: Set<String> = [
-        "accepted", "blocks", "dist-aks", "dist-homelab", "dist-k3s", "dist-minikube", "dist-openshift", "forward-failover", "grammar",
-        "k8s-external", "log-classes", "log-default", "log-formats", "minimal-kubernetes", "rewrite-answers", "rewrite-edns0",
-        "rewrite-names", "rewrite-others", "template", "views", "zone-auto", "zone-file",
+        "accepted", "dist-aks", "dist-k3s", "dist-minikube", "dist-openshift", "forward-failover", "k8s-external", "log-classes",
+        "log-default", "log-formats", "minimal-kubernetes", "zone-auto", "zone-file",
     ]
 
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../..").standardized

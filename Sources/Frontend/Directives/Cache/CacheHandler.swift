@@ -77,7 +77,6 @@ final class CacheHandler: DirectiveHandler {
         disabledDenial = settings.denial.disabled.compactMap { try? DNSName($0.text) }
     }
 
-
     private func counters(_ exchange: Exchange) -> CacheCounters? {
         counters.value(exchange) { server, zone in CacheCounters(source, setup, server: server, view: zone.view) }
     }
@@ -164,11 +163,15 @@ final class CacheHandler: DirectiveHandler {
     // MARK: Keeping
 
     override func review(_ exchange: Exchange, _ bench: Workbench) {
-        if exchange.isFromTable {
-            counters(exchange)?.misses.add()
-            return
-        }
-        keep(exchange, bench)
+        countUnseen(exchange)
+        if !exchange.isFromTable { keep(exchange, bench) }
+    }
+
+    override func abandon(_ exchange: Exchange) { countUnseen(exchange) }
+
+    /// A query that was put off and answered, or failed, before the cache was looked into is a miss.
+    private func countUnseen(_ exchange: Exchange) {
+        if exchange.deferred == exchange.position { counters(exchange)?.misses.add() }
     }
 
     private func keep(_ exchange: Exchange, _ bench: Workbench) {
