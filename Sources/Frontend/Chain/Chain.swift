@@ -14,6 +14,8 @@ final class Chain {
     let handlers: [DirectiveHandler]
     /// Those that keep books.
     let concluders: [DirectiveHandler]
+    /// Those that see what goes to upstreams and comes from them.
+    let watchers: [DirectiveHandler]
     /// Where deferred handlers are asked again: behind the last that answers from the record table.
     let latePosition: Int
     /// Whether any handler may keep or change an answer; else it is written as the client takes it.
@@ -34,6 +36,7 @@ final class Chain {
         let takers = handlers.filter(\.takesQueries)
         self.handlers = takers
         concluders = handlers.filter(\.concludes)
+        watchers = handlers.filter(\.watchesUpstreams)
         latePosition = (takers.lastIndex { $0.answersFromTable } ?? -1) + 1
         tableZones = takers.filter(\.answersFromTable).flatMap(\.tableZones)
         renames = takers[..<latePosition].contains { $0.renames }

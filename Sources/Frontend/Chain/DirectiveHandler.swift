@@ -63,6 +63,14 @@ class DirectiveHandler {
     /// A refresh that this handler began has come to its end: with a message in `Workbench.memory`, or without (`isWritten`).
     func refreshed(_ exchange: Exchange, _ bench: Workbench) {}
 
+    // MARK: Upstreams
+
+    /// Whether `saw` does anything.
+    var watchesUpstreams: Bool { false }
+
+    /// A message went to an upstream for this exchange, or came from one. `message` is as it travelled.
+    func saw(_ hop: UpstreamHop, _ message: Span<UInt8>, _ exchange: Exchange) {}
+
     // MARK: Besides queries
 
     /// For the names of which zones directives are asked for metadata because of this one.

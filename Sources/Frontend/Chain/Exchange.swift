@@ -67,6 +67,10 @@ final class Exchange {
     var isFromTable = false
     /// Whether the answer is made for this one client, and nobody may keep it for others.
     var isPersonal = false
+    /// Whether the answer came from an upstream as it is, with an OPT record of that hop.
+    var hasUpstreamOPT = false
+    /// The wildcard of a zone that the answer was made from: `zone/wildcard` among the metadata.
+    var wildcard: DNSName?
     /// Options for the OPT record of the answer, ready to be sent.
     var options: [UInt8] = []
     /// The upstream that answered last.
@@ -105,6 +109,8 @@ final class Exchange {
         isMistake = false
         isFromTable = false
         isPersonal = false
+        hasUpstreamOPT = false
+        if wildcard != nil { wildcard = nil }
         if !options.isEmpty { options = [] }
         if upstream != nil { upstream = nil }
         responseSize = 0
@@ -187,6 +193,8 @@ final class Exchange {
     /// What directives say under `NAME/LABEL`; nil for what none knows, and where the Corefile does not say `metadata`.
     func metadata(_ label: String) -> String? {
         guard chain?.metadataZones.containZone(of: query.name) == true, let slash = label.firstIndex(of: "/") else { return nil }
+        // Of several directives that answer from zones, so no one's own.
+        if label == "zone/wildcard" { return wildcard?.description }
         for handler in chain?.all ?? [] where Directive.name(ofRank: handler.rank) == label[..<slash] {
             if let value = handler.metadata(label[label.index(after: slash)...], self) { return value }
         }

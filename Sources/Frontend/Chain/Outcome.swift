@@ -16,6 +16,8 @@ enum Outcome: Equatable, Sendable {
     case serverFailure
     /// The zone's data is not complete yet; its SOA is in the authority section.
     case notReady
+    /// Aliases are in the answer section, and what the last leads to could not be found out (RFC 6604 section 3).
+    case brokenAlias
     /// The packet was not understood.
     case formatError
     /// The operation is not a query.
@@ -32,7 +34,7 @@ enum Outcome: Equatable, Sendable {
         case .referral: (.noError, false, false)
         case .refused: (.refused, false, false)
         case .serverFailure: (.serverFailure, false, false)
-        case .notReady: (.serverFailure, true, false)
+        case .notReady, .brokenAlias: (.serverFailure, true, false)
         case .formatError: (.formatError, false, false)
         case .notImplemented: (.notImplemented, false, false)
         case .badVersion: (.badVersion, false, false)

@@ -9,7 +9,10 @@ extension Workbench {
             flags = reader.flags
             while let record = try reader.next(in: message) {
                 // The hop to the upstream has its own OPT record, the hop to the client gets another.
-                if record.type == .opt { continue }
+                if record.type == .opt {
+                    exchange.hasUpstreamOPT = true
+                    continue
+                }
                 try response.copy(record, of: message, to: record.section, scratch: &context.scratch.owner, of: exchange.query)
             }
         } catch {

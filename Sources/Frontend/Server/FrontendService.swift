@@ -144,6 +144,7 @@ final class FrontendControl: Sendable {
         }
         for source in state.withLock({ $0.plan.sources }) { source.close() }
         endpoints.stop()
+        for source in state.withLock({ $0.plan.sources }) { source.close() }
         if let fault = end.fault { throw fault }
         logger.info("stopped")
     }

@@ -65,7 +65,7 @@ final class Worker {
         case everySecond
     }
 
-    /// Queries that wait for upstreams on one thread; more get SERVFAIL.
+    /// Queries that ask upstreams on one thread, those that a directive began included; more get SERVFAIL.
     static let mostWaiting = 10_000
 
     let thread: Int
@@ -86,7 +86,10 @@ final class Worker {
     var connections: ConnectionTable
     /// Whether `Timer.connections` is under way.
     var looksAtConnections = false
+    /// Clients' queries that are neither answered nor given up.
     var waitingCount = 0
+    /// Queries that ask upstreams.
+    var upstreamRuns = 0
     /// Octets received from streams and upstreams, before they are looked at.
     var inbox = [UInt8](repeating: 0, count: 65_536)
     private(set) var plan: WorkerPlan?
@@ -151,6 +154,7 @@ final class Worker {
     ///
     /// - Returns: nil then, else what ended it before: a share of the queries would go nowhere without this thread.
     func run() -> ProcessError? {
+        defer { closeUpstreams() }
         while isRunning {
             do throws(SystemError) {
                 let count = try poller.wait(milliseconds: nextTimeout())
@@ -167,6 +171,11 @@ final class Worker {
             if let failure { return failure }
         }
         return nil
+    }
+
+    /// What asks for nobody any more (health checks, refreshes) ends with the thread.
+    private func closeUpstreams() {
+        for case .upstream(let socket) in sources.map(\.source) { close(socket) }
     }
 
     /// Tells of the table that this thread answers from, which may be another than other threads have.

@@ -14,16 +14,15 @@ final class UpstreamRun {
     /// Upstreams passed over because they are down.
     var skipped = 0
     var attempts = 0
-    var failovers = 0
     /// Answers that could not be read.
     var unreadable = 0
     /// After an answer that was cut, under `prefer_udp`.
     var insistsOnStream = false
     var lastFailure = "no healthy upstream"
+    /// The socket whose answer is waited for, and who is asked next only when that is late or fails.
+    var asking: UpstreamSocket?
     /// Sockets on which an answer may still come, although others have been asked since.
     var late: [UpstreamSocket] = []
-    /// Whether an exchange is under way that is not late yet.
-    var isAsking = false
     /// Whether an answer was taken, or all hope given up.
     var isOver = false
 
@@ -36,10 +35,33 @@ final class UpstreamRun {
         cameOverStream = exchange.isOverStream
     }
 
-    var kind: Socket.Kind {
+    /// Whether nobody is to be asked any more. CoreDNS asks on until its deadline; an upstream that refuses connections, or one that
+    /// answers at once with what `failover` names, would be asked thousands of times.
+    var isExhausted: Bool { attempts >= 2 * order.count || unreadable >= order.count }
+
+    func transport(to upstream: Upstream) -> UpstreamTransport {
+        if upstream.serverName != nil { return .tls }
         let settings = group.source.settings
         if settings.forceTCP || insistsOnStream { return .stream }
         if settings.preferUDP { return .datagram }
         return cameOverStream ? .stream : .datagram
+    }
+}
+
+/// What is known of a message that went to an upstream or came from one, for directives that keep books of those.
+struct UpstreamHop {
+    enum Kind { case query, response }
+
+    let kind: Kind
+    let upstream: SocketAddress
+    let transport: UpstreamTransport
+    /// When the query was sent.
+    let sentAt: Instant
+
+    init(_ kind: Kind, _ socket: UpstreamSocket) {
+        self.kind = kind
+        upstream = socket.upstream.address
+        transport = socket.transport
+        sentAt = socket.sentAt
     }
 }

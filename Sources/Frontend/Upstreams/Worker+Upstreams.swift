@@ -3,55 +3,60 @@ import ProcessRuntime
 
 /// Asks upstreams, in the order and with the limits that CoreDNS's forward has; the transport is the query's own unless
 /// the Corefile says otherwise.
+///
+/// A run is one query's way through the upstreams of one `forward`. It ends exactly once, in `finish`, and it always ends:
+/// - *Once.* Only `finish` sets `isOver`, leaves `max_concurrent`, counts the run out and hands the exchange back, and it does nothing for
+///   a run that is over. It closes all sockets of the run first, so no event or timer of them can lead back to the run: a closed socket is
+///   unregistered, has no use, and is in no run (`close`).
+/// - *Always.* Whenever this file has done its work, a run that is not over has a socket in `asking` or in `late`, and each of those is open
+///   and has a timer of its present use (`start` and `exchangeTimedOut` set it; a new use changes `serial`, which is what makes older ones
+///   mean nothing). No timer is later than the run's deadline. It holds because a socket leaves a run in three ways only, an answer, a
+///   fault or its time, and each of them ends in `attempt`, `ask` or `finish`; `attempt` returns only with somebody asked, with a late
+///   one left before the deadline, or finished.
+/// - *Soon.* `attempt` asks each upstream at most twice and stops after as many unreadable answers as there are upstreams, so neither
+///   refusals nor garbage keep a thread busy; at the deadline, 5 s after it began or earlier where `cancel` says so, the last timer finishes it.
+/// - *Sockets.* A socket is in a run, or idle in its `Upstream`, or a probe's with a timer of its own. Idle ones are closed when `expire` is
+///   over (looked at once a second), when the other side ends them, or with their group; one that comes back to a group that is out of
+///   use is closed at once. What a worker has open when it ends it closes.
 extension Worker {
     /// For one exchange.
     private static let exchangeNanoseconds: UInt64 = 2_000_000_000
     /// For all exchanges of one query.
     private static let queryNanoseconds: UInt64 = 5_000_000_000
-    private static let probeNanoseconds: UInt64 = 1_000_000_000
 
     /// Starts to ask what the exchange that the runner has set aside waits for.
     func startAsking(_ exchange: Exchange) {
         guard let request = exchange.request else { return resume(exchange, .failed("nothing was asked")) }
-        let run = UpstreamRun(exchange: exchange, request: request, deadline: min(monotonicNow() + Self.queryNanoseconds, exchange.deadline))
-        guard waitingCount <= Self.mostWaiting else {
-            return resume(exchange, .failed("too many queries wait for upstreams"))
-        }
-        guard run.group.source.enter() else { return resume(exchange, .limited) }
-        attempt(run)
+        guard upstreamRuns < Self.mostWaiting else { return resume(exchange, .failed("too many queries wait for upstreams")) }
+        guard request.group.source.enter() else { return resume(exchange, .limited) }
+        upstreamRuns += 1
+        let deadline = min(monotonicNow() + Self.queryNanoseconds, exchange.deadline)
+        attempt(UpstreamRun(exchange: exchange, request: request, deadline: deadline))
     }
 
     private func finish(_ run: UpstreamRun, _ reply: Reply) {
+        guard !run.isOver else { return }
         run.isOver = true
-        let late = run.late
-        run.late = []
-        for socket in late { close(socket) }
+        if let asking = run.asking { close(asking) }
+        for socket in run.late { close(socket) }
         run.group.source.leave()
+        upstreamRuns -= 1
         resume(run.exchange, reply)
     }
 
     // MARK: Attempts
 
-    /// Sends the query to the next upstream, or gives up.
+    /// Sees to it that somebody is asked, or gives up.
     private func attempt(_ run: UpstreamRun) {
-        while !run.isOver {
+        while !run.isOver, run.asking == nil {
             let now = monotonicNow()
-            // CoreDNS tries until its deadline; a limit besides keeps refused connections from turning into a busy
-            // loop.
-            guard now < run.deadline, run.attempts < 2 * run.order.count, let upstream = choose(run) else {
+            guard now < run.deadline, !run.isExhausted, let upstream = choose(run) else {
                 // One that was asked before may answer until the deadline.
                 if now < run.deadline, !run.late.isEmpty { return }
                 return finish(run, .failed(run.lastFailure))
             }
             run.attempts += 1
-            do throws(SystemError) {
-                try send(run, to: upstream, fresh: false, now)
-                return
-            } catch {
-                metrics.losses.upstreamSocketFailures.add()
-                run.lastFailure = "\(upstream.address): \(error)"
-                noteFailure(run.group, upstream)
-            }
+            ask(run, upstream, now)
         }
     }
 
@@ -84,182 +89,119 @@ extension Worker {
         }
     }
 
-    private func send(_ run: UpstreamRun, to upstream: Upstream, fresh: Bool, _ now: Instant) throws(SystemError) {
-        let kind = run.kind
-        let socket: UpstreamSocket
-        if !fresh, let idle = upstream.takeIdle(kind, now: now) {
-            socket = idle
-            socket.isReused = true
-        } else {
-            socket = try open(kind, upstream, run.group)
+    /// Asks one upstream, over an idle socket if there is one. What fails at once is noted in the run; then nobody is being asked.
+    private func ask(_ run: UpstreamRun, _ upstream: Upstream, fresh: Bool = false, _ now: Instant) {
+        do throws(SystemError) {
+            try send(run, to: upstream, fresh: fresh, now)
+        } catch {
+            metrics.losses.upstreamSocketFailures.add()
+            note("\(error)", of: upstream, run)
         }
+    }
+
+    private func note(_ failure: String, of upstream: Upstream, _ run: UpstreamRun) {
+        run.lastFailure = "\(upstream.address): \(failure)"
+        noteFailure(run.group, upstream)
+    }
+
+    private func send(_ run: UpstreamRun, to upstream: Upstream, fresh: Bool, _ now: Instant) throws(SystemError) {
+        let transport = run.transport(to: upstream)
+        if !fresh, let idle = upstream.takeIdle(transport, now: now, over: { close($0) }) {
+            idle.isReused = true
+            do throws(SystemError) {
+                return try use(idle, for: run, now)
+            } catch {
+                // The upstream may just have been tired of waiting: it gets another.
+            }
+        }
+        try use(try open(transport, upstream, run.group), for: run, now)
+    }
+
+    private func use(_ socket: UpstreamSocket, for run: UpstreamRun, _ now: Instant) throws(SystemError) {
         // A new id for every exchange, from the system's generator.
         let id = UInt16.random(in: .min ... .max)
         run.message[0] = UInt8(id >> 8)
         run.message[1] = UInt8(truncatingIfNeeded: id)
         socket.use = .query(run)
-        run.isAsking = true
+        run.asking = socket
         do throws(SystemError) {
-            try start(
-                socket, message: run.message, timeout: min(Self.exchangeNanoseconds, nanoseconds(from: now, until: run.deadline)), now)
+            try start(socket, message: run.message, timeout: min(Self.exchangeNanoseconds, nanoseconds(from: now, until: run.deadline)), now)
         } catch {
             close(socket)
-            run.isAsking = false
             throw error
         }
+        let message = run.message
+        tell(UpstreamHop(.query, socket), message.span, run)
     }
 
-    private func open(_ kind: Socket.Kind, _ upstream: Upstream, _ group: UpstreamGroup) throws(SystemError)
-        -> UpstreamSocket
-    {
-        let socket = UpstreamSocket(
-            try Socket.connecting(kind, to: upstream.address), kind: kind, upstream: upstream, group: group)
-        guard let descriptor = socket.descriptor else { return socket }
-        // A stream tells by being writable that it is connected.
-        socket.token = try register(
-            descriptor, .upstream(socket), interest: kind == .stream ? [.readable, .writable] : .readable)
-        return socket
+    private func tell(_ hop: UpstreamHop, _ message: Span<UInt8>, _ run: UpstreamRun) {
+        for handler in run.exchange.chain?.watchers ?? [] { handler.saw(hop, message, run.exchange) }
     }
 
-    private func start(_ socket: UpstreamSocket, message: [UInt8], timeout: UInt64, _ now: Instant) throws(SystemError) {
-        socket.serial += 1
-        socket.sent = message
-        socket.sentAt = now
-        socket.received = []
-        timers.add(.exchange(socket, serial: socket.serial), due: now + timeout)
-        guard let descriptor = socket.descriptor else { return }
-        switch socket.kind {
-        case .datagram: _ = try Socket.send(message.span, on: descriptor)
-        case .stream:
-            socket.unsent = [UInt8(message.count >> 8), UInt8(truncatingIfNeeded: message.count)] + message
-            if socket.isReused { try flush(socket, descriptor) }
-        }
-    }
+    // MARK: What comes of them
 
-    private func flush(_ socket: UpstreamSocket, _ descriptor: Descriptor) throws(SystemError) {
-        let unsent = socket.unsent
-        let sent = try Socket.send(unsent.span, on: descriptor)
-        socket.unsent.removeFirst(sent)
-        try poller.change(descriptor, socket.unsent.isEmpty ? .readable : [.readable, .writable], token: socket.token)
-    }
-
-    private func close(_ socket: UpstreamSocket) {
-        guard socket.isOpen else { return }
-        unregister(socket.token)
-        socket.use = .idle
-        socket.close()
-    }
-
-    // MARK: Events
-
-    func upstreamIsReady(_ socket: UpstreamSocket, _ ready: Poller.Interest) {
-        guard let descriptor = socket.descriptor else { return }
-        do throws(SystemError) {
-            if ready.contains(.writable), !socket.unsent.isEmpty { try flush(socket, descriptor) }
-            guard ready.contains(.readable) || ready.contains(.failed) else { return }
-            while socket.isOpen {
-                switch try Socket.receive(&inbox, from: descriptor) {
-                case .nothingYet: return
-                case .end: return ended(socket)
-                case .count(let count): take(count, from: socket)
-                }
-            }
-        } catch {
-            metrics.losses.upstreamSocketFailures.add()
-            failed(socket, "\(error)")
-        }
-    }
-
-    private func take(_ count: Int, from socket: UpstreamSocket) {
-        if case .idle = socket.use {
-            // A late datagram is nobody's; a stream that speaks unasked is not to be trusted.
-            if socket.kind == .stream { close(socket) }
-            return
-        }
-        switch socket.kind {
-        case .datagram:
-            let message = Array(inbox[..<count])
-            if socket.isAnswered(by: message.span) { answered(socket, message) }
-        case .stream:
-            socket.received += inbox[..<count]
-            guard socket.received.count >= 2 else { return }
-            let size = Int(socket.received[0]) << 8 | Int(socket.received[1])
-            guard socket.received.count >= 2 + size else { return }
-            let message = Array(socket.received[2..<(2 + size)])
-            socket.received.removeFirst(2 + size)
-            guard socket.isAnswered(by: message.span) else {
-                return failed(socket, "an answer to another question came")
-            }
-            answered(socket, message)
-        }
-    }
-
-    /// The upstream closed the stream. If that was an old one it may just have been tired of waiting: the same upstream
+    /// The other side has ended the connection, or it broke. If that was an old one the upstream may just have been tired of waiting: it
     /// gets another.
-    private func ended(_ socket: UpstreamSocket) {
-        guard case .query(let run) = socket.use, socket.isReused else {
-            return failed(socket, "the connection was closed")
+    func ended(_ socket: UpstreamSocket, _ reason: String) {
+        var reason = reason
+        if let session = socket.session {
+            session.connectionEnded()
+            if case .failed(let words) = session.state { reason = words }
+        }
+        guard case .query(let run) = socket.use, run.asking === socket, socket.isReused, socket.received.isEmpty else {
+            return failed(socket, reason)
         }
         let upstream = socket.upstream
         close(socket)
-        do throws(SystemError) {
-            try send(run, to: upstream, fresh: true, monotonicNow())
-        } catch {
-            metrics.losses.upstreamSocketFailures.add()
-            run.lastFailure = "\(upstream.address): \(error)"
-            noteFailure(run.group, upstream)
-            attempt(run)
-        }
+        ask(run, upstream, fresh: true, monotonicNow())
+        attempt(run)
     }
 
     func exchangeTimedOut(_ socket: UpstreamSocket, _ serial: UInt64) {
         guard socket.isOpen, socket.serial == serial else { return }
-        guard case .query(let run) = socket.use, !run.isOver else { return failed(socket, "no answer in time") }
-        let now = monotonicNow()
-        run.late.removeAll { $0 === socket }
-        guard now < run.deadline else { return failed(socket, "no answer in time") }
+        guard case .query(let run) = socket.use, run.asking === socket, monotonicNow() < run.deadline else {
+            return failed(socket, "no answer in time")
+        }
         // The upstream may be slow and not dead: its answer is taken for as long as the client waits, whoever is asked meanwhile.
+        run.asking = nil
         run.late.append(socket)
         timers.add(.exchange(socket, serial: socket.serial), due: run.deadline)
-        run.isAsking = false
-        run.lastFailure = "\(socket.upstream.address): no answer in time"
-        noteFailure(run.group, socket.upstream)
+        note("no answer in time", of: socket.upstream, run)
         attempt(run)
     }
 
-    private func failed(_ socket: UpstreamSocket, _ reason: String) {
+    func failed(_ socket: UpstreamSocket, _ reason: String) {
         let use = socket.use
         close(socket)
         switch use {
         case .idle: return
         case .probe: probeEnded(socket.group, socket.upstream, isGood: false)
         case .query(let run):
-            let wasLate = run.late.contains { $0 === socket }
-            run.late.removeAll { $0 === socket }
             guard !run.isOver else { return }
-            run.lastFailure = "\(socket.upstream.address): \(reason)"
-            noteFailure(run.group, socket.upstream)
-            // Somebody else is being asked in the place of a late one, unless that was the last hope.
-            if !wasLate { run.isAsking = false }
-            if !run.isAsking { attempt(run) }
+            note(reason, of: socket.upstream, run)
+            attempt(run)
         }
     }
 
-    private func answered(_ socket: UpstreamSocket, _ message: [UInt8]) {
+    /// What was asked on this socket is answered; the socket may serve another exchange.
+    func answered(_ socket: UpstreamSocket, _ message: [UInt8]) {
         let use = socket.use
         let now = monotonicNow()
-        socket.use = .idle
+        socket.leaveRun()
         socket.serial += 1
-        socket.idleUntil = now + socket.group.source.settings.expire.span
-        socket.upstream.keep(socket)
+        if socket.isReusable {
+            socket.idleUntil = now + socket.group.source.settings.expire.span
+            socket.upstream.keep(socket)
+        } else {
+            close(socket)
+        }
+        if socket.session != nil { _ = socket.upstream.health.note(fault: nil) }
         switch use {
         case .idle: return
         case .probe: probeEnded(socket.group, socket.upstream, isGood: true)
         case .query(let run):
             socket.upstream.count(code: UInt16(message[3] & 0xf), nanoseconds: now - socket.sentAt)
-            run.late.removeAll { $0 === socket }
-            if run.isOver { return }
-            run.isAsking = false
+            tell(UpstreamHop(.response, socket), message.span, run)
             judge(run, message, socket)
         }
     }
@@ -268,79 +210,27 @@ extension Worker {
     private func judge(_ run: UpstreamRun, _ message: [UInt8], _ socket: UpstreamSocket) {
         let settings = run.group.source.settings
         guard Workbench.isReadable(message.span) else {
-            run.lastFailure = "\(socket.upstream.address): its answer cannot be read"
             run.unreadable += 1
-            return run.unreadable < run.order.count ? attempt(run) : finish(run, .failed(run.lastFailure))
+            note("its answer cannot be read", of: socket.upstream, run)
+            return attempt(run)
         }
-        let isCut = message[2] & 0x02 != 0
-        if isCut, socket.kind == .datagram, settings.preferUDP {
+        if message[2] & 0x02 != 0, socket.transport == .datagram, settings.preferUDP {
             run.insistsOnStream = true
-            do throws(SystemError) {
-                try send(run, to: socket.upstream, fresh: false, monotonicNow())
-                return
-            } catch {
-                metrics.losses.upstreamSocketFailures.add()
-                run.lastFailure = "\(socket.upstream.address): \(error)"
-                return attempt(run)
+            // Whoever was asked in the place of this one has its time still.
+            if let other = run.asking {
+                run.asking = nil
+                run.late.append(other)
             }
+            ask(run, socket.upstream, monotonicNow())
+            return attempt(run)
         }
-        if settings.failover.contains(UInt16(message[3] & 0xf)) {
-            run.failovers += 1
-            if run.failovers < run.group.upstreams.count { return attempt(run) }
+        let code = UInt16(message[3] & 0xf)
+        if settings.failover.contains(code) {
+            run.lastFailure = "\(socket.upstream.address): answered \(ServerCounters.codes[Int(code)]), which 'failover' does not take"
+            return attempt(run)
         }
         run.exchange.upstream = socket.upstream.address
         finish(run, .message(message))
-    }
-
-    // MARK: Health
-
-    private func noteFailure(_ group: UpstreamGroup, _ upstream: Upstream) {
-        guard group.source.settings.maximumFailures > 0, !upstream.isProbing else { return }
-        upstream.isProbing = true
-        probe(group, upstream)
-    }
-
-    /// Asks an upstream anything, to see whether it lives.
-    func probe(_ group: UpstreamGroup, _ upstream: Upstream) {
-        guard !isDraining, !group.isRetired else { return }
-        let settings = group.source.settings
-        let now = monotonicNow()
-        do throws(SystemError) {
-            let socket = try open(settings.forceTCP ? .stream : .datagram, upstream, group)
-            socket.use = .probe
-            do throws(SystemError) {
-                try start(socket, message: probeMessage(settings.healthCheck), timeout: Self.probeNanoseconds, now)
-            } catch {
-                close(socket)
-                throw error
-            }
-        } catch {
-            metrics.losses.upstreamSocketFailures.add()
-            probeEnded(group, upstream, isGood: false)
-        }
-    }
-
-    private func probeEnded(_ group: UpstreamGroup, _ upstream: Upstream, isGood: Bool) {
-        if isGood {
-            upstream.failures = 0
-            upstream.isProbing = false
-        } else {
-            upstream.countFailedCheck()
-            timers.add(
-                .probe(group, upstream),
-                due: monotonicNow() + group.source.settings.healthCheck.interval.span)
-        }
-    }
-
-    /// `NS` of the domain to ask for, usually the root.
-    private func probeMessage(_ check: ForwardSettings.HealthCheck) -> [UInt8] {
-        let id = UInt16.random(in: .min ... .max)
-        var message: [UInt8] = [
-            UInt8(id >> 8), UInt8(truncatingIfNeeded: id), check.recursionDesired ? 1 : 0, 0, 0, 1, 0, 0, 0, 0, 0, 0,
-        ]
-        let name = (try? DNSName(check.domain.text)) ?? DNSName()
-        for index in 0..<name.length { message.append(name.storage[index]) }
-        return message + [0, 2, 0, 1]
     }
 
     /// Closes sockets whose idle time is over, or all of a handler that is not used any more.

@@ -1,3 +1,4 @@
+import MizzenSystem
 import Names
 import Testing
 
@@ -52,7 +53,7 @@ struct ACLTests {
 
     @Test("a set of networks holds what one of them holds")
     func networkSet() throws {
-        var random = XorShift(seed: 20_261_126)
+        var random = SeededRandom(seed: 20_261_126)
         for _ in 0..<200 {
             let networks = (0..<Int(random.next() % 12)).compactMap { _ in
                 random.next() % 2 == 0

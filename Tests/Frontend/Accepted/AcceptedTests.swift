@@ -1,3 +1,5 @@
+import Logging
+import ProcessRuntime
 import Testing
 
 @testable import Frontend
@@ -32,5 +34,23 @@ struct AcceptedTests {
     @Test("what CoreDNS would refuse is refused", arguments: ["pprof x", "pprof {\n profile\n}", "trace a b c", "geoip"])
     func mistakes(line: String) {
         #expect(throws: CorefileError.self) { try warnings(line) }
+    }
+
+    @Test(
+        "geoip is refused where a view asks for what it would know",
+        arguments: [("metadata('geoip/country/code') == 'DE'", true), ("name() == 'geoip'", false)])
+    func geoip(expression: String, isRefused: Bool) throws {
+        var block = try FrontendConfiguration.parse(Array(".:53 {\n geoip /db.mmdb\n}".utf8), file: "Corefile").blocks[0]
+        var view = ViewSettings()
+        view.conditions = [try ViewExpression(expression)]
+        block.add(view, of: "view")
+        let setup = BlockSetup(
+            block: block, localAddresses: [], metrics: FrontendMetrics(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        do {
+            _ = try GeoipSettings.makeSources(block.all(GeoipSettings.self), setup)
+            #expect(!isRefused)
+        } catch {
+            #expect(isRefused && error.place == "Corefile:1")
+        }
     }
 }

@@ -185,13 +185,4 @@ struct ForwardTargetTests {
         #expect(try settings("tls://192.0.2.1", options: "tls a b d") != one)
         #expect(try settings("tls://192.0.2.1", options: "tls a x c") != one)
     }
-
-    @Test("nothing that is to be protected is sent in plain text: until the worker speaks TLS, the frontend does not start")
-    func notYet() throws {
-        let settings = try settings("tls://192.0.2.1")
-        let fault = #expect(throws: ForwardSource.ForwardFault.self) {
-            try ForwardSource(settings: settings, metrics: FrontendMetrics().forward)
-        }
-        #expect(fault?.message.contains("'tls://' are not built yet") == true)
-    }
 }

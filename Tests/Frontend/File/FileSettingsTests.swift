@@ -38,12 +38,12 @@ struct FileSettingsTests {
     func auto() throws {
         let plain = try read(AutoSettings.row, "auto {\n directory /d\n}").settings
         #expect(plain.directory == "/d")
-        #expect(plain.pattern == #"db\.(.*)"#)
+        #expect(plain.pattern?.pattern == #"db\.(.*)"#)
         #expect(plain.originTemplate == "{1}")
         #expect(plain.zones.map(\.text) == ["example.org."])
         #expect(plain.reload == .seconds(60))
         let full = try read(AutoSettings.row, "auto org {\n directory /d (.*)\\.zone {1}\n reload 1s\n}").settings
-        #expect(full.pattern == #"(.*)\.zone"#)
+        #expect(full.pattern?.pattern == #"(.*)\.zone"#)
         #expect(full.zones.map(\.text) == ["org."])
         #expect(full.reload == .seconds(1))
     }
@@ -71,7 +71,11 @@ struct FileSettingsTests {
             ),
             (
                 "auto {\n directory /d \(String(repeating: "x", count: 10_001)) {1}\n}",
-                "Corefile:3: auto: directory: expected a regular expression of at most 10000 bytes"
+                "Corefile:3: auto: directory: expected a regular expression of at most 10000 bytes, found 10001"
+            ),
+            (
+                "auto {\n directory /d zone {1}\n}",
+                "Corefile:3: auto: directory: expected a regular expression with a group '(…)', found 'zone'"
             ),
         ]
         for (text, message) in autos {

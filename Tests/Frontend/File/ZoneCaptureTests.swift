@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import Names
+import RegularExpressions
 import Testing
 
 @testable import Frontend
@@ -45,12 +46,10 @@ struct ZoneCaptureTests {
     func auto() throws {
         var settings = AutoSettings()
         settings.directory = Self.folder.appending(path: "zone-auto/zones").path
-        settings.pattern = #"(.*)\.zone"#
+        settings.pattern = try RegularExpression(#"(.*)\.zone"#)
         settings.originTemplate = "{1}"
         let source = AutoSource(
-            settings: settings,
-            match: { name in name.hasSuffix(".zone") ? [name, String(name.dropLast(5))] : nil },
-            logger: .init(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            settings: settings, logger: .init(label: "test") { _ in SwiftLogNoOpLogHandler() })
         #expect(source.zones.members.map(\.origin.description).sorted() == ["auto1.example.", "auto2.example."])
         for capture in try Capture.all("zone-auto") { try compare(capture, source.zones) }
     }

@@ -154,8 +154,7 @@ struct ZoneSourceTests {
     func auto() throws {
         var settings = AutoSettings()
         settings.directory = folder.path
-        let source = AutoSource(
-            settings: settings, match: { name in name.hasPrefix("db.") ? [name, String(name.dropFirst(3))] : nil }, logger: logger)
+        let source = AutoSource(settings: settings, logger: logger)
         func origins() -> [String] { source.zones.members.map(\.origin.description).sorted() }
         #expect(origins() == [])
         try write("db.B.test", serial: 1, "a A 192.0.2.1")

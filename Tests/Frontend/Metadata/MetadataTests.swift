@@ -19,7 +19,7 @@ struct MetadataTests {
         let serving = try ServingPlan(configuration, metrics: FrontendMetrics(), logger: .init(label: "test"))
         let server = WorkerServer(serving.servers[0], chains: [chain], blocks: serving.blocks, metrics: FrontendMetrics(), thread: 0)
         let exchange = Exchange(server: server, path: .slot(0, TestListener.make(server)))
-        _ = exchange.query.read(try TestPacket.query(name, .a).span, transport: .udp)
+        exchange.query.ask(try DNSName(name), .a)
         exchange.zone = server.zones[0]
         return exchange.metadata(label)
     }

@@ -1,4 +1,5 @@
 import Names
+import TestSupport
 import Testing
 
 @testable import Frontend
@@ -195,5 +196,103 @@ struct ForwardTests {
         #expect(refused == ["REFUSED", "REFUSED", "REFUSED"])
         try await frontend.stop()
         silent.stop()
+    }
+
+    @Test("an answer that takes longer than two seconds is used, although another upstream was asked meanwhile")
+    func lateAnswer() async throws {
+        let slow = try TestUpstream(Self.zone, behaviour: .holds)
+        let silent = try TestUpstream(Self.zone, behaviour: .isSilent)
+        let frontend = try await RunningFrontend(corefile([slow, silent], "policy sequential\nmax_concurrent 1"))
+        async let answer = ask(frontend, try TestPacket.query("one.example.com", .a))
+        try await eventually("the other one is asked") { !silent.questions.isEmpty }
+        slow.release()
+        #expect(try await answer.answer == ["one.example.com. 300 IN A 192.0.2.1"])
+        // The query is counted out once: max_concurrent has room for the next.
+        slow.behaviour.withLock { $0 = .answers }
+        #expect(try await ask(frontend, try TestPacket.query("one.example.com", .a)).code == "NOERROR")
+        try await frontend.stop()
+        slow.stop()
+        silent.stop()
+    }
+
+    @Test("where nobody answers, the client gets SERVFAIL when five seconds are over, and the next query is taken")
+    func nobodyAnswers() async throws {
+        let silent = try [TestUpstream(Self.zone, behaviour: .isSilent), TestUpstream(Self.zone, behaviour: .isSilent)]
+        let frontend = try await RunningFrontend(corefile(silent, "max_concurrent 1"))
+        let began = ContinuousClock.now
+        #expect(try await ask(frontend, try TestPacket.query("one.example.com", .a)).code == "SERVFAIL")
+        let duration = ContinuousClock.now - began
+        #expect(duration > .seconds(4.9) && duration < .seconds(8))
+        for upstream in silent { upstream.behaviour.withLock { $0 = .answers } }
+        #expect(try await ask(frontend, try TestPacket.query("one.example.com", .a)).code == "NOERROR")
+        try await frontend.stop()
+        for upstream in silent { upstream.stop() }
+    }
+
+    @Test("answers that cannot be read lead to each upstream once, and then to SERVFAIL", arguments: ["", "force_tcp"])
+    func unreadableAnswers(option: String) async throws {
+        let upstreams = try (0..<3).map { _ in try TestUpstream(Self.zone, behaviour: .garbles) }
+        let frontend = try await RunningFrontend(corefile(upstreams, "policy sequential\nmax_fails 0\n\(option)"))
+        #expect(try await ask(frontend, try TestPacket.query("one.example.com", .a)).code == "SERVFAIL")
+        #expect(upstreams.map(\.questions.count) == [1, 1, 1])
+        upstreams[1].behaviour.withLock { $0 = .answers }
+        #expect(try await ask(frontend, try TestPacket.query("one.example.com", .a)).answer.count == 1)
+        #expect(upstreams.map(\.questions.count) == [2, 2, 1])
+        try await frontend.stop()
+        for upstream in upstreams { upstream.stop() }
+    }
+
+    @Test("an upstream that refuses is asked a few times and not for five seconds where failover names its code")
+    func failoverEnds() async throws {
+        let refusing = try (0..<2).map { _ in try TestUpstream(Self.zone, behaviour: .refuses(5)) }
+        let frontend = try await RunningFrontend(corefile(refusing, "failover REFUSED"))
+        #expect(try await ask(frontend, try TestPacket.query("one.example.com", .a)).code == "SERVFAIL")
+        #expect(refusing.map(\.questions.count) == [2, 2])
+        try await frontend.stop()
+        for upstream in refusing { upstream.stop() }
+    }
+
+    @Test("a stream whose answer comes after its forward is gone is closed, and its client is answered")
+    func reload() async throws {
+        let slow = try TestUpstream(Self.zone, behaviour: .holds)
+        let frontend = try await RunningFrontend(corefile([slow], "force_tcp"))
+        async let answer = ask(frontend, try TestPacket.query("one.example.com", .a))
+        try await eventually("it is asked") { !slow.questions.isEmpty }
+        try await frontend.rewrite(".:0 {\n bind 127.0.0.1\n hosts /none {\n 192.0.2.9 new.example.com\n }\n}")
+        try await eventually("the new Corefile serves") {
+            (try? TestClient.ask(TestPacket.query("new.example.com", .a), frontend.address)).map { $0[3] & 0xf == 0 } ?? false
+        }
+        slow.release()
+        #expect(try await answer.code == "NOERROR")
+        try await eventually("the stream is closed") { slow.openStreams == 0 }
+        try await frontend.stop()
+        slow.stop()
+    }
+
+    @Test("all threads know of an upstream what one of them has found out, and its failures are counted once")
+    func sharedHealth() async throws {
+        let upstream = try TestUpstream(Self.zone, behaviour: .isSilent)
+        let frontend = try await RunningFrontend(
+            corefile([upstream], "max_fails 1\nhealth_check 100ms domain probe.example.com\nfailfast_all_unhealthy_upstreams"), threads: 2)
+        let address = frontend.address
+        // A few clients, so that both threads ask.
+        try await onThread {
+            for id in 0..<16 {
+                let socket = try Socket.connecting(.datagram, to: address)
+                _ = try Socket.send(try TestPacket.query("one.example.com", .a, id: UInt16(id)).span, on: socket)
+            }
+        }
+        let failures = #"coredns_proxy_healthcheck_failures_total{proxy_name="forward",to="\(upstream.address)"}"#
+        try await eventually("two checks have failed") { frontend.metric(failures) ?? 0 >= 2 }
+        let probes = upstream.questions.filter { $0.contains("probe.example.com.") }.count
+        #expect(Double(probes) - (frontend.metric(failures) ?? 0) <= 1)
+        for _ in 0..<8 { #expect(try await ask(frontend, try TestPacket.query("one.example.com", .a)).code == "SERVFAIL") }
+        upstream.behaviour.withLock { $0 = .answers }
+        try await eventually("it is found to live") {
+            (try? TestClient.ask(TestPacket.query("one.example.com", .a), address)).map { $0[3] & 0xf == 0 } ?? false
+        }
+        for _ in 0..<8 { #expect(try await ask(frontend, try TestPacket.query("one.example.com", .a)).code == "NOERROR") }
+        try await frontend.stop()
+        upstream.stop()
     }
 }

@@ -103,6 +103,26 @@ struct FrontendLimitsProcessTests {
         #expect(try await frontend.stop() == 0)
     }
 
+    @Test("more queries than 10,000 that wait for upstreams on a thread are failed at once")
+    func waitingQueries() async throws {
+        let upstream = try Socket.listening(.datagram, on: SocketAddress(address: .v4(0x7F00_0001), port: 0))
+        let corefile = try String(decoding: folder.read("Corefile"), as: UTF8.self)
+            .replacing("fallthrough\n    }", with: "fallthrough\n    }\n    forward . 127.0.0.1:\(try Socket.boundPort(upstream)) {\n prefer_udp\n }")
+        try folder.write(Array(corefile.utf8), to: "Corefile")
+        let frontend = try await start()
+        let packets = try (0..<128).map { try TestPacket.query("two.example.org", .a, id: UInt16($0)) }
+        let address = address
+        let codes = try await onThread {
+            // A connection has up to 128 queries under way, and they are held until the end.
+            let full = try (0..<78).map { _ in try TestClient.open(address, sending: packets) }
+            let last = try TestClient.open(address, sending: Array(packets[..<19]))
+            return try withExtendedLifetime(full) { try TestClient.read(3, from: last).map { try MessageText($0).code } }
+        }
+        // 78 times 128 and 16 of the 19.
+        #expect(codes == ["SERVFAIL", "SERVFAIL", "SERVFAIL"])
+        #expect(try await frontend.stop() == 0)
+    }
+
     enum Obstacle: String, CaseIterable { case descriptors, permission }
 
     @Test("a generation that cannot be opened is said once with its reason, answers go on, and it is opened when it can be",

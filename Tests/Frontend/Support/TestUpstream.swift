@@ -17,7 +17,14 @@ final class TestUpstream: Sendable {
         case liesFirst
         /// Ends a stream after each answer.
         case endsStreams
+        /// Keeps its answers to itself until `release`.
+        case holds
+        /// Answers what looks like an answer and ends in the middle of a record.
+        case garbles
     }
+
+    /// Sends one answer.
+    private typealias Held = @Sendable () -> Void
 
     let address: SocketAddress
     let behaviour: Mutex<Behaviour>
@@ -27,6 +34,8 @@ final class TestUpstream: Sendable {
     private let records: [Record]
     /// Questions by transport, as they came.
     private let seen = Mutex<[String]>([])
+    private let held = Mutex<[Held]>([])
+    private let streamCount = Mutex(0)
 
     struct Record: Sendable {
         var name: String
@@ -58,7 +67,26 @@ final class TestUpstream: Sendable {
 
     var questions: [String] { seen.withLock { $0 } }
 
+    /// Streams that are open.
+    var openStreams: Int { streamCount.withLock { $0 } }
+
     func stop() { waker.wake() }
+
+    /// Sends the answers that were held.
+    func release() {
+        let sendings = held.withLock { held in
+            defer { held = [] }
+            return held
+        }
+        for sending in sendings { sending() }
+    }
+
+    /// Whether the answer waits for `release`.
+    private func isHeld(_ sending: @escaping Held) -> Bool {
+        guard case .holds = behaviour.withLock({ $0 }) else { return false }
+        held.withLock { $0.append(sending) }
+        return true
+    }
 
     private func serve() throws {
         let poller = try Poller()
@@ -69,6 +97,7 @@ final class TestUpstream: Sendable {
         var connections: [UInt64: (descriptor: Descriptor, received: [UInt8])] = [:]
         var next: UInt64 = 3
         while true {
+            streamCount.withLock { $0 = connections.count }
             for index in 0..<(try poller.wait(milliseconds: nil)) {
                 let token = poller.event(index).token
                 switch token {
@@ -89,7 +118,9 @@ final class TestUpstream: Sendable {
         for slot in 0..<(try batch.receive(from: datagrams)) {
             let packet = batch.withPacket(slot) { $0.bytes }
             let peer = batch.peer(slot)
-            for message in answers(to: packet, transport: .udp) { _ = peer.send(message.span, on: datagrams) }
+            for message in answers(to: packet, transport: .udp) where !isHeld({ _ = peer.send(message.span, on: self.datagrams) }) {
+                _ = peer.send(message.span, on: datagrams)
+            }
         }
     }
 
@@ -108,6 +139,7 @@ final class TestUpstream: Sendable {
             received.removeFirst(2 + size)
             for message in answers(to: packet, transport: .tcp) {
                 let framed = [UInt8(message.count >> 8), UInt8(truncatingIfNeeded: message.count)] + message
+                if isHeld({ _ = try? Socket.send(framed.span, on: descriptor) }) { continue }
                 _ = try Socket.send(framed.span, on: descriptor)
             }
             if case .endsStreams = behaviour.withLock({ $0 }) { return false }
@@ -122,7 +154,11 @@ final class TestUpstream: Sendable {
         seen.withLock { $0.append("\(transport) \(query.original) \(query.type)") }
         var good = answer(query)
         switch behaviour.withLock({ $0 }) {
-        case .answers, .endsStreams: return [good]
+        case .answers, .endsStreams, .holds: return [good]
+        case .garbles:
+            let question = Array(good.prefix(12 + query.original.length + 4))
+            // One answer is promised; what follows is the root's name and half a type.
+            return [Array(question[..<6]) + [0, 1, 0, 0, 0, 0] + question[12...] + [0, 0]]
         case .isSilent: return []
         case .refuses(let code):
             good[3] = good[3] & 0xf0 | code

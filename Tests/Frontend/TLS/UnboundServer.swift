@@ -2,13 +2,15 @@ import TestSupport
 
 /// NLnet Labs' unbound as a DNS-over-TLS server on 127.0.0.1 that knows a zone of its own and asks nobody.
 final class UnboundServer: Sendable {
-    let port = freePort()
+    let port: UInt16
     let process: RunningProcess
 
     /// - Parameters:
     ///   - certificate: the name under which `authority` issued it.
     ///   - protocols: a line for OpenSSL that narrows them, for example `MaxProtocol = TLSv1.2`.
-    init(_ certificate: String, of authority: AuthorityFiles, protocols: String = "") async throws {
+    ///   - port: to come back where one was before.
+    init(_ certificate: String, of authority: AuthorityFiles, protocols: String = "", port: UInt16 = freePort()) async throws {
+        self.port = port
         let folder = authority.folder
         let name = "unbound-\(port)"
         try folder.write(

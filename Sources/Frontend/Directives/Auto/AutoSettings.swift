@@ -1,16 +1,25 @@
+import ProcessRuntime
+import RegularExpressions
+
 /// `auto`: answers from every zone file of a directory.
 struct AutoSettings: DirectiveSettings {
-    static let longestPattern = 10_000
 
     var directory = ""
-    /// A regular expression for names of files, with at least one group.
-    var pattern = #"db\.(.*)"#
+    /// For names of files, with at least one group.
+    var pattern = try? RegularExpression(#"db\.(.*)"#)
     /// The zone's name, `{1}` being the first group.
     var originTemplate = "{1}"
     /// Only names in these zones are answered.
     var zones: [ZoneName] = []
     /// How often the directory and its zone files are looked at for a change; zero for never.
     var reload = Duration.seconds(60)
+
+    static func makeSources(_ statements: [Self], _ setup: BlockSetup) -> [any DirectiveSource] {
+        statements.map { settings in
+            setup.kept(AutoSource.self) { $0.settings == settings && $0.root == setup.root }
+                ?? AutoSource(settings: settings, root: setup.root, logger: setup.logger)
+        }
+    }
 
     static let row = DirectiveRow<AutoSettings>(
         name: "auto",
@@ -30,10 +39,11 @@ struct AutoSettings: DirectiveSettings {
                 }
                 settings.directory = line.words[0].text
                 guard line.words.count == 3 else { return }
-                guard line.words[1].text.utf8.count <= longestPattern else {
-                    throw line.error("expected a regular expression of at most \(longestPattern) bytes", at: line.words[1])
+                let pattern = try line.pattern(line.words[1])
+                guard pattern.groupCount > 0 else {
+                    throw line.error("expected a regular expression with a group '(…)', found '\(line.words[1].text)'", at: line.words[1])
                 }
-                settings.pattern = line.words[1].text
+                settings.pattern = pattern
                 settings.originTemplate = line.words[2].text
             },
             .duration(

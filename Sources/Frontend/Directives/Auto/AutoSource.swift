@@ -1,21 +1,22 @@
 import FoundationEssentials
 import Logging
 import MizzenSystem
+import RegularExpressions
 import Synchronization
 
 /// The current zones of one `auto` directive, shared by all threads; as `ZoneSource`, and the directory is looked through for files that come
 /// and go.
-final class AutoSource: Sendable {
-    /// The text of a whole match and of each group, nil where a group took no part; nil when the name does not match anywhere.
-    typealias Match = @Sendable (_ fileName: String) -> [String?]?
-
+final class AutoSource: ZoneProvider, DirectiveSource {
     static let deepestFolder = 32
     static let mostZones = 100_000
 
     let settings: AutoSettings
+    let root: String
+    let limits: [DNSName]
+    let through: [DNSName] = []
     private let directory: String
-    private let match: Match
     private let logger: Logger
+    private let pace = ReadingPace()
     private let version = Atomic<Int>(1)
     private let state = Mutex(State(files: [:], zones: ZoneSet([])))
 
@@ -25,22 +26,28 @@ final class AutoSource: Sendable {
         var zones: ZoneSet
     }
 
-    /// - Parameters:
-    ///   - root: the directory of `root`, for a relative path.
-    ///   - match: `settings.pattern`, compiled; the caller has checked that it has a group.
-    init(settings: AutoSettings, root: String? = nil, match: @escaping Match, logger: Logger) {
+    /// - Parameter root: the directory of `root`, for a relative path; empty for the working directory.
+    init(settings: AutoSettings, root: String = "", logger: Logger) {
         self.settings = settings
-        self.match = match
+        self.root = root
         self.logger = logger
+        limits = settings.zones.compactMap { try? DNSName($0.text) }
         let path = settings.directory
-        directory = path.hasPrefix("/") ? path : root.map { "\($0)/\(path)" } ?? path
+        directory = path.hasPrefix("/") || root.isEmpty ? path : "\(root)/\(path)"
         if !FileManager.default.fileExists(atPath: directory) {
             logger.warning("directory of zone files does not exist", metadata: ["path": "\(directory)"])
         }
         reload()
     }
 
-    /// Looks for new, changed and vanished files. Call it from one thread, every `settings.reload`. Returns whether there are other zones now.
+    func makeHandler(_ setup: HandlerSetup) -> DirectiveHandler? { ZoneHandler([self]) }
+
+    /// Looks at the directory when it is time to, on a thread of its own: a large zone takes seconds to read.
+    func follow(_ now: ContinuousClock.Instant) {
+        pace.follow(now, every: settings.reload) { [self] in reload() }
+    }
+
+    /// Looks for new, changed and vanished files. Call it from one thread at a time, every `settings.reload`. Returns whether there are other zones now.
     @discardableResult
     func reload() -> Bool {
         let known = state.withLock { $0.files }
@@ -96,6 +103,13 @@ final class AutoSource: Sendable {
                 result.append((origin, path))
             }
         }
+    }
+
+    /// The text of a whole match and of each group, nil where a group took no part; nil when the name does not match anywhere.
+    private func match(_ name: String) -> [String?]? {
+        guard let pattern = settings.pattern, let captures = pattern.firstMatch(in: name) else { return nil }
+        let octets = Array(name.utf8)
+        return (0...pattern.groupCount).map { group in captures[group].map { String(decoding: octets[$0], as: UTF8.self) } }
     }
 
     /// The template with `{N}`, `$N` and `${N}` replaced by groups, in lower case; nil when that is no domain name.

@@ -182,6 +182,8 @@ final class CacheHandler: DirectiveHandler {
         let lifetime = lifetime(kind, bench)
         // What is left of it later must not be a surprise: the client gets the same limits now.
         bench.setTTLs(lifetime)
+        // It is made for keeping, the upstream's hop is no part of it any more.
+        exchange.hasUpstreamOPT = false
         if !wantsAuthenticated(exchange) { bench.flags &= ~0x0020 }
         guard lifetime > 0, bench.flags & 0x0200 == 0, !exchange.isPersonal else { return }
         store(kind, lifetime, exchange, bench)

@@ -1,3 +1,6 @@
+import MizzenSystem
+import ProcessRuntime
+
 /// `dnstap`: tells a collector of every query and answer, in the format of dnstap.info.
 struct DnstapSettings: DirectiveSettings {
     /// Where the collector listens.
@@ -35,6 +38,22 @@ struct DnstapSettings: DirectiveSettings {
     /// What goes along with each message, words in braces replaced; empty for nothing.
     var extra = ""
     var skipsVerification = false
+
+    static func makeSources(_ statements: [Self], _ setup: BlockSetup) throws(ProcessError) -> [any DirectiveSource] {
+        var sources: [any DirectiveSource] = []
+        for settings in statements {
+            if let kept = setup.kept(DnstapSource.self, where: { $0.settings == settings }) {
+                sources.append(kept)
+                continue
+            }
+            do throws(SystemError) {
+                sources.append(try DnstapSource(settings, metrics: setup.metrics, logger: setup.logger))
+            } catch {
+                throw setup.fault("dnstap: \(error)")
+            }
+        }
+        return sources
+    }
 
     static let row = DirectiveRow<DnstapSettings>(
         name: "dnstap",

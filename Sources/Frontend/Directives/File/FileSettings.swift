@@ -1,3 +1,5 @@
+import ProcessRuntime
+
 /// `file`: answers from a zone file.
 struct FileSettings: DirectiveSettings {
     var path = ""
@@ -6,6 +8,28 @@ struct FileSettings: DirectiveSettings {
     /// How often the file is looked at for a change; zero for never.
     var reload = Duration.seconds(60)
     var fallsThrough = Fallthrough()
+
+    /// Zones that a reload of the Corefile leaves as they are are not read again.
+    static func makeSources(_ statements: [Self], _ setup: BlockSetup) throws(ProcessError) -> [any DirectiveSource] {
+        let earlier = setup.kept(FileSource.self) { _ in true }
+        var known = earlier?.statements ?? []
+        var sources: [ZoneSource] = []
+        for settings in statements {
+            if let index = known.firstIndex(where: { $0.settings == settings && $0.root == setup.root }) {
+                sources.append(known.remove(at: index))
+                continue
+            }
+            do throws(ZoneFileError) {
+                sources.append(try ZoneSource(settings: settings, root: setup.root, logger: setup.logger))
+            } catch {
+                throw setup.fault("file: \(error)")
+            }
+        }
+        if let earlier, earlier.statements.count == sources.count, zip(earlier.statements, sources).allSatisfy({ $0 === $1 }) {
+            return [earlier]
+        }
+        return [FileSource(sources)]
+    }
 
     static let row = DirectiveRow<FileSettings>(
         name: "file",

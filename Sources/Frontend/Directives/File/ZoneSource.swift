@@ -1,12 +1,17 @@
 import Logging
+import MizzenSystem
 import Synchronization
 
-/// The current zones of one `file` directive, shared by all threads: re-read when the file changes, handed out by version.
+/// The current zones of one statement of `file`, shared by all threads: re-read when the file changes, handed out by version.
 ///
 /// A worker keeps the zones it has and looks at `currentVersion` for each query; only when that changed does it take the lock.
-final class ZoneSource: Sendable {
+final class ZoneSource: ZoneProvider {
     let settings: FileSettings
+    let root: String
+    let limits: [DNSName] = []
+    let through: [DNSName]
     private let logger: Logger
+    private let pace = ReadingPace()
     private let version = Atomic<Int>(1)
     private let state: Mutex<State>
 
@@ -17,11 +22,13 @@ final class ZoneSource: Sendable {
 
     /// Reads the zones. A file that does not exist yet is no fault unless it is never looked at again, as in CoreDNS: its zones get SERVFAIL
     /// until it comes.
-    /// - Parameter root: the directory of `root`, for a relative path.
-    init(settings: FileSettings, root: String? = nil, logger: Logger) throws(ZoneFileError) {
+    /// - Parameter root: the directory of `root`, for a relative path; empty for the working directory.
+    init(settings: FileSettings, root: String = "", logger: Logger) throws(ZoneFileError) {
         self.settings = settings
+        self.root = root
         self.logger = logger
-        let path = settings.path.hasPrefix("/") ? settings.path : root.map { "\($0)/\(settings.path)" } ?? settings.path
+        through = settings.fallsThrough.zones.compactMap { try? DNSName($0.text) }
+        let path = settings.path.hasPrefix("/") || root.isEmpty ? settings.path : "\(root)/\(settings.path)"
         var files = settings.zones.compactMap { zone in (try? DNSName(zone.text)).map { ZoneFile(path: path, origin: $0) } }
         for index in files.indices {
             switch files[index].refresh() {
@@ -39,7 +46,12 @@ final class ZoneSource: Sendable {
         ZoneSet(files.map { ZoneSet.Member(origin: $0.origin, zone: $0.zone) })
     }
 
-    /// Reads again what changed. Call it from one thread, every `settings.reload`. Returns whether there are other zones now.
+    /// Looks at the file when it is time to, on a thread of its own: a large zone takes seconds to read.
+    func follow(_ now: ContinuousClock.Instant) {
+        pace.follow(now, every: settings.reload) { [self] in reload() }
+    }
+
+    /// Reads again what changed. Call it from one thread at a time, every `settings.reload`. Returns whether there are other zones now.
     @discardableResult
     func reload() -> Bool {
         var files = state.withLock { $0.files }

@@ -34,10 +34,12 @@ extension ForwardSettings {
     }
 
     /// What the TLS upstreams among `endpoints` need; nil if there is none and no file to be checked.
-    func tlsConfiguration(for endpoints: [ForwardEndpoint]) throws(ForwardSource.ForwardFault) -> TLSClientConfiguration? {
+    func tlsConfiguration(
+        for endpoints: [ForwardEndpoint], relativeTo root: String?
+    ) throws(ForwardSource.ForwardFault) -> TLSClientConfiguration? {
         guard tlsFiles != TLSFiles() || endpoints.contains(where: { $0.serverName != nil }) else { return nil }
         do {
-            return try TLSClientConfiguration(tlsFiles, place: "forward: tls")
+            return try TLSClientConfiguration(tlsFiles, place: "forward: tls", relativeTo: root)
         } catch {
             throw ForwardSource.ForwardFault(message: error.message)
         }

@@ -45,7 +45,9 @@ struct ForwardSettings: DirectiveSettings {
         var sources: [any DirectiveSource] = []
         for (index, settings) in statements.enumerated() {
             do {
-                let source = try ForwardSource(settings: settings, metrics: setup.metrics.forward, isLast: index == statements.count - 1)
+                let source = try ForwardSource(
+                    settings: settings, metrics: setup.metrics.forward, isLast: index == statements.count - 1,
+                    root: setup.root.isEmpty ? nil : setup.root)
                 sources.append(setup.kept(ForwardSource.self) { $0.doesTheSame(as: source) } ?? source)
             } catch {
                 throw setup.fault(error.message)

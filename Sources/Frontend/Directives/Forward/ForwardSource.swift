@@ -6,6 +6,8 @@ final class ForwardSource: DirectiveSource {
     let settings: ForwardSettings
     let endpoints: [ForwardEndpoint]
     let upstreams: [SocketAddress]
+    /// Of each upstream, for all threads.
+    let health: [UpstreamHealth]
     /// For the endpoints that have a server name.
     let tls: TLSClientConfiguration?
     let metrics: ForwardMetrics
@@ -17,25 +19,24 @@ final class ForwardSource: DirectiveSource {
     /// A bit for each upstream that leads back to this server, as `loop` has found; there are at most 15.
     private let looping = Atomic<UInt64>(0)
 
+    /// - Parameter root: what files that TLS needs are relative to, if they are not absolute; nil for the working directory.
     /// - Throws: `ForwardFault` for files that cannot be read or used, and interfaces that are not there.
-    init(settings: ForwardSettings, metrics: ForwardMetrics, isLast: Bool = true) throws(ForwardFault) {
+    init(settings: ForwardSettings, metrics: ForwardMetrics, isLast: Bool = true, root: String? = nil) throws(ForwardFault) {
         self.isLast = isLast
         self.settings = settings
         self.metrics = metrics
         endpoints = try settings.endpoints()
-        tls = try settings.tlsConfiguration(for: endpoints)
-        // Until the worker moves a TLSSession's octets: nothing may go out in plain text that was to be protected.
-        guard endpoints.allSatisfy({ $0.serverName == nil }) else {
-            throw ForwardFault(message: "forward: upstreams over 'tls://' are not built yet; give plain addresses such as 192.0.2.1:53")
-        }
+        tls = try settings.tlsConfiguration(for: endpoints, relativeTo: root)
         upstreams = endpoints.map(\.address)
+        health = upstreams.map { UpstreamHealth(failed: metrics.failures($0)) }
     }
 
     func makeHandler(_ setup: HandlerSetup) -> DirectiveHandler? { ForwardHandler(source: self) }
 
-    /// Whether `other` has the same settings, and its resolver files name the same servers.
+    /// Whether `other` has the same settings, and its resolver files name the same servers. Where certificates come from files a reload
+    /// reads them anew.
     func doesTheSame(as other: ForwardSource) -> Bool {
-        settings == other.settings && endpoints == other.endpoints && isLast == other.isLast
+        settings == other.settings && endpoints == other.endpoints && isLast == other.isLast && settings.tlsFiles == TLSFiles()
     }
 
     struct ForwardFault: Error { var message: String }
@@ -100,16 +101,16 @@ struct ForwardMetrics: Sendable {
             labels: [("proxy_name", "forward"), ("to", "\(upstream)")])
     }
 
-    func cacheHits(_ upstream: SocketAddress, isTCP: Bool) -> Counter {
+    func cacheHits(_ upstream: SocketAddress, _ transport: UpstreamTransport) -> Counter {
         registry.counter(
             "coredns_proxy_conn_cache_hits_total", help: "Exchanges that used an idle socket.",
-            labels: [("proxy_name", "forward"), ("to", "\(upstream)"), ("proto", isTCP ? "tcp" : "udp")])
+            labels: [("proxy_name", "forward"), ("to", "\(upstream)"), ("proto", transport.label)])
     }
 
-    func cacheMisses(_ upstream: SocketAddress, isTCP: Bool) -> Counter {
+    func cacheMisses(_ upstream: SocketAddress, _ transport: UpstreamTransport) -> Counter {
         registry.counter(
             "coredns_proxy_conn_cache_misses_total", help: "Exchanges that opened a socket.",
-            labels: [("proxy_name", "forward"), ("to", "\(upstream)"), ("proto", isTCP ? "tcp" : "udp")])
+            labels: [("proxy_name", "forward"), ("to", "\(upstream)"), ("proto", transport.label)])
     }
 
     func duration(_ upstream: SocketAddress, code: UInt16) -> Histogram {

@@ -17,8 +17,8 @@ extension LogExchange {
         case .bufferSize: buffer.append(decimal: bufferSize)
         case .rcode: appendCode(to: &buffer)
         case .flags: appendFlags(to: &buffer)
-        case .rsize: buffer.append(decimal: answerSize)
-        case .duration: buffer.append(seconds: duration)
+        case .rsize: answerSize.map { buffer.append(decimal: $0) } ?? buffer.append(UInt8(ascii: "-"))
+        case .duration: duration.map { buffer.append(seconds: $0) } ?? buffer.append(UInt8(ascii: "-"))
         }
     }
 

@@ -27,8 +27,8 @@ struct LogExchange: Sendable {
     var bufferSize: Int
     /// Nil when no message was made.
     var answer: Answer?
-    /// Octets of the answer, uncompressed; 0 when no message was made.
-    var answerSize: Int
-    /// From arrival to answer.
-    var duration: Duration
+    /// Octets of the answer, uncompressed; 0 when no message was made, nil as long as there is none.
+    var answerSize: Int?
+    /// From arrival to answer; nil as long as there is none.
+    var duration: Duration?
 }

@@ -9,6 +9,9 @@ struct LogSettings: DirectiveSettings {
 
     func covers(_ kind: AnswerKind) -> Bool { classes.isEmpty || classes.contains(kind.answerClass) }
 
+    /// One for the block: its lines are looked at in the Corefile's order.
+    static func makeSources(_ statements: [Self], _ setup: BlockSetup) -> [any DirectiveSource] { [LogSource(LogRules(statements))] }
+
     static let row = DirectiveRow<LogSettings>(
         name: "log",
         summary: "Writes a line to standard output for each query and its answer; the first 'log' whose names hold the query decides.",
