@@ -77,6 +77,7 @@ final class CacheHandler: DirectiveHandler {
         disabledDenial = settings.denial.disabled.compactMap { try? DNSName($0.text) }
     }
 
+
     private func counters(_ exchange: Exchange) -> CacheCounters? {
         counters.value(exchange) { server, zone in CacheCounters(source, setup, server: server, view: zone.view) }
     }
@@ -163,14 +164,14 @@ final class CacheHandler: DirectiveHandler {
     // MARK: Keeping
 
     override func review(_ exchange: Exchange, _ bench: Workbench) {
-        countUnseen(exchange)
+        countUnasked(exchange)
         if !exchange.isFromTable { keep(exchange, bench) }
     }
 
-    override func abandon(_ exchange: Exchange) { countUnseen(exchange) }
+    override func abandon(_ exchange: Exchange) { countUnasked(exchange) }
 
-    /// A query that was put off and answered, or failed, before the cache was looked into is a miss.
-    private func countUnseen(_ exchange: Exchange) {
+    /// A query that was put off and answered before it came to the cache is one that the cache had no answer to.
+    private func countUnasked(_ exchange: Exchange) {
         if exchange.deferred == exchange.position { counters(exchange)?.misses.add() }
     }
 
