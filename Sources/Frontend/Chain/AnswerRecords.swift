@@ -64,16 +64,25 @@ extension Workbench {
     /// - Parameter flags: the header's second word; as an authoritative answer without error has it where none is given.
     func write(_ records: AnswerRecords, flags: UInt16? = nil, _ exchange: Exchange) {
         begin(exchange.query, whole: true)
-        for record in records.answer { write(record, .answer, exchange) }
-        for record in records.authority { write(record, .authority, exchange) }
-        for record in records.additional { write(record, .additional, exchange) }
+        response.write(records, scratch: &context.scratch.owner, of: exchange.query)
         count = response.finishRecords(exchange.query, .answered)
         if let flags { self.flags = response.isFull ? flags | 0x0200 : flags }
     }
+}
 
-    private func write(_ record: ResourceRecord, _ section: PacketReader.Section, _ exchange: Exchange) {
-        response.write(
+extension ResponseWriter {
+    /// Writes records of a message that was read, or of texts: their data has their types' fields.
+    mutating func write(_ records: AnswerRecords, scratch: inout DNSName, of query: borrowing Query) {
+        for record in records.answer { write(record, to: .answer, scratch: &scratch, of: query) }
+        for record in records.authority { write(record, to: .authority, scratch: &scratch, of: query) }
+        for record in records.additional { write(record, to: .additional, scratch: &scratch, of: query) }
+    }
+
+    private mutating func write(
+        _ record: ResourceRecord, to section: PacketReader.Section, scratch: inout DNSName, of query: borrowing Query
+    ) {
+        write(
             section, name: record.owner, record.type, ttl: record.ttl, recordClass: record.recordClass, data: 0..<record.data.count,
-            of: record.data.span, scratch: &context.scratch.owner, exchange.query)
+            of: record.data.span, scratch: &scratch, query)
     }
 }

@@ -332,11 +332,7 @@ enum Resolution {
             let handler = chain.handlers[position]
             handler.review(exchange, bench)
             if handler.rank > chain.firstWriter { exchange.writer = handler.rank }
-            if exchange.isReviewWaiting {
-                exchange.isReviewWaiting = false
-                exchange.reviewed = bench.messageBytes
-                return false
-            }
+            if exchange.reviewed != nil { return false }
         }
         return true
     }

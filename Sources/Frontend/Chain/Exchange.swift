@@ -44,8 +44,6 @@ final class Exchange {
     var lookup = Lookup()
     /// The answer under review, while that waits for `lookup`.
     var reviewed: [UInt8]?
-    /// Set by `lookUpInReview`.
-    var isReviewWaiting = false
     /// Whether `rewrite` has given this query another name, or the one on whose behalf it is a look-up: no name is rewritten twice.
     var isRewritten = false
     var request: UpstreamRequest?
@@ -101,7 +99,6 @@ final class Exchange {
         if deferredQuery != nil { deferredQuery = nil }
         depth = 0
         if reviewed != nil { reviewed = nil }
-        isReviewWaiting = false
         isRewritten = false
         if request != nil { request = nil }
         if !notes.isEmpty { notes = [] }
@@ -164,9 +161,9 @@ final class Exchange {
     }
 
     /// Asks for a name to be resolved in the midst of a review; `DirectiveHandler.resumeReview` goes on with it.
-    func lookUpInReview(_ name: DNSName, _ type: RecordType) {
+    func lookUpInReview(_ name: DNSName, _ type: RecordType, _ bench: Workbench) {
         lookup = Lookup(state: .wanted, name: name, type: type)
-        isReviewWaiting = true
+        reviewed = bench.messageBytes
     }
 
     /// The query came over a connection.

@@ -1,4 +1,5 @@
 import Names
+import Synchronization
 import Testing
 
 @testable import Frontend

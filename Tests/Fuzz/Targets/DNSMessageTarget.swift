@@ -6,8 +6,8 @@ extension FuzzTarget {
     /// Octet 0 says UDP or TCP, octet 1 the size of a client's packet; what follows the packet is what every upstream answers.
     ///
     /// The client gets silence or a message that parses to its last octet, fits the client's size, echoes id and question, and is
-    /// silence only for what is no query. The upstream's message decodes, is encoded, and decodes to the same records; an error's
-    /// offset lies inside it.
+    /// silence only for what is no query. The upstream's message decodes, is encoded, and decodes to the same records, as it is and taken
+    /// apart for a directive that changes it; an error's offset lies inside it.
     static let dnsMessage = FuzzTarget(name: "dns-message", longestInput: 1500) { input throws(PropertyFailure) in
         guard input.count >= 2 else { return }
         let packet = Array(input.dropFirst(2).prefix(Int(input[1])))
@@ -15,6 +15,8 @@ extension FuzzTarget {
         try checkAnswer(packet, input[0] & 1 == 0 ? .udp : .tcp, upstream: upstream)
         try checkCopy(upstream)
         try checkCopy(packet)
+        try checkRecords(upstream)
+        try checkRecords(packet)
     }
 
     private static let path = Mutex<QueryPath?>(nil)
@@ -79,6 +81,22 @@ extension FuzzTarget {
     }
 }
 
+extension FuzzTarget {
+    /// Taken apart, written and taken apart again it is equal.
+    fileprivate static func checkRecords(_ message: [UInt8]) throws(PropertyFailure) {
+        let records: AnswerRecords
+        do throws(WireError) {
+            records = try AnswerRecords(message.span)
+        } catch {
+            return try expect((0...message.count).contains(error.offset), "\(error) lies outside \(message.count) octets")
+        }
+        let written = MessageCopy.write(records)
+        if MessageCopy.isFull(written) { return }
+        let again = try? AnswerRecords(written.span)
+        try expect(again == records, "\(records), written and read, are \(String(describing: again))")
+    }
+}
+
 /// Decodes every record of a message and encodes it again.
 private enum MessageCopy {
     static func copy(_ message: [UInt8]) throws(WireError) -> [UInt8] {
@@ -100,6 +118,20 @@ private enum MessageCopy {
         for record in records where record.type != .opt {
             try response.copy(record, of: message.span, to: record.section, scratch: &scratch, of: query)
         }
+        return memory.bytes(response.finish(query, .answered))
+    }
+
+    /// An answer to a question about the root with these records.
+    static func write(_ records: AnswerRecords) -> [UInt8] {
+        var query = Query()
+        let packet: [UInt8] = [0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 255, 0, 1]
+        _ = query.read(packet.span, transport: .tcp)
+        var response = ResponseWriter()
+        let memory = ScratchMemory(count: 65_535)
+        // Safe: the memory outlives the response's use of it.
+        unsafe response.begin(query, in: memory.buffer)
+        var scratch = DNSName()
+        response.write(records, scratch: &scratch, of: query)
         return memory.bytes(response.finish(query, .answered))
     }
 

@@ -94,7 +94,8 @@ final class RewriteHandler: DirectiveHandler {
 
     private func question(of exchange: Exchange) -> RewriteQuestion {
         var question = RewriteQuestion(
-            name: exchange.query.name, original: exchange.query.original, type: exchange.query.type, recordClass: exchange.query.recordClass,
+            name: exchange.query.name, original: exchange.query.original, type: exchange.query.type,
+            recordClass: exchange.query.recordClass,
             options: nil)
         if rules.readsOptions, exchange.query.hasEDNS {
             let options = exchange.query.options
@@ -140,7 +141,7 @@ final class RewriteHandler: DirectiveHandler {
         if changesTargets, let target = otherTarget(note.answer, bench) {
             note.target = target
             exchange.isRewritten = true
-            return exchange.lookUpInReview(target, type)
+            return exchange.lookUpInReview(target, type, bench)
         }
         finish(exchange, bench, note, nil)
     }

@@ -108,7 +108,9 @@ extension TemplateSettings.ExtendedError {
     var option: [UInt8] {
         let text = Array(self.text.utf8)
         let size = text.count + 2
-        return [0, 15, UInt8(truncatingIfNeeded: size >> 8), UInt8(truncatingIfNeeded: size), UInt8(code >> 8), UInt8(truncatingIfNeeded: code)]
+        return [
+            0, 15, UInt8(truncatingIfNeeded: size >> 8), UInt8(truncatingIfNeeded: size), UInt8(code >> 8), UInt8(truncatingIfNeeded: code),
+        ]
             + text
     }
 }

@@ -30,8 +30,7 @@ struct TemplateSettings: DirectiveSettings {
         name: "template",
         summary: "Answers with records made of the question's parts.",
         repetition: .many,
-        arguments: .custom("CLASS TYPE [ZONES...]", "ANY stands for every class or type; ZONES defaults to those of the server block.")
-        {
+        arguments: .custom("CLASS TYPE [ZONES...]", "ANY stands for every class or type; ZONES defaults to those of the server block.") {
             settings, line throws(CorefileError) in try readQuestion(line, into: &settings)
         },
         options: [
