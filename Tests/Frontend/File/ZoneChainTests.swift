@@ -79,13 +79,16 @@ struct ZoneChainTests {
               fallthrough
              }
              hosts /dev/null {
-              192.0.2.9 y.b.a.test y.a.test
+              192.0.2.9 y.b.a.test
+              fallthrough
              }
             }
             """)
         #expect(try await ask(frontend, "x.b.a.test") == ["NOERROR QR AA RD", "x.b.a.test. 300 A 192.0.2.2"])
-        // hosts comes before file.
+        #expect(try await ask(frontend, "y.b.a.test") == ["NOERROR QR AA RD", "y.b.a.test. 3600 A 192.0.2.9"])
+        // The longer zone lacks it and passes it on; the shorter one is not asked, and denies what is its own.
         #expect(try await ask(frontend, "w.b.a.test") == ["SERVFAIL QR RD"])
+        #expect(try await ask(frontend, "none.a.test") == ["NXDOMAIN QR AA RD"])
         try await frontend.stop()
     }
 
@@ -175,6 +178,28 @@ struct ZoneChainTests {
         #expect(before[0] !== after[0])
         #expect(before[0].statements[1] === after[0].statements[0])
         #expect(!before[0].statements.contains { $0 === after[0].statements[1] })
+    }
+
+    @Test("the wildcard that an answer was made from is among the metadata, and that of the query before is not")
+    func wildcard() throws {
+        try write("z", serial: 1, "*.wild A 192.0.2.1\nplain A 192.0.2.2")
+        var settings = FileSettings()
+        settings.path = folder.path("z")
+        settings.zones = [try #require(ZoneName("z.test"))]
+        let source = try ZoneSource(settings: settings, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let handler = ZoneHandler([source])
+        let server = WorkerServer(
+            ServerPlan(label: "dns://:53", listen: [], zones: [], place: "Corefile:1"), chains: [], blocks: [],
+            metrics: FrontendMetrics(), thread: 0)
+        let bench = Workbench(table: TableSlot(path: folder.path("none")))
+        let exchange = Exchange(server: server, path: .handler(handler))
+        for (name, wildcard) in [("a.wild.z.test", "*.wild.z.test." as String?), ("plain.z.test", nil)] {
+            exchange.begin(server, .handler(handler))
+            #expect(exchange.query.read(try TestPacket.query(name, .a).span, transport: .udp) == .query)
+            bench.begin(exchange.query, whole: true)
+            #expect(handler.take(exchange, bench) == .done(.answered))
+            #expect(exchange.metadata("zone/wildcard") == wildcard)
+        }
     }
 
     @Test("what takes long to read holds up neither other files nor itself")
