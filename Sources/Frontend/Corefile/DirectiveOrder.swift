@@ -27,7 +27,7 @@ enum DirectiveEntry: Sendable {
         built(ErrorsSettings.self),
         .notBuilt("log"), .notBuilt("dnstap"), .notBuilt("local"), .notBuilt("dns64"), .notBuilt("acl"), .notBuilt("any"),
         .notBuilt("chaos"), built(LoadbalanceSettings.self), .notBuilt("tsig"), built(CacheSettings.self), .notBuilt("rewrite"),
-        .notBuilt("header"), .notBuilt("dnssec"), .notBuilt("autopath"), .notBuilt("minimal"), .notBuilt("template"),
+        .notBuilt("header"), .notBuilt("dnssec"), built(AutopathSettings.self), .notBuilt("minimal"), .notBuilt("template"),
         .notBuilt("transfer"),
         built(HostsSettings.self),
         .notBuilt("route53"), .notBuilt("azure"), .notBuilt("clouddns"), 
