@@ -180,28 +180,6 @@ struct ZoneChainTests {
         #expect(!before[0].statements.contains { $0 === after[0].statements[1] })
     }
 
-    @Test("the wildcard that an answer was made from is among the metadata, and that of the query before is not")
-    func wildcard() throws {
-        try write("z", serial: 1, "*.wild A 192.0.2.1\nplain A 192.0.2.2")
-        var settings = FileSettings()
-        settings.path = folder.path("z")
-        settings.zones = [try #require(ZoneName("z.test"))]
-        let source = try ZoneSource(settings: settings, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        let handler = ZoneHandler([source])
-        let server = WorkerServer(
-            ServerPlan(label: "dns://:53", listen: [], zones: [], place: "Corefile:1"), chains: [], blocks: [],
-            metrics: FrontendMetrics(), thread: 0)
-        let bench = Workbench(table: TableSlot(path: folder.path("none")))
-        let exchange = Exchange(server: server, path: .handler(handler))
-        for (name, wildcard) in [("a.wild.z.test", "*.wild.z.test." as String?), ("plain.z.test", nil)] {
-            exchange.begin(server, .handler(handler))
-            #expect(exchange.query.read(try TestPacket.query(name, .a).span, transport: .udp) == .query)
-            bench.begin(exchange.query, whole: true)
-            #expect(handler.take(exchange, bench) == .done(.answered))
-            #expect(exchange.metadata("zone/wildcard") == wildcard)
-        }
-    }
-
     @Test("what takes long to read holds up neither other files nor itself")
     func pace() async throws {
         let pace = ReadingPace()

@@ -44,7 +44,7 @@ final class AutopathHandler: DirectiveHandler {
     }
 
     override func take(_ exchange: Exchange, _ bench: Workbench) -> Step {
-        guard exchange.depth == 0, zones.containZone(of: exchange.query.name) else { return .next }
+        guard !Self.isLookup(exchange), zones.containZone(of: exchange.query.name) else { return .next }
         guard let kubernetes = source.kubernetes else { return walk(exchange, source.search, isPersonal: false) }
         guard let table = bench.context.table, let zone = Self.longest(kubernetes.zones, exchange.query.name),
             let namespace = namespace(of: exchange, table), let own = Self.own(namespace, zone), exchange.query.name.isBelow(own[0])
@@ -54,6 +54,16 @@ final class AutopathHandler: DirectiveHandler {
             return .next
         }
         return walk(exchange, own + source.search, isPersonal: true)
+    }
+
+    /// Whether a directive wants the name resolved, rather than a client by way of a directive that asks what is behind it.
+    private static func isLookup(_ exchange: Exchange) -> Bool {
+        var exchange = exchange
+        while case .exchange(let parent) = exchange.path {
+            if !(parent.query.name == exchange.query.name) { return true }
+            exchange = parent
+        }
+        return false
     }
 
     /// The names of a zone in a pod's search path.
