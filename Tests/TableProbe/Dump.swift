@@ -18,7 +18,8 @@ func dump(_ path: String) throws {
         let record = $0.record()
         lines.append(
             "service \(record.namespace) \(record.name) \(record.kind.rawValue) \(record.publishesNotReadyAddresses ? 1 : 0) "
-                + "\(text(record.clusterIPs)) \(record.externalName) \(text(record.ports)) \(text(record.labels))")
+                + "\(text(record.clusterIPs)) \(record.externalName) \(text(record.externalIPs)) "
+                + "\(record.ingressNames.joined(separator: "+")) \(text(record.ports)) \(text(record.labels))")
     }
     reader.forEachSlice {
         let record = $0.record()

@@ -164,6 +164,7 @@ enum Resolution {
                 case .exchange(let parent):
                     let reply: Reply = isMessage ? .message(bench.messageBytes) : .failed(exchange.failure ?? "no answer")
                     if exchange.isFromTable { parent.isFromTable = true }
+                    if exchange.isPersonal { parent.isPersonal = true }
                     if let failure = exchange.failure, parent.failure == nil { parent.failure = failure }
                     recycle(exchange)
                     exchange = parent

@@ -1,18 +1,25 @@
 extension Workbench {
     /// Writes an upstream's answer for the client: the client's id and question, no OPT, names written anew, all else as the upstream said
     /// it. False when it does not parse; then there is no message.
-    func relay(_ message: Span<UInt8>, _ exchange: Exchange) -> Bool {
+    ///
+    /// - Parameter target: of an alias from the question that comes first, if there are any answers: the message is to that name.
+    func relay(_ message: Span<UInt8>, _ exchange: Exchange, behindAlias target: DNSName? = nil) -> Bool {
         begin(exchange.query, whole: true)
         var flags: UInt16
         do throws(WireError) {
             var reader = try PacketReader(message)
             flags = reader.flags
+            var alias = target
             while let record = try reader.next(in: message) {
                 // The hop to the upstream has its own OPT record, the hop to the client gets another.
                 if record.type == .opt {
                     exchange.hasUpstreamOPT = true
                     continue
                 }
+                if let target = alias, record.section == .answer {
+                    response.pointing(.answer, .question, .cname, to: target, ttl: record.ttl, of: exchange.query)
+                }
+                alias = nil
                 try response.copy(record, of: message, to: record.section, scratch: &context.scratch.owner, of: exchange.query)
             }
         } catch {

@@ -151,6 +151,8 @@ struct TableReport {
     private mutating func add(_ service: ServiceRecord) {
         text += "service \(service.name).\(service.namespace)  \(service.kind)"
         if !service.clusterIPs.isEmpty { text += "  \(service.clusterIPs.map(\.description).joined(separator: " "))" }
+        let external = service.externalIPs.map(\.description) + service.ingressNames
+        if !external.isEmpty { text += "  external \(external.joined(separator: " "))" }
         if !service.externalName.isEmpty { text += "  \(service.externalName)" }
         text +=
             "  \(Self.describe(service.ports))\(service.publishesNotReadyAddresses ? "  publishes not-ready addresses" : "")"

@@ -46,7 +46,7 @@ package enum Layout {
     /// "MIZZENTB" and "MIZZENDT" as little-endian words.
     package static let controlMagic: UInt64 = 0x4254_4E45_5A5A_494D
     package static let dataMagic: UInt64 = 0x5444_4E45_5A5A_494D
-    package static let version: UInt32 = 1
+    package static let version: UInt32 = 2
     package static let byteOrderMark: UInt32 = 0x0102_0304
 
     package static let controlSize = 32_768
@@ -137,7 +137,7 @@ package enum Layout {
 package enum RecordKind: UInt8, CaseIterable {
     case namespace = 1
     case service = 2
-    /// Cluster IP → service. Derived from `service`.
+    /// Cluster IP or external IP → service. Derived from `service`.
     case serviceAddress = 3
     /// One endpoint slice, found by its service.
     case slice = 4

@@ -19,7 +19,10 @@ package enum PayloadLayout {
         package static let ports = 8
         package static let labels = 16
         package static let externalName = 24
-        package static let size = 32
+        package static let externalIPCount = 32
+        package static let externalIPs = 36
+        package static let ingressNames = 40
+        package static let size = 48
         package static let publishesNotReady: UInt8 = 1
     }
 

@@ -47,19 +47,25 @@ public struct ServiceRecord: Sendable, Equatable {
     /// In the order of `spec.clusterIPs`; empty unless `kind` is `.clusterIP`.
     public var clusterIPs: [IPAddress]
     public var externalName: String
+    /// `spec.externalIPs`, then the addresses of `status.loadBalancer.ingress`.
+    public var externalIPs: [IPAddress]
+    /// The hostnames of `status.loadBalancer.ingress`, of entries without an address.
+    public var ingressNames: [String]
     public var ports: [PortRecord]
     public var publishesNotReadyAddresses: Bool
     public var labels: [String: String]
 
     public init(
         namespace: String, name: String, kind: Kind, clusterIPs: [IPAddress] = [], externalName: String = "",
-        ports: [PortRecord] = [], publishesNotReadyAddresses: Bool = false, labels: [String: String] = [:]
+        externalIPs: [IPAddress] = [], ingressNames: [String] = [], ports: [PortRecord] = [], publishesNotReadyAddresses: Bool = false, labels: [String: String] = [:]
     ) {
         self.namespace = namespace
         self.name = name
         self.kind = kind
         self.clusterIPs = clusterIPs
         self.externalName = externalName
+        self.externalIPs = externalIPs
+        self.ingressNames = ingressNames
         self.ports = ports
         self.publishesNotReadyAddresses = publishesNotReadyAddresses
         self.labels = labels

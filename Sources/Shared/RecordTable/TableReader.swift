@@ -135,16 +135,24 @@ public final class TableReader {
 
     /// Calls `body` with each service that has the address among its cluster IPs.
     public func forEachService(address: IPAddress, _ body: (borrowing ServiceView) -> Void) {
+        forEachOwner(of: address) { service in
+            for index in 0..<service.clusterIPCount where service.clusterIP(index) == address { return body(service) }
+        }
+    }
+
+    /// Calls `body` with each service that the world reaches by the address: an external IP, or one of its load balancer.
+    public func forEachService(externalAddress address: IPAddress, _ body: (borrowing ServiceView) -> Void) {
+        forEachOwner(of: address) { service in
+            for index in 0..<service.externalIPCount where service.externalIP(index) == address { return body(service) }
+        }
+    }
+
+    /// The address record may be newer or older than the service: the service decides.
+    private func forEachOwner(of address: IPAddress, _ body: (borrowing ServiceView) -> Void) {
         withKey(of: address) { key in
             _ = forEach(.serviceAddress, key, Span()) { found in
                 let owner = AddressOwnerView(found)
-                _ = withService(namespace: owner.namespace, name: owner.name) { service in
-                    // The address record may be newer or older than the service: the service decides.
-                    for index in 0..<service.clusterIPCount where service.clusterIP(index) == address {
-                        body(service)
-                        break
-                    }
-                }
+                _ = withService(namespace: owner.namespace, name: owner.name) { body($0) }
             }
         }
     }

@@ -196,6 +196,25 @@ public struct ServiceView: ~Copyable, ~Escapable {
         get { payload.string(at: PayloadLayout.Service.externalName) }
     }
 
+    public var externalIPCount: Int {
+        min(Int(payload.integer(at: PayloadLayout.Service.externalIPCount, as: UInt16.self)), payload.count / 16)
+    }
+
+    /// `spec.externalIPs`, then the addresses of `status.loadBalancer.ingress`.
+    public func externalIP(_ index: Int) -> IPAddress {
+        payload.address(at: Int(payload.integer(at: PayloadLayout.Service.externalIPs, as: UInt32.self)) + index * 16)
+    }
+
+    public var ingressNameCount: Int {
+        min(Int(payload.integer(at: PayloadLayout.Service.ingressNames + 4, as: UInt32.self)), payload.count / 8)
+    }
+
+    /// The hostnames of `status.loadBalancer.ingress`.
+    @_lifetime(copy self)
+    public func ingressName(_ index: Int) -> Span<UInt8> {
+        payload.string(at: Int(payload.integer(at: PayloadLayout.Service.ingressNames, as: UInt32.self)) + index * 8)
+    }
+
     public var ports: PortsView {
         @_lifetime(copy self)
         get { PortsView(payload: payload, at: PayloadLayout.Service.ports) }
@@ -211,6 +230,8 @@ public struct ServiceView: ~Copyable, ~Escapable {
         ServiceRecord(
             namespace: namespace.text(), name: name.text(), kind: kind,
             clusterIPs: (0..<clusterIPCount).map { clusterIP($0) }, externalName: externalName.text(),
+            externalIPs: (0..<externalIPCount).map { externalIP($0) },
+            ingressNames: (0..<ingressNameCount).map { ingressName($0).text() },
             ports: ports.records(), publishesNotReadyAddresses: publishesNotReadyAddresses,
             labels: labels.dictionary())
     }

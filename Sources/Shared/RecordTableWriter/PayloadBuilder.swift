@@ -88,6 +88,14 @@ struct PayloadBuilder {
         set(UInt32(ports.count), at: offset + 4)
     }
 
+    mutating func set(_ strings: [String], at offset: Int) {
+        guard !strings.isEmpty else { return }
+        let start = reserve(strings.count * 8)
+        for (index, string) in strings.enumerated() { set(string, at: start + index * 8) }
+        set(UInt32(start), at: offset)
+        set(UInt32(strings.count), at: offset + 4)
+    }
+
     /// Appends the addresses, 16 bytes each (IPv4 as ::ffff:a.b.c.d, RFC 4291 section 2.5.5.2), and returns where.
     mutating func place(_ addresses: [IPAddress]) -> Int {
         let start = reserve(addresses.count * 16)
@@ -113,6 +121,9 @@ extension NamespaceRecord {
 }
 
 extension ServiceRecord {
+    /// Those that it is found by, each once.
+    var addresses: Set<IPAddress> { Set(clusterIPs).union(externalIPs) }
+
     func payload() -> [UInt8] {
         var builder = PayloadBuilder(fixedSize: PayloadLayout.Service.size)
         builder.set(kind.rawValue, at: PayloadLayout.Service.kind)
@@ -126,6 +137,9 @@ extension ServiceRecord {
         builder.set(ports, at: PayloadLayout.Service.ports)
         builder.set(labels, at: PayloadLayout.Service.labels)
         builder.set(externalName, at: PayloadLayout.Service.externalName)
+        builder.set(UInt16(clamping: externalIPs.count), at: PayloadLayout.Service.externalIPCount)
+        if !externalIPs.isEmpty { builder.set(UInt32(builder.place(externalIPs)), at: PayloadLayout.Service.externalIPs) }
+        builder.set(ingressNames, at: PayloadLayout.Service.ingressNames)
         return builder.bytes
     }
 }
@@ -162,11 +176,7 @@ extension EndpointRecord {
         builder.set(podName, at: entry + PayloadLayout.Endpoint.podName)
         builder.set(nodeName, at: entry + PayloadLayout.Endpoint.nodeName)
         builder.set(zone, at: entry + PayloadLayout.Endpoint.zone)
-        guard !zoneHints.isEmpty else { return }
-        let hints = builder.reserve(zoneHints.count * 8)
-        for (index, hint) in zoneHints.enumerated() { builder.set(hint, at: hints + index * 8) }
-        builder.set(UInt32(hints), at: entry + PayloadLayout.Endpoint.zoneHints)
-        builder.set(UInt32(zoneHints.count), at: entry + PayloadLayout.Endpoint.zoneHints + 4)
+        builder.set(zoneHints, at: entry + PayloadLayout.Endpoint.zoneHints)
     }
 }
 

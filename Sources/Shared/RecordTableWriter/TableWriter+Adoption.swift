@@ -84,7 +84,7 @@ extension TableWriter {
         switch key.kind {
         case .service:
             let suffix = key.first + [0] + key.second
-            let addresses = TableWriter.decode(key, payload) { ServiceView($0).record().clusterIPs }
+            let addresses = TableWriter.decode(key, payload) { ServiceView($0).record().addresses }
             return addresses.map { (TableKey(kind: .serviceAddress, first: $0.mappedBytes, suffix: suffix), []) }
         case .slice:
             let name = TableKey(kind: .sliceName, first: key.first, second: key.suffix)

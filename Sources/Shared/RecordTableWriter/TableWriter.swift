@@ -102,18 +102,19 @@ public final class TableWriter {
         try finish()
     }
 
-    /// Publishes a service and its cluster IPs.
+    /// Publishes a service and its addresses.
     public func upsert(_ record: ServiceRecord) throws(TableError) {
         let key = TableKey.service(record.namespace, record.name)
         let payload = record.payload()
         if isUnchanged(key, payload) { return }
         unfinished.insert(key)
         let before = service(record.namespace, record.name)
-        for address in record.clusterIPs {
+        let addresses = record.addresses
+        for address in addresses {
             _ = try write(.serviceAddress(address, record.namespace, record.name), [])
         }
         if try write(key, payload) == .inserted { counts.services += 1 }
-        for address in before?.clusterIPs ?? [] where !record.clusterIPs.contains(address) {
+        for address in before?.addresses ?? [] where !addresses.contains(address) {
             erase(.serviceAddress(address, record.namespace, record.name))
         }
         unfinished.remove(key)
@@ -123,7 +124,7 @@ public final class TableWriter {
     public func removeService(namespace: String, name: String) throws(TableError) {
         let before = service(namespace, name)
         if erase(.service(namespace, name)) { counts.services -= 1 }
-        for address in before?.clusterIPs ?? [] { erase(.serviceAddress(address, namespace, name)) }
+        for address in before?.addresses ?? [] { erase(.serviceAddress(address, namespace, name)) }
         try finish()
     }
 

@@ -19,6 +19,14 @@ extension ServiceRecord {
     public init(_ service: Service) {
         let spec = service.spec
         let addresses = spec.clusterIPs.isEmpty ? [spec.clusterIP.string] : spec.clusterIPs.strings
+        var (externalIPs, ingressNames) = (spec.externalIPs.strings.compactMap { IPAddress($0) }, [] as [String])
+        for entry in service.status.loadBalancer.ingress.map({ (ip: $0.ip.string, hostname: $0.hostname.string) }) {
+            if let address = IPAddress(entry.ip) {
+                externalIPs.append(address)
+            } else if entry.ip.isEmpty, !entry.hostname.isEmpty {
+                ingressNames.append(entry.hostname)
+            }
+        }
         let kind: Kind =
             if spec.type == "ExternalName" {
                 .externalName
@@ -30,7 +38,7 @@ extension ServiceRecord {
         self.init(
             namespace: service.metadata.namespace.string, name: service.metadata.name.string, kind: kind,
             clusterIPs: kind == .clusterIP ? addresses.compactMap { IPAddress($0) } : [],
-            externalName: spec.externalName.string,
+            externalName: spec.externalName.string, externalIPs: externalIPs, ingressNames: ingressNames,
             ports: spec.ports.map {
                 PortRecord(
                     name: $0.name.string, protocol: TransportProtocol(kubernetesName: $0.protocol),

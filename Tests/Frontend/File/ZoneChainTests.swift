@@ -79,13 +79,16 @@ struct ZoneChainTests {
               fallthrough
              }
              hosts /dev/null {
-              192.0.2.9 y.b.a.test y.a.test
+              192.0.2.9 y.b.a.test
+              fallthrough
              }
             }
             """)
         #expect(try await ask(frontend, "x.b.a.test") == ["NOERROR QR AA RD", "x.b.a.test. 300 A 192.0.2.2"])
-        // hosts comes before file.
+        #expect(try await ask(frontend, "y.b.a.test") == ["NOERROR QR AA RD", "y.b.a.test. 3600 A 192.0.2.9"])
+        // The longer zone lacks it and passes it on; the shorter one is not asked, and denies what is its own.
         #expect(try await ask(frontend, "w.b.a.test") == ["SERVFAIL QR RD"])
+        #expect(try await ask(frontend, "none.a.test") == ["NXDOMAIN QR AA RD"])
         try await frontend.stop()
     }
 

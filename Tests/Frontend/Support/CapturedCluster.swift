@@ -47,12 +47,15 @@ struct CapturedCluster {
     private static func service(_ item: JSONItem) -> ServiceRecord {
         let spec = item["spec"]
         let addresses = spec.strings("clusterIPs")
+        let ingress = item["status"]["loadBalancer"].list("ingress")
         let kind: ServiceRecord.Kind =
             spec.text("type") == "ExternalName" ? .externalName : addresses.first == "None" ? .headless : .clusterIP
         return ServiceRecord(
             namespace: item.metadata("namespace"), name: item.metadata("name"), kind: kind,
             clusterIPs: kind == .clusterIP ? addresses.compactMap { IPAddress($0) } : [],
-            externalName: spec.text("externalName"), ports: spec.list("ports").map(port),
+            externalName: spec.text("externalName"),
+            externalIPs: (spec.strings("externalIPs") + ingress.map { $0.text("ip") }).compactMap { IPAddress($0) },
+            ingressNames: ingress.filter { $0.text("ip").isEmpty }.map { $0.text("hostname") }, ports: spec.list("ports").map(port),
             publishesNotReadyAddresses: spec.flag("publishNotReadyAddresses") ?? false, labels: item.labels)
     }
 

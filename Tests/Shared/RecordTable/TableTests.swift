@@ -9,6 +9,7 @@ import Testing
 struct TableTests {
     private static let web = ServiceRecord(
         namespace: "shop", name: "web", kind: .clusterIP, clusterIPs: [.v4(0x0A60_0001), .v6(high: 0xFD00 << 48, low: 1)],
+        externalIPs: [.v4(0xC000_0207), .v4(0x0A60_0001)], ingressNames: ["lb.example.com", "lb2.example.com"],
         ports: [
             PortRecord(name: "http", protocol: .tcp, number: 80), PortRecord(name: "", protocol: .udp, number: 53),
         ], publishesNotReadyAddresses: true, labels: ["team": "core", "app": "web"])
@@ -45,6 +46,10 @@ struct TableTests {
         #expect(reader.pod("shop", "web-0") == pod)
         #expect(reader.services(at: .v4(0x0A60_0001)) == ["web.shop"])
         #expect(reader.services(at: .v6(high: 0xFD00 << 48, low: 1)) == ["web.shop"])
+        #expect(reader.services(at: .v4(0xC000_0207)) == [])
+        #expect(reader.services(externallyAt: .v4(0xC000_0207)) == ["web.shop"])
+        #expect(reader.services(externallyAt: .v4(0x0A60_0001)) == ["web.shop"])
+        #expect(reader.services(externallyAt: .v6(high: 0xFD00 << 48, low: 1)) == [])
         #expect(reader.endpoints(at: .v4(0x0AF4_0002)) == ["web-x1/1"])
         #expect(reader.pods(at: .v4(0x0AF4_0001)) == ["web-0.shop u-1"])
         #expect(reader.service("shop", "nothere") == nil)
@@ -62,7 +67,10 @@ struct TableTests {
         reader = try TableReader(path: folder.path("table"))
         var changed = Self.web
         changed.clusterIPs = [.v4(0x0A60_0009)]
+        changed.externalIPs = [.v4(0x0A60_0001)]
         try writer.upsert(changed)
+        #expect(reader.services(externallyAt: .v4(0xC000_0207)).isEmpty)
+        #expect(reader.services(externallyAt: .v4(0x0A60_0001)) == ["web.shop"])
         #expect(reader.services(at: .v4(0x0A60_0001)).isEmpty)
         #expect(reader.services(at: .v4(0x0A60_0009)) == ["web.shop"])
         var moved = Self.slice
@@ -325,6 +333,12 @@ extension TableReader {
     func services(at address: IPAddress) -> [String] {
         var found: [String] = []
         forEachService(address: address) { found.append("\($0.record().name).\($0.record().namespace)") }
+        return found
+    }
+
+    func services(externallyAt address: IPAddress) -> [String] {
+        var found: [String] = []
+        forEachService(externalAddress: address) { found.append("\($0.record().name).\($0.record().namespace)") }
         return found
     }
 

@@ -94,7 +94,11 @@ class Record:
             return f"namespace {first} {self.labels(0)}"
         if self.kind == SERVICE:
             addresses = self.addresses(struct.unpack_from("=I", self.payload, 4)[0], self.u16(2))
-            return (f"service {first} {second} {self.u8(0)} {self.u8(1) & 1} {addresses} {self.string(24)} {self.ports(8)} {self.labels(16)}")
+            external = self.addresses(struct.unpack_from("=I", self.payload, 36)[0], self.u16(32))
+            names_start, names = self.pair(40)
+            ingress = "+".join(self.string(names_start + 8 * i) for i in range(names))
+            return (f"service {first} {second} {self.u8(0)} {self.u8(1) & 1} {addresses} {self.string(24)} {external} {ingress} "
+                    f"{self.ports(8)} {self.labels(16)}")
         if self.kind == SLICE:
             start, count = self.pair(16)
             endpoints = ";".join(self.endpoint(start + 48 * i) for i in range(count))
