@@ -201,6 +201,7 @@ enum Resolution {
         child.begin(parent.server, .exchange(parent))
         child.began = parent.began
         child.depth = parent.depth + 1
+        child.patience = parent.patience
         if isLookup {
             child.query.ask(parent.lookup.name, parent.lookup.type, onBehalfOf: parent.query)
         } else {

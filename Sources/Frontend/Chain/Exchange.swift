@@ -40,6 +40,8 @@ final class Exchange {
     /// Look-ups on behalf of look-ups.
     var depth = 0
     var lookup = Lookup()
+    /// Nanoseconds that upstreams get at most, if that is less than they get anyhow; 0 for no such limit.
+    var patience: UInt64 = 0
     var request: UpstreamRequest?
     /// What handlers keep of this exchange, by their position.
     private var notes: [(position: Int, note: AnyObject)] = []
@@ -87,6 +89,7 @@ final class Exchange {
         deferred = nil
         if deferredQuery != nil { deferredQuery = nil }
         depth = 0
+        patience = 0
         if request != nil { request = nil }
         if !notes.isEmpty { notes = [] }
         writer = 0

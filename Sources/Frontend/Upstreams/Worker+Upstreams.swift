@@ -13,7 +13,8 @@ extension Worker {
     /// Starts to ask what the exchange that the runner has set aside waits for.
     func startAsking(_ exchange: Exchange) {
         guard let request = exchange.request else { return resume(exchange, .failed("nothing was asked")) }
-        let run = UpstreamRun(exchange: exchange, request: request, deadline: monotonicNow() + Self.queryNanoseconds)
+        let patience = exchange.patience > 0 ? min(exchange.patience, Self.queryNanoseconds) : Self.queryNanoseconds
+        let run = UpstreamRun(exchange: exchange, request: request, deadline: monotonicNow() + patience)
         guard waitingCount <= Self.mostWaiting else {
             return resume(exchange, .failed("too many queries wait for upstreams"))
         }
