@@ -35,7 +35,7 @@ func dump(_ path: String) throws {
         let record = $0.record()
         lines.append(
             "pod \(record.namespace) \(record.name) \(record.uid) \(record.nodeName) \(text(record.addresses)) "
-                + "\(record.isHostNetwork ? 1 : 0) \(text(record.labels))")
+                + "\(record.isHostNetwork ? 1 : 0) \(record.isReady ? 1 : 0) \(text(record.labels))")
     }
     print(lines.sorted().joined(separator: "\n"))
 }

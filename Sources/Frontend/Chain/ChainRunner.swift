@@ -204,6 +204,7 @@ enum Resolution {
         child.deadline = parent.deadline
         child.depth = parent.depth + 1
         child.isRewritten = parent.isRewritten
+        child.patience = parent.patience
         if isLookup {
             child.query.ask(parent.lookup.name, parent.lookup.type, onBehalfOf: parent.query)
         } else {

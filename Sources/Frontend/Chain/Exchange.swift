@@ -46,6 +46,8 @@ final class Exchange {
     var reviewed: [UInt8]?
     /// Whether `rewrite` has given this query another name, or the one on whose behalf it is a look-up: no name is rewritten twice.
     var isRewritten = false
+    /// Nanoseconds that upstreams get at most, if that is less than they get anyhow; 0 for no such limit.
+    var patience: UInt64 = 0
     var request: UpstreamRequest?
     /// What handlers keep of this exchange, by their position.
     private var notes: [(position: Int, note: AnyObject)] = []
@@ -100,6 +102,7 @@ final class Exchange {
         depth = 0
         if reviewed != nil { reviewed = nil }
         isRewritten = false
+        patience = 0
         if request != nil { request = nil }
         if !notes.isEmpty { notes = [] }
         writer = 0

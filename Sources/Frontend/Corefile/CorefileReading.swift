@@ -12,10 +12,24 @@ struct CorefileReading: Sendable {
     /// SHA-512 of every file that was read, in hexadecimal digits: the same for the same contents, wherever they came from.
     let hash: String
 
-    /// Reads `path` and what it imports. That something is wrong is a result too.
+    /// Reads `path` and what it imports, until two readings in a row are the same: between two files a ConfigMap may change as a whole, and
+    /// half of the one version with half of the other is neither. That something is wrong is a result too.
     ///
     /// - Parameter defaultPort: for zones without a port.
     init(path: String, defaultPort: UInt16) {
+        self.init(once: path, defaultPort)
+        for _ in 0..<Self.mostReadings {
+            let again = CorefileReading(once: path, defaultPort)
+            let isSame = again.hash == hash
+            self = again
+            if isSame { return }
+        }
+    }
+
+    /// Files that change faster than that for so long are nobody's Corefile.
+    private static let mostReadings = 20
+
+    private init(once path: String, _ defaultPort: UInt16) {
         let inputs = Mutex<[[UInt8]]>([])
         var surroundings = CorefileSurroundings.process
         surroundings.contents = { path in

@@ -86,6 +86,15 @@ enum Socket {
         return descriptor
     }
 
+    /// Has the kernel give new datagrams to the other sockets of the address: one that is connected takes only its peer's, and its peer is
+    /// nobody. What has arrived stays, and answers to anybody can be sent.
+    static func leaveGroup(_ descriptor: Descriptor, at address: SocketAddress) {
+        let nobody = address.isWildcard ? (address.isV6 ? IPAddress.v6(high: 0, low: 1) : .v4(0x7F00_0001)) : address.address
+        let bytes = nobody.bytes
+        // Safe: the array lives through the call and its length goes with it. Where that fails, the socket is as it was.
+        _ = unsafe bytes.withUnsafeBufferPointer { unsafe mz_connect(descriptor.raw, $0.baseAddress, $0.count, 1, address.scope) }
+    }
+
     private static func new(_ kind: Kind, isV6: Bool) throws(SystemError) -> Descriptor {
         Descriptor(try systemCall("socket") { mz_socket(isV6 ? 1 : 0, kind == .stream ? 1 : 0) })
     }

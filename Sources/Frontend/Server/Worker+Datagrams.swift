@@ -8,14 +8,32 @@ extension Worker {
     /// Answers what has arrived on a datagram socket. The common path: no allocation, no lock, two system calls for up
     /// to 64 queries.
     func serveDatagrams(of listener: Listener) {
+        var answered = 0
+        serveDatagrams(of: listener, &answered)
+    }
+
+    @inline(__always)
+    private func serveDatagrams(of listener: Listener, _ answered: inout Int) {
         for _ in 0..<Self.rounds {
             guard let count = receive(from: listener), count > 0 else { return }
+            answered += count
             let server = listener.server
             var began = monotonicNow()
             for slot in 0..<count { answerDatagram(slot, listener, server, &began) }
             let lost = batch.send(on: listener.datagrams)
             if lost > 0 { metrics.losses.lostDatagrams.add(UInt64(lost)) }
             if count < DatagramBatch.slots { return }
+        }
+    }
+
+    /// Answers all that has arrived on a socket to which nothing more comes.
+    func serveAllDatagrams(of listener: Listener) {
+        var answered = 0
+        // As many as its buffer may hold of the smallest; a kernel that goes on giving cannot hold up the end.
+        for _ in 0..<1024 {
+            let before = answered
+            serveDatagrams(of: listener, &answered)
+            if answered == before { return }
         }
     }
 

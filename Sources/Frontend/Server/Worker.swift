@@ -227,11 +227,7 @@ final class Worker {
         case .install(let plan, let open): install(plan, open)
         case .drain:
             isDraining = true
-            for listener in listeners {
-                // What has arrived goes with the socket otherwise, and another frontend on the port cannot answer it.
-                serveDatagrams(of: listener)
-                close(listener)
-            }
+            for listener in listeners { retire(listener) }
             listeners = []
             drainConnections()
         }
@@ -251,11 +247,7 @@ final class Worker {
                 kept.append(listener)
             }
         }
-        for listener in listeners where !kept.contains(where: { $0 === listener }) {
-            // What has arrived was sent to an address that was served at that time.
-            serveDatagrams(of: listener)
-            close(listener)
-        }
+        for listener in listeners where !kept.contains(where: { $0 === listener }) { retire(listener) }
         listeners = kept
         for handler in gone { handler.retire(self) }
     }
@@ -277,7 +269,12 @@ final class Worker {
         }
     }
 
-    private func close(_ listener: Listener) {
+    /// Ends a listener. What has arrived goes with its socket, and nobody else on the port could answer it, so it is answered first; what comes
+    /// from then on is for others.
+    private func retire(_ listener: Listener) {
+        Socket.leaveGroup(listener.datagrams, at: listener.address)
+        serveAllDatagrams(of: listener)
+        countKernelDrops(of: listener)
         countKernelDrops(of: listener)
         unregister(listener.datagramToken)
         unregister(listener.streamToken)

@@ -56,6 +56,7 @@ package enum PayloadLayout {
         package static let flags = 32
         package static let size = 40
         package static let isHostNetwork: UInt8 = 1
+        package static let isReady: UInt8 = 2
     }
 }
 

@@ -146,11 +146,13 @@ public struct PodRecord: Sendable, Equatable {
     public var addresses: [IPAddress]
     /// The addresses are the node's: other pods have them too, so they do not tell who asks.
     public var isHostNetwork: Bool
+    /// The condition `Ready` is true.
+    public var isReady: Bool
     public var nodeName: String
     public var labels: [String: String]
 
     public init(
-        namespace: String, name: String, uid: String, addresses: [IPAddress], isHostNetwork: Bool = false,
+        namespace: String, name: String, uid: String, addresses: [IPAddress], isHostNetwork: Bool = false, isReady: Bool = false,
         nodeName: String = "", labels: [String: String] = [:]
     ) {
         self.namespace = namespace
@@ -158,6 +160,7 @@ public struct PodRecord: Sendable, Equatable {
         self.uid = uid
         self.addresses = addresses
         self.isHostNetwork = isHostNetwork
+        self.isReady = isReady
         self.nodeName = nodeName
         self.labels = labels
     }

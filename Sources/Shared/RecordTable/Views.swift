@@ -384,6 +384,9 @@ public struct PodView: ~Copyable, ~Escapable {
         payload.integer(at: PayloadLayout.Pod.flags, as: UInt8.self) & PayloadLayout.Pod.isHostNetwork != 0
     }
 
+    /// Whether the pod's condition `Ready` is true.
+    public var isReady: Bool { payload.integer(at: PayloadLayout.Pod.flags, as: UInt8.self) & PayloadLayout.Pod.isReady != 0 }
+
     public var labels: LabelsView {
         @_lifetime(copy self)
         get { LabelsView(payload: payload, at: PayloadLayout.Pod.labels) }
@@ -393,8 +396,8 @@ public struct PodView: ~Copyable, ~Escapable {
     public func record() -> PodRecord {
         PodRecord(
             namespace: namespace.text(), name: name.text(), uid: uid.text(),
-            addresses: (0..<addressCount).map { address($0) }, isHostNetwork: isHostNetwork, nodeName: nodeName.text(),
-            labels: labels.dictionary())
+            addresses: (0..<addressCount).map { address($0) }, isHostNetwork: isHostNetwork, isReady: isReady,
+            nodeName: nodeName.text(), labels: labels.dictionary())
     }
 }
 

@@ -190,7 +190,8 @@ extension PodRecord {
             builder.set(UInt32(addresses.count), at: PayloadLayout.Pod.addresses + 4)
         }
         builder.set(labels, at: PayloadLayout.Pod.labels)
-        if isHostNetwork { builder.set(PayloadLayout.Pod.isHostNetwork, at: PayloadLayout.Pod.flags) }
+        let flags = (isHostNetwork ? PayloadLayout.Pod.isHostNetwork : 0) | (isReady ? PayloadLayout.Pod.isReady : 0)
+        builder.set(flags, at: PayloadLayout.Pod.flags)
         return builder.bytes
     }
 }

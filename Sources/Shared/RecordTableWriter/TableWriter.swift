@@ -129,13 +129,23 @@ public final class TableWriter {
     }
 
     /// Publishes an endpoint slice and its addresses; moves it where its service label changed.
-    public func upsert(_ record: EndpointSliceRecord) throws(TableError) {
+    ///
+    /// - Parameter keeping: is given what the table has of the slice, if it differs, and says which endpoints the record gets besides its own.
+    public func upsert(
+        _ record: EndpointSliceRecord, keeping: (EndpointSliceRecord) -> [EndpointRecord] = { _ in [] }
+    ) throws(TableError) {
         let key = TableKey.slice(record.namespace, service: record.service, name: record.name)
-        let payload = record.payload()
+        var payload = record.payload()
         if holds(.sliceName(record.namespace, record.name), Array(record.service.utf8)), isUnchanged(key, payload) { return }
         let owner = TableKey.sliceName(record.namespace, record.name)
         unfinished.insert(key)
         let before = slice(record.namespace, record.name)
+        let kept = before.map(keeping) ?? []
+        var record = record
+        if !kept.isEmpty {
+            record.endpoints += kept
+            payload = record.payload()
+        }
         let identity = sliceIdentity(record.namespace, record.name)
         let chain = chainHash(record.namespace, record.service)
         let addresses = record.keptAddresses

@@ -23,6 +23,7 @@ final class Committer: ReflectorSink {
     private let now: @Sendable () -> Int64
     /// Whether a list has ended since memory was last trimmed.
     private let hasListed = Mutex(false)
+    private let releaseTimer = ReleaseTimer()
 
     init(
         table: sending TableKeeper, publisher: Publisher, metrics: WatcherMetrics, logger: Logger, fence: LeaseFence? = nil,
@@ -72,13 +73,38 @@ final class Committer: ReflectorSink {
     private func writeTable(_ object: WatchedObject, _ change: (inout TableKeeper) throws -> Void) {
         guard TableKeeper.holds(object.resource) else { return }
         let time = wallTime
+        var due: ContinuousClock.Instant?
         do {
             try table.withLock { table in
-                defer { table.reached(object.resource, resourceVersion: object.identity.resourceVersion, now: time) }
+                defer {
+                    table.reached(object.resource, resourceVersion: object.identity.resourceVersion, now: time)
+                    due = table.due
+                }
                 try change(&table)
             }
         } catch {
             notWritten(object, error)
+        }
+        setTimer(due)
+    }
+
+    private func setTimer(_ due: ContinuousClock.Instant?) { releaseTimer.set(due) { [weak self] in self?.release() } }
+
+    /// Removes what the table has held back for its time. Returns when there is more to be removed.
+    private func release() -> ContinuousClock.Instant? {
+        // Whoever has lost the lease writes no more: the next writer of this table finds what is held.
+        if let fence, !fence.isOpen { return .now + HeldRemovals.patience }
+        return table.withLock { table in
+            do {
+                try table.release()
+            } catch {
+                if metrics.tableFailed() {
+                    logger.error(
+                        "endpoints that are gone stay in the record table; tried again, further failures are only counted",
+                        metadata: ["error": "\(error)"])
+                }
+            }
+            return table.due
         }
     }
 
@@ -86,7 +112,11 @@ final class Committer: ReflectorSink {
         if let fence, await !fence.pass() { return }
         let time = wallTime
         do {
-            try table.withLock { try $0.listEnded(resource, resourceVersion: resourceVersion, now: time) }
+            let due = try table.withLock { table in
+                try table.listEnded(resource, resourceVersion: resourceVersion, now: time)
+                return table.due
+            }
+            setTimer(due)
         } catch {
             metrics.tableFailed()
             logger.error(

@@ -12,7 +12,10 @@ extension TableKeeper {
             switch resource {
             case .namespaces: return writer.namespace(name) == (try NamespaceRecord(decoding: object.object))
             case .services: return writer.service(namespace, name) == (try ServiceRecord(decoding: object.object))
-            case .endpointSlices: return writer.slice(namespace, name) == (try EndpointSliceRecord(decoding: object.object))
+            case .endpointSlices:
+                let held = held[TableWriter.ObjectName(namespace: namespace, name: name)]
+                let own = held.map { $0.isGone ? nil : $0.record } ?? writer.slice(namespace, name)
+                return own == (try EndpointSliceRecord(decoding: object.object))
             case .pods: return writer.pod(namespace, name) == PodRecord(try PodAddressing(object.object))
             }
         } catch {

@@ -7,11 +7,17 @@ struct TableKeeper {
     let writer: TableWriter
     /// For each resource whose list is running: the names met so far.
     private var listed: [Resource: Set<TableWriter.ObjectName>] = [:]
+    var held = HeldRemovals()
+    let clock: @Sendable () -> ContinuousClock.Instant
 
     /// What the table holds; everything else goes to the stream alone.
     static let resources = TabledResource.allCases.map(\.resource)
 
-    init(writer: TableWriter) { self.writer = writer }
+    /// - Parameter clock: for what is held back.
+    init(writer: TableWriter, clock: @escaping @Sendable () -> ContinuousClock.Instant = { .now }) {
+        self.writer = writer
+        self.clock = clock
+    }
 
     static func holds(_ resource: Resource) -> Bool { TabledResource(resource) != nil }
 
@@ -28,12 +34,13 @@ struct TableKeeper {
         switch resource {
         case .namespaces: try writer.upsert(NamespaceRecord(decoding: object.object))
         case .services: try writer.upsert(ServiceRecord(decoding: object.object))
-        case .endpointSlices: try writer.upsert(EndpointSliceRecord(decoding: object.object))
+        case .endpointSlices: try write(EndpointSliceRecord(decoding: object.object))
         case .pods:
             if let record = PodRecord(try PodAddressing(object.object)) {
                 try writer.upsert(record)
+                try settle(pod: name)
             } else {
-                try writer.removePod(namespace: name.namespace, name: name.name)
+                try remove(name, of: .pods)
             }
         }
     }
@@ -67,17 +74,21 @@ struct TableKeeper {
         switch resource {
         case .namespaces: writer.namespaceNames()
         case .services: writer.serviceNames()
-        case .endpointSlices: writer.sliceNames()
+        case .endpointSlices: writer.sliceNames().filter { held[$0]?.isGone != true }
         case .pods: writer.podNames()
         }
     }
 
-    private func remove(_ name: TableWriter.ObjectName, of resource: TabledResource) throws(TableError) {
+    private mutating func remove(_ name: TableWriter.ObjectName, of resource: TabledResource) throws(TableError) {
         switch resource {
         case .namespaces: try writer.removeNamespace(name.name)
-        case .services: try writer.removeService(namespace: name.namespace, name: name.name)
-        case .endpointSlices: try writer.removeSlice(namespace: name.namespace, name: name.name)
-        case .pods: try writer.removePod(namespace: name.namespace, name: name.name)
+        case .services:
+            try writer.removeService(namespace: name.namespace, name: name.name)
+            try settle(service: name)
+        case .endpointSlices: try removeSlice(name)
+        case .pods:
+            try writer.removePod(namespace: name.namespace, name: name.name)
+            try settle(pod: name)
         }
     }
 }

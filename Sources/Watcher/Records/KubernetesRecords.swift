@@ -112,6 +112,6 @@ extension PodRecord {
         guard !addresses.isEmpty else { return nil }
         self.init(
             namespace: pod.namespace, name: pod.name, uid: pod.uid, addresses: addresses,
-            isHostNetwork: pod.isHostNetwork, nodeName: pod.nodeName, labels: pod.labels)
+            isHostNetwork: pod.isHostNetwork, isReady: pod.isReady, nodeName: pod.nodeName, labels: pod.labels)
     }
 }

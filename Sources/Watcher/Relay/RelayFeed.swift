@@ -24,6 +24,7 @@ final class RelayFeed: DeltaConsumer {
     private let tableResources: Set<Resource>
     private let logger: Logger
     private let started = ContinuousClock.now
+    private let releaseTimer = ReleaseTimer()
 
     init(
         keeper: sending TableKeeper, publisher: Publisher, metrics: WatcherMetrics, resources: [Resource], logger: Logger
@@ -105,9 +106,19 @@ final class RelayFeed: DeltaConsumer {
 
     private func drop(_ object: WatchedObject) { attempt { try $0.table?.drop(object) } }
 
+    private func release() -> ContinuousClock.Instant? {
+        attempt { try $0.table?.release() }
+        return nil
+    }
+
     private func attempt(_ change: (inout State) throws -> Void) {
+        var due: ContinuousClock.Instant?
+        defer { releaseTimer.set(due) { [weak self] in self?.release() } }
         do {
-            try state.withLock { state in try change(&state) }
+            try state.withLock { state in
+                defer { due = state.table?.due }
+                try change(&state)
+            }
         } catch {
             guard metrics.tableFailed() else { return }
             logger.error(

@@ -53,6 +53,10 @@ struct RelayedTable {
         keeper.reached(resource, resourceVersion: resourceVersion, now: now)
     }
 
+    /// As ``TableKeeper/due`` and ``TableKeeper/release()``.
+    var due: ContinuousClock.Instant? { keeper.due }
+    mutating func release() throws { try keeper.release() }
+
     func beat(now: UInt64) { keeper.beat(now: now) }
 
     var statistics: TableWriter.Statistics { keeper.statistics }

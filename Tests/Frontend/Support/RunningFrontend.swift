@@ -14,9 +14,15 @@ final class RunningFrontend: Sendable {
     private let task: Task<Void, any Error>
 
     /// - Parameter corefile: its text, with `{port}` for port 0.
-    init(_ corefile: String, table: String? = nil, threads: Int = 1, logger: Logger? = nil) async throws {
-        folder = try TemporaryFolder()
+    convenience init(_ corefile: String, table: String? = nil, threads: Int = 1, logger: Logger? = nil) async throws {
+        let folder = try TemporaryFolder()
         try folder.write(Array(corefile.utf8), to: "Corefile")
+        try await self.init(in: folder, table: table, threads: threads, logger: logger)
+    }
+
+    /// - Parameter folder: has the Corefile.
+    init(in folder: TemporaryFolder, table: String? = nil, threads: Int = 1, logger: Logger? = nil) async throws {
+        self.folder = folder
         let control = try FrontendControl(
             options: .init(
                 corefile: folder.path("Corefile"), table: table ?? folder.path("no-table"), threads: threads),

@@ -32,7 +32,7 @@ struct TableTests {
         let external = ServiceRecord(
             namespace: "shop", name: "db", kind: .externalName, externalName: "db.example.com")
         let pod = PodRecord(
-            namespace: "shop", name: "web-0", uid: "u-1", addresses: [.v4(0x0AF4_0001)], isHostNetwork: true,
+            namespace: "shop", name: "web-0", uid: "u-1", addresses: [.v4(0x0AF4_0001)], isHostNetwork: true, isReady: true,
             nodeName: "n1", labels: ["app": "web"])
         try writer.upsert(NamespaceRecord(name: "shop", labels: ["env": "prod"]))
         try writer.upsert(Self.web)

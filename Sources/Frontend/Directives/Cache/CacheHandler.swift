@@ -77,7 +77,6 @@ final class CacheHandler: DirectiveHandler {
         disabledDenial = settings.denial.disabled.compactMap { try? DNSName($0.text) }
     }
 
-
     private func counters(_ exchange: Exchange) -> CacheCounters? {
         counters.value(exchange) { server, zone in CacheCounters(source, setup, server: server, view: zone.view) }
     }
@@ -112,7 +111,10 @@ final class CacheHandler: DirectiveHandler {
         }
         switch stale.mode {
         case .verify:
-            if stale.recheck == .zero || store.beginRefresh(key, exchange.query, now: exchange.began) { return .below }
+            if stale.recheck == .zero || store.beginRefresh(key, exchange.query, now: exchange.began) {
+                exchange.patience = stale.patience.span
+                return .below
+            }
         case .immediate:
             if store.beginRefresh(key, exchange.query, now: exchange.began) {
                 counters.prefetches.add()
@@ -123,17 +125,21 @@ final class CacheHandler: DirectiveHandler {
         return serve(finding, exchange, bench, ttl: settings.keepsTTL ? finding.lifetime : stale.timeToLive)
     }
 
-    /// A denial first, but no failure before an answer that can be served.
+    /// A denial first, but no failure before an answer that can be served, and none beyond its end: it says nothing of the name.
     @inline(__always)
     private func find(_ key: AnswerStore.Key, _ exchange: Exchange, _ bench: Workbench) -> (AnswerStore.Finding, isDenial: Bool)? {
         if settings.prefersPositive, let positive = find(key, source.success, exchange, bench) { return (positive, false) }
-        if let denial = find(key, source.denial, exchange, bench) {
-            guard denial.code == 2 else { return (denial, true) }
-            if let positive = find(key, source.success, exchange, bench) { return (positive, false) }
-            return find(key, source.denial, exchange, bench).map { ($0, true) }
+        guard let denial = find(key, source.denial, exchange, bench) else {
+            return find(key, source.success, exchange, bench).map { ($0, false) }
         }
-        return find(key, source.success, exchange, bench).map { ($0, false) }
+        if isVerdict(denial.code) { return (denial, true) }
+        // It writes to memory only what it finds.
+        if let positive = find(key, source.success, exchange, bench) { return (positive, false) }
+        return denial.remaining > 0 ? (denial, true) : nil
     }
+
+    /// Whether a code says something of the name: NOERROR or NXDOMAIN.
+    private func isVerdict(_ code: UInt16) -> Bool { code == 0 || code == 3 }
 
     @inline(__always)
     private func find(_ key: AnswerStore.Key, _ store: AnswerStore, _ exchange: Exchange, _ bench: Workbench) -> AnswerStore.Finding? {
@@ -207,12 +213,12 @@ final class CacheHandler: DirectiveHandler {
         switch kind {
         case .noError, .delegation:
             guard !disabledSuccess.containZone(of: name) else { return }
-            let hasEvicted = bench.withMessage { source.success.put(key, exchange.query, $0, lifetime: lifetime, now: monotonicNow()) }
+            let hasEvicted = bench.withMessage { source.success.put(key, exchange.query, $0, lifetime: lifetime, now: now(exchange)) }
             if hasEvicted { counters(exchange)?.evictedSuccess.add() }
             source.denial.remove(key, exchange.query)
         case .nameError, .noData, .serverError:
             guard !disabledDenial.containZone(of: name) else { return }
-            let hasEvicted = bench.withMessage { source.denial.put(key, exchange.query, $0, lifetime: lifetime, now: monotonicNow()) }
+            let hasEvicted = bench.withMessage { source.denial.put(key, exchange.query, $0, lifetime: lifetime, now: now(exchange)) }
             if hasEvicted { counters(exchange)?.evictedDenial.add() }
             // The name is gone; a failure says nothing of that.
             if kind != .serverError, !settings.prefersPositive { source.success.remove(key, exchange.query) }
@@ -220,10 +226,13 @@ final class CacheHandler: DirectiveHandler {
         }
     }
 
+    /// Not before the query, whose time tests set.
+    private func now(_ exchange: Exchange) -> Instant { max(monotonicNow(), exchange.began) }
+
     // MARK: Asking again
 
     /// Whether what came back may take the place of what is stale (RFC 8767 section 4).
-    private func isNews(_ flags: UInt16) -> Bool { (flags & 0xf == 0 || flags & 0xf == 3) && flags & 0x0200 == 0 }
+    private func isNews(_ flags: UInt16) -> Bool { isVerdict(flags & 0xf) && flags & 0x0200 == 0 }
 
     override func resume(_ exchange: Exchange, _ bench: Workbench, _ reply: Reply) -> Step {
         let key = AnswerStore.Key(exchange.query)
@@ -235,9 +244,17 @@ final class CacheHandler: DirectiveHandler {
             endRefresh(key, exchange, isGood: true)
             return .message
         }
-        endRefresh(key, exchange, isGood: false)
-        if let (finding, _) = find(key, exchange, bench) {
+        // The client waits no longer, but upstreams may have news yet.
+        let isEarly = exchange.patience > 0 && now(exchange) >= exchange.began + exchange.patience
+        endRefresh(key, exchange, isGood: isEarly)
+        if let (finding, isDenial) = find(key, exchange, bench) {
             counters(exchange)?.stale.add()
+            if isEarly,
+                (isDenial ? source.denial : source.success).beginRefresh(key, exchange.query, now: exchange.began)
+            {
+                counters(exchange)?.prefetches.add()
+                bench.refresh(exchange, by: self)
+            }
             exchange.failure = nil
             return serve(finding, exchange, bench, ttl: settings.keepsTTL ? finding.lifetime : settings.stale?.timeToLive ?? 0)
         }
@@ -254,7 +271,7 @@ final class CacheHandler: DirectiveHandler {
 
     private func endRefresh(_ key: AnswerStore.Key, _ exchange: Exchange, isGood: Bool) {
         let recheck = settings.stale?.recheck ?? .zero
-        let retry = isGood || recheck == .zero ? nil : monotonicNow() + recheck.span
+        let retry = isGood || recheck == .zero ? nil : now(exchange) + recheck.span
         source.success.endRefresh(key, exchange.query, retry: retry)
         source.denial.endRefresh(key, exchange.query, retry: retry)
     }

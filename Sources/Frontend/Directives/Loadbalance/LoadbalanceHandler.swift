@@ -75,11 +75,12 @@ final class LoadbalanceHandler: DirectiveHandler {
     /// No secret, and a system call for each would cost more than the answer.
     private var order: SeededRandom
 
-    init(_ source: LoadbalanceSource) {
+    /// - Parameter seed: of the order.
+    init(_ source: LoadbalanceSource, seed: UInt64 = .random(in: 1 ... .max)) {
         self.source = source
         version = source.currentVersion
         weights = source.weights
-        order = SeededRandom(seed: .random(in: 1 ... .max))
+        order = SeededRandom(seed: seed)
         places.reserveCapacity(256)
     }
 

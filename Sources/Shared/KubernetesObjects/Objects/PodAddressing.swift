@@ -12,6 +12,8 @@ public struct PodAddressing: Hashable, Sendable {
     public private(set) var phase = ""
     public private(set) var podIP = ""
     public private(set) var podIPs: [String] = []
+    /// The condition `Ready` is true: then services answer with the pod.
+    public private(set) var isReady = false
 
     public init(_ encoded: EncodedObject) throws(ObjectDecodingError) {
         do {
@@ -103,6 +105,15 @@ public struct PodAddressing: Hashable, Sendable {
                 if member.number == known.ip, member.type == .lengthDelimited { address = member.text(in: bytes) }
             }
             podIPs.append(address)
+        case known.conditions:
+            var (type, status) = ("", "")
+            var message = WireCursor(bytes, field.payload)
+            while let member = try message.next() {
+                guard member.type == .lengthDelimited else { continue }
+                if member.number == known.conditionType { type = member.text(in: bytes) }
+                if member.number == known.conditionStatus { status = member.text(in: bytes) }
+            }
+            if type == "Ready" { isReady = status == "True" }
         default: break
         }
     }
@@ -113,6 +124,7 @@ private struct PodFields: Sendable {
     let spec, status: UInt32
     let nodeName, hostNetwork: UInt32
     let phase, podIP, podIPs, ip: UInt32
+    let conditions, conditionType, conditionStatus: UInt32
 
     static let known = PodFields()
 
@@ -128,6 +140,10 @@ private struct PodFields: Sendable {
         let addresses = status.messageSchema.field("podIPs")
         podIPs = addresses.number
         ip = addresses.messageSchema.field("ip").number
+        let conditions = status.messageSchema.field("conditions")
+        self.conditions = conditions.number
+        conditionType = conditions.messageSchema.field("type").number
+        conditionStatus = conditions.messageSchema.field("status").number
     }
 }
 

@@ -14,13 +14,14 @@ import Testing
             #expect(short.nodeName == pod.spec.nodeName.string && short.isHostNetwork == pod.spec.hostNetwork)
             #expect(short.phase == pod.status.phase.string && short.podIP == pod.status.podIP.string)
             #expect(short.podIPs == pod.status.podIPs.map { $0.ip.string })
+            #expect(short.isReady == (pod.status.conditions.contains { $0.type == "Ready" && $0.status == "True" }))
         }
     }
 
     @Test("what is read in place of a captured pod is what the whole pod says", arguments: [ObjectEncoding.json, .protobuf])
     func captured(encoding: ObjectEncoding) throws {
         let items = try ClusterFixtures.items(.pods, encoding).items
-        var (hosts, addresses, labels) = (0, 0, 0)
+        var (hosts, addresses, labels, ready) = (0, 0, 0, 0)
         for item in items {
             try expectSame(item)
             try expectSame(item.publishable(as: .pods))
@@ -28,9 +29,10 @@ import Testing
             hosts += short.isHostNetwork ? 1 : 0
             addresses += short.podIPs.count
             labels += short.labels.count
+            ready += short.isReady ? 1 : 0
         }
         // Otherwise the comparison was of nothing with nothing.
-        #expect(hosts > 0 && addresses > hosts && labels > 0)
+        #expect(hosts > 0 && addresses > hosts && labels > 0 && ready > 0 && ready < items.count)
     }
 
     @Test("a pod that is being deleted says so, one without a time of deletion does not", arguments: [#""2024-01-01T00:00:00Z""#, "null"])

@@ -105,7 +105,7 @@ class Record:
             return f"slice {first} {second} {self.suffix.decode()} {self.u8(0)} {self.ports(8)} {endpoints} {self.labels(24)}"
         if self.kind == POD:
             start, count = self.pair(16)
-            return (f"pod {first} {second} {self.string(0)} {self.string(8)} {self.addresses(start, count)} {self.u8(32) & 1} {self.labels(24)}")
+            return (f"pod {first} {second} {self.string(0)} {self.string(8)} {self.addresses(start, count)} {self.u8(32) & 1} {self.u8(32) >> 1 & 1} {self.labels(24)}")
 
 
 
