@@ -1,4 +1,5 @@
 import Names
+import RegularExpressions
 import Testing
 
 @testable import Frontend

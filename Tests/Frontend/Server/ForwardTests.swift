@@ -208,7 +208,7 @@ struct ForwardTests {
         slow.release()
         #expect(try await answer.answer == ["one.example.com. 300 IN A 192.0.2.1"])
         // The query is counted out once: max_concurrent has room for the next.
-        slow.behaviour.withLock { $0 = .answers }
+        slow.behave(.answers)
         #expect(try await ask(frontend, try TestPacket.query("one.example.com", .a)).code == "NOERROR")
         try await frontend.stop()
         slow.stop()
@@ -217,13 +217,13 @@ struct ForwardTests {
 
     @Test("where nobody answers, the client gets SERVFAIL when five seconds are over, and the next query is taken")
     func nobodyAnswers() async throws {
-        let silent = try [TestUpstream(Self.zone, behaviour: .isSilent), TestUpstream(Self.zone, behaviour: .isSilent)]
+        let silent = try (0..<2).map { _ in try TestUpstream(Self.zone, behaviour: .isSilent) }
         let frontend = try await RunningFrontend(corefile(silent, "max_concurrent 1"))
         let began = ContinuousClock.now
         #expect(try await ask(frontend, try TestPacket.query("one.example.com", .a)).code == "SERVFAIL")
         let duration = ContinuousClock.now - began
         #expect(duration > .seconds(4.9) && duration < .seconds(8))
-        for upstream in silent { upstream.behaviour.withLock { $0 = .answers } }
+        for upstream in silent { upstream.behave(.answers) }
         #expect(try await ask(frontend, try TestPacket.query("one.example.com", .a)).code == "NOERROR")
         try await frontend.stop()
         for upstream in silent { upstream.stop() }
@@ -235,7 +235,7 @@ struct ForwardTests {
         let frontend = try await RunningFrontend(corefile(upstreams, "policy sequential\nmax_fails 0\n\(option)"))
         #expect(try await ask(frontend, try TestPacket.query("one.example.com", .a)).code == "SERVFAIL")
         #expect(upstreams.map(\.questions.count) == [1, 1, 1])
-        upstreams[1].behaviour.withLock { $0 = .answers }
+        upstreams[1].behave(.answers)
         #expect(try await ask(frontend, try TestPacket.query("one.example.com", .a)).answer.count == 1)
         #expect(upstreams.map(\.questions.count) == [2, 2, 1])
         try await frontend.stop()
@@ -287,7 +287,7 @@ struct ForwardTests {
         let probes = upstream.questions.filter { $0.contains("probe.example.com.") }.count
         #expect(Double(probes) - (frontend.metric(failures) ?? 0) <= 1)
         for _ in 0..<8 { #expect(try await ask(frontend, try TestPacket.query("one.example.com", .a)).code == "SERVFAIL") }
-        upstream.behaviour.withLock { $0 = .answers }
+        upstream.behave(.answers)
         try await eventually("it is found to live") {
             (try? TestClient.ask(TestPacket.query("one.example.com", .a), address)).map { $0[3] & 0xf == 0 } ?? false
         }
