@@ -10,11 +10,7 @@ struct PublicCorefilesTests {
     /// What waits for a directive that is not built. A Corefile leaves this list when it is taken or refused as the index says; the test
     /// says when.
     static let waiting: Set<String> = [
-        "kubernetes-resync", "aks-local-cache", "openshift", "openshift-name-resolver", "talos", "microk8s",
-        "minikube", "gardener", "helm-chart-autopath", "cilium-multicluster", "istio-global", "alibaba", "dot-per-provider",
-        "view-by-network", "home-blocking", "home-zone-file", "home-zones-auto", "active-directory", "private-endpoints", "guarded",
-        "external-names", "remote-cluster", "weighted", "snippets", "whoami", "zone-alone", "etcd-records", "k8s-gateway",
-        "signed-zone", "primary-zone",
+        "helm-chart-autopath", "cilium-multicluster", "alibaba", "external-names", "remote-cluster",
     ]
 
     static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../Fixtures/corefiles").standardized

@@ -11,7 +11,7 @@ struct ErrorsTests {
         let all = Mutex<[String]>([])
     }
 
-    private struct Handler: LogHandler {
+    private struct Handler: Logging.LogHandler {
         var metadata: Logger.Metadata = [:]
         var logLevel = Logger.Level.trace
         let lines: Lines

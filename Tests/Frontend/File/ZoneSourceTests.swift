@@ -12,7 +12,7 @@ import TestSupport
 @Suite("Zone sources")
 struct ZoneSourceTests {
     /// Keeps what is logged.
-    private struct Sink: LogHandler {
+    private struct Sink: Logging.LogHandler {
         final class Lines: Sendable {
             let all = Mutex<[String]>([])
             func take() -> [String] {

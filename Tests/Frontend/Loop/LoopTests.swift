@@ -59,9 +59,9 @@ struct LoopTests {
         let name = try subject.asked()
         #expect(zone == "." || name.hasSuffix("." + zone))
         // Somebody else's question of this type is nobody's.
-        #expect(!subject.loop.isOurs("1.2.") && !subject.forward.isLooping(0))
-        #expect(subject.loop.isOurs(name) && subject.forward.isLooping(0))
-        #expect(subject.loop.isOurs(name))
+        #expect(!subject.loop.isLooping("1.2.") && !subject.forward.isLooping(0))
+        #expect(subject.loop.isLooping(name) && subject.forward.isLooping(0))
+        #expect(subject.loop.isLooping(name))
         #expect(subject.log.count("leads back to this server and is not asked any more; take it out of 'forward'") == 1)
         #expect(subject.log.lines.first?.contains("zone=\(zone)") == true)
         // Looked at every half minute, however often it is followed.
@@ -69,8 +69,8 @@ struct LoopTests {
         #expect(subject.isQuiet && subject.forward.isLooping(0))
         subject.loop.follow(start + .seconds(31))
         let second = try subject.asked()
-        #expect(second != name && !subject.loop.isOurs(name))
-        #expect(subject.loop.isOurs(second) && subject.log.lines.count == 1)
+        #expect(second != name && !subject.loop.isLooping(name))
+        #expect(subject.loop.isLooping(second) && subject.log.lines.count == 1)
         subject.loop.follow(start + .seconds(34))
         #expect(subject.forward.isLooping(0))
         // This time it does not come back.

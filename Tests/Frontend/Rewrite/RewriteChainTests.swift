@@ -1,5 +1,4 @@
 import Names
-import Synchronization
 import Testing
 
 @testable import Frontend
@@ -187,7 +186,7 @@ struct RewriteChainTests {
                     == ["alias.example.com. 300 IN CNAME new.example.com.", "new.example.com. 300 IN A 192.0.2.2"])
         }
         #expect(try await frontend.ask("old.example.com").answer == ["old.example.com. 300 IN A 192.0.2.1"])
-        upstream.behaviour.withLock { $0 = .refuses(5) }
+        upstream.behave(.refuses(5))
         #expect(try await frontend.ask("alias.example.com").code == "REFUSED")
         try await frontend.stop()
         upstream.stop()

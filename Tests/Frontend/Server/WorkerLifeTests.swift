@@ -234,7 +234,7 @@ private final class Gate: Sendable {
 }
 
 /// A log that stalls at the first failed query.
-private struct GatedLogHandler: LogHandler {
+private struct GatedLogHandler: Logging.LogHandler {
     var gate: Gate
     var logLevel = Logger.Level.info
     var metadata: Logger.Metadata = [:]

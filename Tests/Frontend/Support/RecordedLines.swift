@@ -9,7 +9,7 @@ final class RecordedLines: Sendable {
 
     var logger: Logger { Logger(label: "test") { _ in Handler(lines: self) } }
 
-    private struct Handler: LogHandler {
+    private struct Handler: Logging.LogHandler {
         let lines: RecordedLines
         var metadata = Logger.Metadata()
         var logLevel = Logger.Level.warning

@@ -70,6 +70,9 @@ final class TestUpstream: Sendable {
     /// Streams that are open.
     var openStreams: Int { streamCount.withLock { $0 } }
 
+    /// How it behaves from now on.
+    func behave(_ next: Behaviour) { behaviour.withLock { $0 = next } }
+
     func stop() { waker.wake() }
 
     /// Sends the answers that were held.

@@ -132,7 +132,7 @@ struct CacheSettings: DirectiveSettings {
     private static func readPrefetch(_ settings: inout CacheSettings, _ line: OptionLine) throws(CorefileError) {
         try line.expectWords(1...3)
         settings.prefetch.amount = try line.integer(line.words[0], 0...UInt32(Int32.max))
-        if line.words.count > 1 { settings.prefetch.gap = try line.duration(line.words[1], .zero ... .seconds(86_400)) }
+        if line.words.count > 1 { settings.prefetch.gap = try line.duration(line.words[1], .zero ... .seconds(31_536_000)) }
         guard line.words.count > 2 else { return }
         let word = line.words[2]
         guard word.text.hasSuffix("%"), let number = UInt32(word.text.dropLast()), (10...90).contains(number) else {
