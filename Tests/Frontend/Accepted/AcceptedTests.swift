@@ -42,7 +42,7 @@ struct AcceptedTests {
     func geoip(expression: String, isRefused: Bool) throws {
         var block = try FrontendConfiguration.parse(Array(".:53 {\n geoip /db.mmdb\n}".utf8), file: "Corefile").blocks[0]
         var view = ViewSettings()
-        view.conditions = [try ViewExpression(expression, patterns: { _ in PatternWithoutEngine() })]
+        view.conditions = [try ViewExpression(expression)]
         block.add(view, of: "view")
         let setup = BlockSetup(
             block: block, localAddresses: [], metrics: FrontendMetrics(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
