@@ -138,8 +138,9 @@ struct MovingEndpointsProcessTests {
             return (asked, wrong)
         }
         for turn in 0..<(isSoak ? 400 : 60) {
-            let (from, to) = (turn % slices, (turn + 1 + Int.random(in: 0..<(slices - 1), using: &random)) % slices)
-            guard from != to else { continue }
+            // The next slice that has any.
+            guard let from = (turn..<(turn + slices)).map({ $0 % slices }).first(where: { !members[$0].isEmpty }) else { continue }
+            let to = (from + 1 + Int.random(in: 0..<(slices - 1), using: &random)) % slices
             let moved = Set(members[from].shuffled(using: &random).prefix(turn % 7 == 0 ? members[from].count : 40))
             members[from].subtract(moved)
             members[to].formUnion(moved)
