@@ -218,7 +218,8 @@ struct ChainTests {
         #expect(try fixture.ask("kept.org", server) == "NOERROR kept.org. 5 IN A 192.0.2.3")
         #expect(
             fixture.journal.entries == [
-                "cache takes kept.org.", "rename takes kept.org.", "table takes other.org.", "cache takes kept.org. late", "cache reviews",
+                "cache takes kept.org.", "rename takes kept.org.", "table takes other.org.", "cache takes kept.org. late",
+                "rename abandons", "cache reviews",
             ])
         fixture.journal.entries = []
         #expect(try fixture.ask("new.org", server) == "NOERROR other.org. 5 IN A 192.0.2.4")

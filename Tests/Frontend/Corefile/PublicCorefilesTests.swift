@@ -7,12 +7,6 @@ import Testing
 /// refused for the reason that `index.tsv` states, as `LINE: MESSAGE`.
 @Suite("Public Corefiles")
 struct PublicCorefilesTests {
-    /// What waits for a directive that is not built. A Corefile leaves this list when it is taken or refused as the index says; the test
-    /// says when.
-    static let waiting: Set<String> = [
-        "helm-chart-autopath", "cilium-multicluster", "alibaba", "external-names", "remote-cluster",
-    ]
-
     static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../Fixtures/corefiles").standardized
 
     struct Entry: Sendable, CustomTestStringConvertible {
@@ -55,12 +49,7 @@ struct PublicCorefilesTests {
     func all() throws {
         for entry in try Self.entries() {
             let refusal = try Self.refusal(entry.name)
-            if Self.waiting.contains(entry.name) {
-                #expect(refusal != entry.reason, "\(entry.name) no longer waits: take it out of the list")
-                #expect(refusal?.contains("not built yet") == true, "\(entry.name): \(refusal ?? "taken")")
-            } else {
-                #expect(refusal == entry.reason, "\(entry.name)")
-            }
+            #expect(refusal == entry.reason, "\(entry.name)")
         }
     }
 
@@ -70,7 +59,6 @@ struct PublicCorefilesTests {
         let files = try FileManager.default.contentsOfDirectory(atPath: Self.folder.path).filter { $0.hasSuffix(".corefile") }
         #expect(names.map { "\($0).corefile" }.sorted() == files.sorted())
         #expect(names.count >= 73)
-        #expect(Self.waiting.isSubset(of: names))
     }
 
     @Test("every word and every form of argument that public Corefiles use occurs")

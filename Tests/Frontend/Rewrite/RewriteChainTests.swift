@@ -98,7 +98,7 @@ struct RewriteChainTests {
             corp.example:0 {
               bind 127.0.0.1
               rewrite name suffix .corp.example .inside answer auto
-              hosts {
+              hosts none inside {
                 192.0.2.1 a.inside
               }
             }

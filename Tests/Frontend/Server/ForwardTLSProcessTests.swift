@@ -84,10 +84,10 @@ struct ForwardTLSProcessTests {
     func expire() async throws {
         let frontend = try await RunningFrontend(corefile(tls(world.server.port), "expire 100ms"))
         #expect(try await ask(frontend).code == "NOERROR")
-        try await eventually("a new connection is made") {
-            _ = try? TestClient.ask(TestPacket.query("a.example.org", .a), frontend.address)
-            return metric(frontend, "conn_cache_misses_total", world.server.port) >= 2
-        }
+        let asked = ContinuousClock.now
+        try await eventually("its idle time is over") { ContinuousClock.now - asked > .milliseconds(200) }
+        #expect(try await ask(frontend).code == "NOERROR")
+        #expect(metric(frontend, "conn_cache_misses_total", world.server.port) == 2)
         try await frontend.stop()
     }
 

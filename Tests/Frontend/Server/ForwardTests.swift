@@ -280,7 +280,7 @@ struct ForwardTests {
         let first = try Socket.connecting(.datagram, to: address)
         let packet = try TestPacket.query("one.example.com", .a)
         _ = try Socket.send(packet.span, on: first)
-        let failures = #"coredns_proxy_healthcheck_failures_total{proxy_name="forward",to="\(upstream.address)"}"#
+        let failures = #"coredns_proxy_healthcheck_failures_total{proxy_name="forward",to="\#(upstream.address)"}"#
         try await eventually("two checks have failed") { frontend.metric(failures) ?? 0 >= 2 }
         // One at a time.
         let probes = upstream.questions.filter { $0.contains("probe.example.com.") }.count

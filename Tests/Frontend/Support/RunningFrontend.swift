@@ -72,7 +72,7 @@ func onThread<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result)
 enum TestClient {
     struct NoAnswer: Error {}
 
-    private static func wait(_ descriptor: Descriptor, _ interest: Poller.Interest, milliseconds: Int32 = 5000) throws {
+    private static func wait(_ descriptor: Descriptor, _ interest: Poller.Interest, milliseconds: Int32 = 9000) throws {
         let poller = try Poller()
         try poller.add(descriptor, interest, token: 1)
         guard try poller.wait(milliseconds: milliseconds) == 1 else { throw NoAnswer() }

@@ -118,8 +118,8 @@ class Reader:
     def __init__(self, path):
         self.path = path
         self.control = Mapping(path)
-        if self.control.bytes[:8] != b"MIZZENTB" or self.control.u32(12) != ORDER or self.control.u32(8) != 1:
-            raise SystemExit(f"{path}: not a record table of layout 1 and this machine's byte order")
+        if self.control.bytes[:8] != b"MIZZENTB" or self.control.u32(12) != ORDER or self.control.u32(8) != 2:
+            raise SystemExit(f"{path}: not a record table of layout 2 and this machine's byte order")
         self.seed = self.control.u64(48)
         self.data = None
         self.retries = 0
@@ -133,7 +133,7 @@ class Reader:
                 data = Mapping(f"{self.path}.{generation}")
             except FileNotFoundError:
                 continue  # the writer has moved on
-            if data.bytes[:8] != b"MIZZENDT" or data.u32(12) != ORDER or data.u32(8) != 1 or data.u64(72) != self.seed:
+            if data.bytes[:8] != b"MIZZENDT" or data.u32(12) != ORDER or data.u32(8) != 2 or data.u64(72) != self.seed:
                 raise SystemExit(f"{self.path}.{generation}: not a data file of this table")
             self.data, self.size = data, data.u64(16)
             self.bucket_count, self.buckets = data.u64(32), data.u64(40)
