@@ -170,7 +170,8 @@ let package = Package(
             .target(
                 name: "ClusterSimulator",
                 dependencies: [
-                    "KubernetesObjects", "KubernetesClient", "Names", "CSchemas", "CProtobufC", "MizzenSystem", "ProcessRuntime", hummingbird,
+                    "KubernetesObjects", "KubernetesClient", "Names", "CSchemas", "CProtobufC", "MizzenSystem", "ProcessRuntime",
+                    hummingbird,
                     hummingbirdTLS,
                     nio, nioPosix, nioHTTP2, nioSSL, logging, lifecycle, yams, certificates, crypto, asyncHTTPClient,
                     argumentParser, .product(name: "HummingbirdHTTP2", package: "hummingbird"),
@@ -249,7 +250,8 @@ let package = Package(
             tests(
                 "CollectorTests", path: "Collector",
                 [
-                    "Collector", "ClusterSimulator", "DeltaStream", "KubernetesObjects", "KubernetesClient", "MizzenSystem", "ProcessRuntime",
+                    "Collector", "ClusterSimulator", "DeltaStream", "KubernetesObjects", "KubernetesClient", "MizzenSystem",
+                    "ProcessRuntime",
                     logging, nio, nioSSL,
                     asyncHTTPClient, hummingbird, hummingbirdTLS, lifecycle, argumentParser,
                     .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -80,7 +80,8 @@ private final class HeldTable {
         get throws {
             try watched(
                 .services,
-                #"{"metadata":{"name":"web","namespace":"shop","uid":"u","resourceVersion":"1"},"spec":{"clusterIP":"None","clusterIPs":["None"]}}"#)
+                #"{"metadata":{"name":"web","namespace":"shop","uid":"u","resourceVersion":"1"},"spec":{"clusterIP":"None","clusterIPs":["None"]}}"#
+            )
         }
     }
 
@@ -174,7 +175,9 @@ struct HeldRemovalTests {
 
     enum Loss: CaseIterable { case pod, finished, readiness, address }
 
-    @Test("a pod that is gone, being deleted, not ready or elsewhere is not held, nor held any longer", arguments: Loss.allCases, [true, false])
+    @Test(
+        "a pod that is gone, being deleted, not ready or elsewhere is not held, nor held any longer", arguments: Loss.allCases,
+        [true, false])
     func lostPod(loss: Loss, isHeldBefore: Bool) throws {
         let table = try HeldTable()
         try table.put("a", [1, 2])

@@ -129,7 +129,8 @@ struct TableKeeperTests {
         let service = try Self.watched(
             .services,
             #"{"metadata":{"name":"lb","namespace":"shop"},"spec":{"clusterIP":"10.0.0.1","externalIPs":["192.0.2.7","2001:db8::7"]},"#
-                + #""status":{"loadBalancer":{"ingress":[{"ip":"192.0.2.9"},{"hostname":"lb.example.com"},{"ip":"192.0.2.10","hostname":"x"},{}]}}}"#)
+                + #""status":{"loadBalancer":{"ingress":[{"ip":"192.0.2.9"},{"hostname":"lb.example.com"},{"ip":"192.0.2.10","hostname":"x"},{}]}}}"#
+        )
         let record = try ServiceRecord(decoding: service.object)
         #expect(record.externalIPs.map(\.description) == ["192.0.2.7", "2001:db8::7", "192.0.2.9", "192.0.2.10"])
         #expect(record.ingressNames == ["lb.example.com"])

@@ -87,14 +87,17 @@ struct AnswerContext: ~Copyable {
     /// The message's octets, to be read.
     func withMessage<Result>(_ body: (Span<UInt8>) -> Result) -> Result {
         // Safe: `count` octets of the memory have been written.
-        body(unsafe Span(_unsafeElements: UnsafeRawBufferPointer(rebasing: memory[..<min(count, memory.count)]).assumingMemoryBound(to: UInt8.self)))
+        body(
+            unsafe Span(
+                _unsafeElements: UnsafeRawBufferPointer(rebasing: memory[..<min(count, memory.count)]).assumingMemoryBound(to: UInt8.self)))
     }
 
     /// The message's octets, to be changed where they stand.
     func editMessage(_ body: (inout MutableSpan<UInt8>) -> Void) {
         // Safe: as above, and nobody else has a view of them.
         var span = unsafe MutableSpan<UInt8>(
-            _unsafeElements: UnsafeMutableRawBufferPointer(rebasing: memory[..<min(count, memory.count)]).assumingMemoryBound(to: UInt8.self))
+            _unsafeElements: UnsafeMutableRawBufferPointer(rebasing: memory[..<min(count, memory.count)]).assumingMemoryBound(
+                to: UInt8.self))
         body(&span)
     }
 

@@ -67,7 +67,11 @@ extension Worker {
             batch.setAnswer(slot, length: count)
             if let exchange = runner.current { began = conclude(exchange) }
         case .silence:
-            if batch.isOversized(slot) { metrics.losses.oversizedQueries.add() } else if let exchange = runner.current { _ = conclude(exchange) }
+            if batch.isOversized(slot) {
+                metrics.losses.oversizedQueries.add()
+            } else if let exchange = runner.current {
+                _ = conclude(exchange)
+            }
         case .waiting: startWaiting(.datagram(batch.peer(slot), listener))
         }
         if !runner.bench.begun.isEmpty { startRefreshes() }

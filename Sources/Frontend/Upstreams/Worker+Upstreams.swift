@@ -126,7 +126,8 @@ extension Worker {
         socket.use = .query(run)
         run.asking = socket
         do throws(SystemError) {
-            try start(socket, message: run.message, timeout: min(Self.exchangeNanoseconds, nanoseconds(from: now, until: run.deadline)), now)
+            try start(
+                socket, message: run.message, timeout: min(Self.exchangeNanoseconds, nanoseconds(from: now, until: run.deadline)), now)
         } catch {
             close(socket)
             throw error

@@ -57,7 +57,8 @@ public struct ServiceRecord: Sendable, Equatable {
 
     public init(
         namespace: String, name: String, kind: Kind, clusterIPs: [IPAddress] = [], externalName: String = "",
-        externalIPs: [IPAddress] = [], ingressNames: [String] = [], ports: [PortRecord] = [], publishesNotReadyAddresses: Bool = false, labels: [String: String] = [:]
+        externalIPs: [IPAddress] = [], ingressNames: [String] = [], ports: [PortRecord] = [], publishesNotReadyAddresses: Bool = false,
+        labels: [String: String] = [:]
     ) {
         self.namespace = namespace
         self.name = name

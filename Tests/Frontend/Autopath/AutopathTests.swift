@@ -61,7 +61,9 @@ struct AutopathTests {
         return [text.code] + (text.answer + text.authority).map { $0.replacing(" IN ", with: " ") }
     }
 
-    private static let denial = ["NXDOMAIN", "cluster.local. 5 SOA ns.dns.cluster.local. hostmaster.cluster.local. SERIAL 7200 1800 86400 5"]
+    private static let denial = [
+        "NXDOMAIN", "cluster.local. 5 SOA ns.dns.cluster.local. hostmaster.cluster.local. SERIAL 7200 1800 86400 5",
+    ]
     /// What the upstream is asked beside `one.example.com`, for each search domain of the host.
     private func outside(_ questions: [String]) -> [String] { questions.filter { $0.hasPrefix("udp one.example.com. ") } }
 
@@ -98,10 +100,13 @@ struct AutopathTests {
     func cluster() async throws {
         let frontend = try await frontend(["cache", "autopath @kubernetes"])
         #expect(
-            try await ask(frontend, "web.alpha.svc.cluster.local", from: Self.alpha) == ["NOERROR", "web.alpha.svc.cluster.local. 5 A 10.96.0.1"])
+            try await ask(frontend, "web.alpha.svc.cluster.local", from: Self.alpha) == [
+                "NOERROR", "web.alpha.svc.cluster.local. 5 A 10.96.0.1",
+            ])
         #expect(
             try await ask(frontend, "DB.beta.alpha.svc.cluster.local", from: Self.alpha) == [
-                "NOERROR", "DB.beta.alpha.svc.cluster.local. 5 CNAME DB.beta.svc.cluster.local.", "DB.beta.svc.cluster.local. 5 A 10.96.0.2",
+                "NOERROR", "DB.beta.alpha.svc.cluster.local. 5 CNAME DB.beta.svc.cluster.local.",
+                "DB.beta.svc.cluster.local. 5 A 10.96.0.2",
             ])
         #expect(
             try await ask(frontend, "db.beta.svc.alpha.svc.cluster.local", .srv, from: Self.alpha) == [
@@ -192,7 +197,8 @@ struct AutopathTests {
         #expect(all[0].origin == .kubernetes && all[0].needed == .pods)
         #expect(all[1].zones.map(\.text) == ["z.test."])
         #expect(all[1].origin == .file("/f") && all[1].needed == [])
-        #expect(mistake(of: AutopathSettings.row, "autopath") == "Corefile:2: autopath: expected '@kubernetes' or a file like /etc/resolv.conf")
+        #expect(
+            mistake(of: AutopathSettings.row, "autopath") == "Corefile:2: autopath: expected '@kubernetes' or a file like /etc/resolv.conf")
         #expect(
             mistake(of: AutopathSettings.row, "autopath @erratic")
                 == "Corefile:2: autopath: expected '@kubernetes' or a file like /etc/resolv.conf, found '@erratic'")

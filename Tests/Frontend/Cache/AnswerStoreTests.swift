@@ -298,7 +298,10 @@ struct AnswerStoreTests {
                             switch Int.random(in: 0..<8, using: &random) {
                             case 0, 1, 2: subject.put(UInt8(truncatingIfNeeded: step), in: store, count: 60 + step % 900)
                             case 3: store.remove(subject.key, subject.query)
-                            case 4: if store.beginRefresh(subject.key, subject.query, now: 1) { store.endRefresh(subject.key, subject.query, retry: nil) }
+                            case 4:
+                                if store.beginRefresh(subject.key, subject.query, now: 1) {
+                                    store.endRefresh(subject.key, subject.query, retry: nil)
+                                }
                             // `find` compares question and length.
                             default: _ = subject.find(in: store, memory)
                             }

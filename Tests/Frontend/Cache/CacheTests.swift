@@ -11,7 +11,9 @@ import Testing
 struct CacheTests {
     private static let denial = ["example. 600 SOA ns.example. host.example. 1 2 3 4 600"]
 
-    private func bench(_ options: String = "", servers: String = ".:1053", _ upstream: @escaping (String, RecordType) -> ChainBench.Upstream) throws
+    private func bench(
+        _ options: String = "", servers: String = ".:1053", _ upstream: @escaping (String, RecordType) -> ChainBench.Upstream
+    ) throws
         -> ChainBench
     {
         try ChainBench("\(servers) {\n cache {\n\(options)\n}\n forward . 192.0.2.53\n}", upstream: upstream)
@@ -71,7 +73,8 @@ struct CacheTests {
         #expect(try bench.ask("a.example", at: 117) == "10 A 192.0.2.1")
     }
 
-    @Test("a failure is kept for five seconds, or as long as the Corefile says", arguments: [("", 5), ("servfail 1s", 1), ("servfail 0s", 0)])
+    @Test(
+        "a failure is kept for five seconds, or as long as the Corefile says", arguments: [("", 5), ("servfail 1s", 1), ("servfail 0s", 0)])
     func failures(option: String, kept: Int) throws {
         let bench = try bench(option) { _, _ in .answer(2) }
         for tenth in 0..<10 { #expect(try bench.ask("a.example", at: 0.05 + Double(tenth) / 20) == "SERVFAIL") }
@@ -119,7 +122,8 @@ struct CacheTests {
         arguments: [
             ("serve_stale", 0, 4), ("serve_stale 1h", 0, 4), ("serve_stale 1h immediate", 0, 4), ("serve_stale 1h immediate 30s", 30, 4),
             ("serve_stale 1h immediate 30s 30s", 30, 1), ("serve_stale 1h verify", 0, 4), ("serve_stale 1h verify 100ms", 0, 4),
-            ("serve_stale 1h verify 0 30s", 30, 4), ("serve_stale 1h verify 100ms 30s 30s", 30, 1), ("serve_stale 1h VERIFY 100ms 7s", 7, 4),
+            ("serve_stale 1h verify 0 30s", 30, 4), ("serve_stale 1h verify 100ms 30s 30s", 30, 1),
+            ("serve_stale 1h VERIFY 100ms 7s", 7, 4),
         ])
     func staleForms(option: String, ttl: Int, refreshes: Int) throws {
         var isDown = false
@@ -134,7 +138,9 @@ struct CacheTests {
         #expect(bench.metric("coredns_cache_served_stale_total") == (option.lowercased().contains("verify") ? 4 : 5))
     }
 
-    @Test("a denial without SOA is kept for the least time, five seconds or what the Corefile says", arguments: [("", 5), ("denial 100 60 20", 20)])
+    @Test(
+        "a denial without SOA is kept for the least time, five seconds or what the Corefile says",
+        arguments: [("", 5), ("denial 100 60 20", 20)])
     func bareDenial(option: String, kept: Double) throws {
         let bench = try bench(option) { _, _ in .answer(3) }
         for part in [0, 0.5, 0.95] { #expect(try bench.ask("a.example", at: kept * part) == "NXDOMAIN") }
@@ -172,7 +178,8 @@ struct CacheTests {
     @Test("what may not be kept is asked again each time: refusals, and names of zones for which that is off")
     func unkept() throws {
         let bench = try bench("disable success a.example\n disable denial") { name, _ in
-            name.hasPrefix("r.") ? .answer(5) : name.hasPrefix("n.") ? .answer(3, [], authority: Self.denial) : .answer(0, ["\(name) 60 A 192.0.2.1"])
+            name.hasPrefix("r.")
+                ? .answer(5) : name.hasPrefix("n.") ? .answer(3, [], authority: Self.denial) : .answer(0, ["\(name) 60 A 192.0.2.1"])
         }
         for name in ["r.example", "n.example", "b.a.example"] {
             for _ in 0..<3 { _ = try bench.ask(name) }
@@ -235,7 +242,8 @@ struct UncachedClusterTests {
     @Test("a change shows at once, an answer that is gone and one that comes too, always with the full TTL", arguments: corefiles)
     func changes(corefile: String, ttl: Int) throws {
         let folder = try TemporaryFolder()
-        let writer = try TableWriter(path: folder.path("table"), identity: "test", now: 1, sizing: .init(bucketCount: 64, capacity: 1 << 20))
+        let writer = try TableWriter(
+            path: folder.path("table"), identity: "test", now: 1, sizing: .init(bucketCount: 64, capacity: 1 << 20))
         try writer.upsert(NamespaceRecord(name: "shop"))
         for resource in SketchedCluster.resources { writer.setStatus(resource: resource, resourceVersion: "1", isSynced: true, now: 1) }
         writer.beat(now: 1)

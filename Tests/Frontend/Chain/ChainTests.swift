@@ -208,10 +208,12 @@ struct ChainTests {
                     exchange.query.name.description == "kept.org." ? Self.address(3)(exchange, bench) : .nextAndReview
                 }
             },
-            fixture.handler("rename") { $0.onTake = { exchange, bench in
-                exchange.ask(other, bench)
-                return .nextAndReview
-            } },
+            fixture.handler("rename") {
+                $0.onTake = { exchange, bench in
+                    exchange.ask(other, bench)
+                    return .nextAndReview
+                }
+            },
             fixture.handler("table") { $0.isOfTable = true },
             fixture.handler("last") { $0.onTake = Self.address(4) },
         ])

@@ -162,7 +162,9 @@ struct ForwardTargetTests {
         let (text, none) = (folder.path("text"), folder.path("none"))
         func fault(_ line: String) throws -> String? {
             let settings = try settings("tls://192.0.2.1", options: line)
-            return #expect(throws: ForwardSource.ForwardFault.self) { try settings.tlsConfiguration(for: settings.endpoints(), relativeTo: nil) }?.message
+            return #expect(throws: ForwardSource.ForwardFault.self) {
+                try settings.tlsConfiguration(for: settings.endpoints(), relativeTo: nil)
+            }?.message
         }
         #expect(try fault("tls \(none)") == "Corefile:3: forward: tls: cannot read '\(none)': no such file or directory")
         #expect(try fault("tls \(folder.path)") == "Corefile:3: forward: tls: cannot read '\(folder.path)': is a directory")

@@ -54,7 +54,9 @@ struct ForwardTLSProcessTests {
         frontend.metric("coredns_proxy_\(name){proxy_name=\"forward\",to=\"127.0.0.1:\(port)\",proto=\"tcp-tls\"}") ?? -1
     }
 
-    @Test("queries of either transport are answered, one connection serves them one after another, and files are relative to the block's root")
+    @Test(
+        "queries of either transport are answered, one connection serves them one after another, and files are relative to the block's root"
+    )
     func queries() async throws {
         let frontend = try await RunningFrontend(corefile(tls(world.server.port)))
         #expect(try await ask(frontend).answer == ["a.example.org. 300 IN A 192.0.2.1"])
@@ -75,7 +77,10 @@ struct ForwardTLSProcessTests {
         }
         #expect(Set(answers.map { Int($0[0]) << 8 | Int($0[1]) }) == Set(1...40))
         for answer in answers {
-            #expect(try MessageText(answer).answer == [answer[1] % 2 == 0 ? "a.example.org. 300 IN A 192.0.2.1" : "b.example.org. 300 IN A 192.0.2.2"])
+            #expect(
+                try MessageText(answer).answer == [
+                    answer[1] % 2 == 0 ? "a.example.org. 300 IN A 192.0.2.1" : "b.example.org. 300 IN A 192.0.2.2"
+                ])
         }
         try await frontend.stop()
     }
@@ -154,7 +159,8 @@ struct ForwardTLSProcessTests {
 
     @Test("a plain upstream beside one over TLS is asked in plain text, over the query's transport")
     func plain() async throws {
-        let upstream = try TestUpstream("example.org. 300 SOA ns.example.org. host.example.org. 1 2 3 4 60\na.example.org. 300 A 192.0.2.77")
+        let upstream = try TestUpstream(
+            "example.org. 300 SOA ns.example.org. host.example.org. 1 2 3 4 60\na.example.org. 300 A 192.0.2.77")
         let frontend = try await RunningFrontend(corefile("\(upstream.address) \(tls(world.server.port))", "policy round_robin"))
         var answers: [String] = []
         for _ in 0..<4 { answers += try await ask(frontend).answer }

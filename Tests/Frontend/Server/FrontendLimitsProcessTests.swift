@@ -40,7 +40,8 @@ struct FrontendLimitsProcessTests {
     private func start(asNobody: Bool = false) async throws -> RunningProcess {
         let program = [RunningProcess.folder.appending(path: "mizzen-frontend").path]
         let options = ["--corefile", folder.path("Corefile"), "--table", folder.path("table"), "--threads", "1"]
-        let words = (asNobody && getuid() == 0 ? ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] : []) + program + options
+        let words =
+            (asNobody && getuid() == 0 ? ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] : []) + program + options
         let frontend = try RunningProcess(words[0], Array(words.dropFirst()), in: folder)
         try await eventually("it serves") { DNSProbe(port: port).addresses(of: "one.example.org")?.addresses == ["192.0.2.1"] }
         // Only then does it have all the descriptors that it starts with.
@@ -85,7 +86,9 @@ struct FrontendLimitsProcessTests {
     func waitingQueries() async throws {
         let upstream = try Socket.listening(.datagram, on: SocketAddress(address: .v4(0x7F00_0001), port: 0))
         let corefile = try String(decoding: folder.read("Corefile"), as: UTF8.self)
-            .replacing("fallthrough\n    }", with: "fallthrough\n    }\n    forward . 127.0.0.1:\(try Socket.boundPort(upstream)) {\n prefer_udp\n }")
+            .replacing(
+                "fallthrough\n    }",
+                with: "fallthrough\n    }\n    forward . 127.0.0.1:\(try Socket.boundPort(upstream)) {\n prefer_udp\n }")
         try folder.write(Array(corefile.utf8), to: "Corefile")
         let frontend = try await start()
         let packets = try (0..<128).map { try TestPacket.query("two.example.org", .a, id: UInt16($0)) }
@@ -103,7 +106,8 @@ struct FrontendLimitsProcessTests {
 
     enum Obstacle: String, CaseIterable { case descriptors, permission }
 
-    @Test("a generation that cannot be opened is said once with its reason, answers go on, and it is opened when it can be",
+    @Test(
+        "a generation that cannot be opened is said once with its reason, answers go on, and it is opened when it can be",
         arguments: Obstacle.allCases)
     func generation(obstacle: Obstacle) async throws {
         let writer = try table()

@@ -88,7 +88,8 @@ struct WatchedServerTests {
         }
     }
 
-    @Test("watches whose server has ended its half of the connection are opened anew at once, HTTP/1.1 or HTTP/2", arguments: [true, false])
+    @Test(
+        "watches whose server has ended its half of the connection are opened anew at once, HTTP/1.1 or HTTP/2", arguments: [true, false])
     func halfClosed(isSecure: Bool) async throws {
         let bench = try await WatchedClusterBench(settings())
         let proxy = try await SwallowingProxy(to: port(isSecure ? bench.simulator.secureURL : bench.simulator.plainURL))

@@ -61,7 +61,8 @@ struct AutopathSettings: DirectiveSettings {
 
     static let row = DirectiveRow<AutopathSettings>(
         name: "autopath",
-        summary: "Answers a query of a client's search path with what the path comes to, so that the client need not ask for each of its names.",
+        summary:
+            "Answers a query of a client's search path with what the path comes to, so that the client need not ask for each of its names.",
         arguments: .custom(
             "[ZONES...] @kubernetes|RESOLV-CONF",
             "@kubernetes takes the path of the pod that asks, which needs 'pods verified'; else it is the search list of a file. ZONES defaults to those of the server block."

@@ -68,7 +68,10 @@ struct CacheSettings: DirectiveSettings {
     static let row = DirectiveRow<CacheSettings>(
         name: "cache",
         summary: "Keeps answers of upstreams, hosts files and templates; what the record table answers is always current and never kept.",
-        arguments: .custom("[TTL] [ZONES...]", "TTL is the longest time in seconds, default 3600 and for denials 1800; ZONES default to those of the block.") {
+        arguments: .custom(
+            "[TTL] [ZONES...]",
+            "TTL is the longest time in seconds, default 3600 and for denials 1800; ZONES default to those of the block."
+        ) {
             settings, line throws(CorefileError) in
             var words = line.words
             if let first = words.first, Int(first.text) != nil {
@@ -153,13 +156,13 @@ struct CacheSettings: DirectiveSettings {
             }
             stale.mode = mode
         }
-        if stale.mode == .verify, let word = words.popFirst() { stale.patience = try line.duration(word, .zero ... day) }
+        if stale.mode == .verify, let word = words.popFirst() { stale.patience = try line.duration(word, .zero...day) }
         if let word = words.popFirst() {
             let ttl = try line.duration(word, .zero ... .seconds(Int64(Int32.max)))
             guard ttl.components.attoseconds == 0 else { throw line.error("expected whole seconds, found '\(word.text)'", at: word) }
             stale.timeToLive = UInt32(ttl.components.seconds)
         }
-        if let word = words.popFirst() { stale.recheck = try line.duration(word, .zero ... day) }
+        if let word = words.popFirst() { stale.recheck = try line.duration(word, .zero...day) }
         if let word = words.first { throw line.error("expected nothing more, found '\(word.text)'", at: word) }
         settings.stale = stale
     }

@@ -70,7 +70,9 @@ final class ZoneHandler: DirectiveHandler {
         look(up: exchange, zone)
         if found.fallsThrough, provider.through.containZone(of: exchange.query.name) { return .next }
         if isOpen { return exchange.look(up: found.finalName, exchange.query.type) }
-        guard let outcome = found.outcome, outcome != .serverFailure else { return exchange.fail("an alias leads to a name that is too long") }
+        guard let outcome = found.outcome, outcome != .serverFailure else {
+            return exchange.fail("an alias leads to a name that is too long")
+        }
         return write(exchange, bench, zone, outcome, nil)
     }
 

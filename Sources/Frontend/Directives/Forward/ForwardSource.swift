@@ -47,7 +47,8 @@ final class ForwardSource: DirectiveSource {
     /// Returns whether that is a change.
     func setLooping(_ upstream: Int, _ isLooping: Bool) -> Bool {
         let bit: UInt64 = 1 << UInt64(upstream & 63)
-        let old = isLooping
+        let old =
+            isLooping
             ? looping.bitwiseOr(bit, ordering: .relaxed).oldValue : looping.bitwiseAnd(~bit, ordering: .relaxed).oldValue
         return (old & bit != 0) != isLooping
     }

@@ -25,7 +25,9 @@ struct AddressWeights: Sendable {
 
     init(_ bytes: [UInt8], file: String) throws(Fault) {
         var name: String?
-        for (index, line) in String(decoding: bytes, as: UTF8.self).split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
+        for (index, line) in String(decoding: bytes, as: UTF8.self).split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+            .enumerated()
+        {
             let words = line.prefix { $0 != "#" }.split(whereSeparator: \.isWhitespace)
             let place = "\(file):\(index + 1)"
             switch words.count {
@@ -35,7 +37,9 @@ struct AddressWeights: Sendable {
                 name = zone.text.lowercased()
                 weights[zone.text.lowercased(), default: [:]] = [:]
             case 2:
-                guard let current = name else { throw Fault(message: "\(place): expected a domain name on a line before the first address") }
+                guard let current = name else {
+                    throw Fault(message: "\(place): expected a domain name on a line before the first address")
+                }
                 guard let address = IPAddress(words[0]) else { throw Fault(message: "\(place): '\(words[0])' is not an address") }
                 guard let weight = UInt32(words[1]), (1...255).contains(weight) else {
                     throw Fault(message: "\(place): expected a weight from 1 to 255, found '\(words[1])'")
