@@ -68,7 +68,26 @@ package final class ControlFile {
         } else if size == Layout.controlSize {
             if try isUnfinished(file, path) { try fill(file, path: path) }
         }
+        if try isOfOlderLayout(file, path, size) { return try lockAnew(path: path) }
         return try ControlFile(file, path: path, writable: true)
+    }
+
+    /// In the place of a table that an older release wrote: its records cannot be read, and the next lists bring them again. Its readers go on
+    /// with the file that they have mapped. The caller holds the old file's lock, so no old writer is alive.
+    private static func lockAnew(path: String) throws(TableError) -> ControlFile {
+        // Safe: unlink reads the terminated path.
+        _ = unsafe unlink(path)
+        return try lock(path: path)
+    }
+
+    private static func isOfOlderLayout(_ file: FileDescriptor, _ path: String, _ size: Int) throws(TableError) -> Bool {
+        guard size >= Layout.Control.bootIdentity else { return false }
+        let mapping = try MappedFile(file, path: path, size: size, writable: false)
+        // Safe: every offset lies inside the size that was checked just above.
+        guard unsafe mz_load_u64_acquire(mapping.base + Layout.Control.magic) == Layout.controlMagic,
+            unsafe mz_load_u32_acquire(mapping.base + Layout.Control.byteOrder) == Layout.byteOrderMark
+        else { return false }
+        return unsafe mz_load_u32_acquire(mapping.base + Layout.Control.version) < Layout.version
     }
 
     private static func isUnfinished(_ file: FileDescriptor, _ path: String) throws(TableError) -> Bool {

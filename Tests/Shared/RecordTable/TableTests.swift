@@ -265,6 +265,27 @@ struct ForeignFileTests {
         }
     }
 
+    @Test("a table that an older release wrote is replaced, and its readers go on with the one that they have")
+    func olderLayout() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path("table")
+        do {
+            let old = try TableWriter(path: path, identity: "old", now: 1)
+            try old.upsert(NamespaceRecord(name: "kept"))
+        }
+        let reader = try TableReader(path: path)
+        var control = try folder.read("table")
+        control[8] = UInt8(Layout.version - 1)
+        try folder.write(control, to: "table")
+        let writer = try TableWriter(path: path, identity: "new", now: 2)
+        #expect(writer.counts.namespaces == 0)
+        try writer.upsert(NamespaceRecord(name: "new"))
+        func knows(_ reader: TableReader, _ name: String) -> Bool { reader.withNamespace(Array(name.utf8).span) { _ in } != nil }
+        #expect(knows(reader, "kept") && !knows(reader, "new"))
+        let next = try TableReader(path: path)
+        #expect(knows(next, "new") && !knows(next, "kept"))
+    }
+
     @Test("a record with flipped bits is dropped by the next writer, the others stay")
     func damage() throws {
         let folder = try TemporaryFolder()
