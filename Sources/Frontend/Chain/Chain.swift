@@ -37,8 +37,8 @@ final class Chain {
         self.handlers = takers
         concluders = handlers.filter(\.concludes)
         watchers = handlers.filter(\.watchesUpstreams)
-        latePosition = (takers.lastIndex { $0.answersFromTable } ?? -1) + 1
-        tableZones = takers.filter(\.answersFromTable).flatMap(\.tableZones)
+        latePosition = (takers.lastIndex { !$0.tableZones.isEmpty } ?? -1) + 1
+        tableZones = takers.flatMap(\.tableZones)
         renames = takers[..<latePosition].contains { $0.renames }
         wantsWholeAnswers = takers.contains { $0.changesSizes }
         firstWriter = Directive.rank(of: "prometheus") ?? 0

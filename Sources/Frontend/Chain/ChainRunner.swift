@@ -48,8 +48,12 @@ enum Resolution {
     /// Takes back an exchange that has come to its end.
     private func recycle(_ exchange: Exchange) {
         if current === exchange { return }
+        exchange.begin(exchange.server, .nobody)
         if spare.count < 64 { spare.append(exchange) }
     }
+
+    /// Lets go of the query that ran last, and so of the listener that it came to.
+    func forgetLast() { current = nil }
 
     // MARK: Entrances
 
@@ -95,7 +99,7 @@ enum Resolution {
     private func isAnsweredAside(_ exchange: Exchange) -> Bool {
         switch exchange.path {
         case .slot, .datagram, .stream: false
-        case .exchange, .handler: true
+        case .exchange, .handler, .nobody: true
         }
     }
 
@@ -120,7 +124,6 @@ enum Resolution {
     /// Runs an exchange, and those that wait for it, until the client's is answered or an upstream is needed.
     @inline(__always)
     private func drive(_ first: Exchange, _ reply: Reply?) -> Resolution {
-        // Safe: the memory in use is where this drive's outermost answer goes.
         let halt = reply == nil && first.zone == nil && first.position == 0 ? enter(first) : advance(first, reply)
         // The usual query ends here.
         if case .message = halt, !isAnsweredAside(first) { return .answer(end(first)) }
@@ -137,7 +140,8 @@ enum Resolution {
             switch halt {
             case .ask:
                 pending = exchange
-                release(root(of: exchange))
+                // The next query gets another exchange than the one that waits.
+                if current === exchange.root { current = nil }
                 return .waiting
             case .lookup, .below:
                 guard exchange.depth < Self.deepest else {
@@ -180,21 +184,10 @@ enum Resolution {
                     handler.refreshed(exchange, bench)
                     recycle(exchange)
                     return .silence
+                case .nobody: return .silence
                 }
             }
         }
-    }
-
-    /// The exchange that a client (or a handler) began.
-    private func root(of exchange: Exchange) -> Exchange {
-        var exchange = exchange
-        while case .exchange(let parent) = exchange.path { exchange = parent }
-        return exchange
-    }
-
-    /// The next query gets another exchange than the one that waits.
-    private func release(_ exchange: Exchange) {
-        if current === exchange { current = nil }
     }
 
     private func makeChild(of parent: Exchange, isLookup: Bool) -> Exchange {
@@ -204,7 +197,6 @@ enum Resolution {
         child.deadline = parent.deadline
         child.depth = parent.depth + 1
         child.isRewritten = parent.isRewritten
-        child.patience = parent.patience
         if isLookup {
             child.query.ask(parent.lookup.name, parent.lookup.type, onBehalfOf: parent.query)
         } else {

@@ -17,10 +17,7 @@ class DirectiveHandler {
     /// Whether `take` does anything; the chain passes over those for which it does not.
     var takesQueries: Bool { true }
 
-    /// Whether it answers from the record table, so that what it knows is always current.
-    var answersFromTable: Bool { false }
-
-    /// The zones of what it answers, for one that answers from the record table.
+    /// The zones of what it answers from the record table, so that what it knows of them is always current.
     var tableZones: [DNSName] { [] }
 
     /// Whether it may give a query another name.

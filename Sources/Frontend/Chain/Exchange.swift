@@ -11,6 +11,8 @@ enum ReplyPath {
     case exchange(Exchange)
     /// A directive began it by itself (`DirectiveHandler.refreshed`).
     case handler(DirectiveHandler)
+    /// The exchange is not in use. It holds no listener, whose sockets would stay open, and no other exchange.
+    case nobody
 }
 
 /// One query on its way through a server: the question, how far it has come, and what the directives have noted of it.
@@ -46,8 +48,6 @@ final class Exchange {
     var reviewed: [UInt8]?
     /// Whether `rewrite` has given this query another name, or the one on whose behalf it is a look-up: no name is rewritten twice.
     var isRewritten = false
-    /// Nanoseconds that upstreams get at most, if that is less than they get anyhow; 0 for no such limit.
-    var patience: UInt64 = 0
     var request: UpstreamRequest?
     /// What handlers keep of this exchange, by their position.
     private var notes: [(position: Int, note: AnyObject)] = []
@@ -102,7 +102,6 @@ final class Exchange {
         depth = 0
         if reviewed != nil { reviewed = nil }
         isRewritten = false
-        patience = 0
         if request != nil { request = nil }
         if !notes.isEmpty { notes = [] }
         writer = 0
@@ -120,6 +119,13 @@ final class Exchange {
     }
 
     var chain: Chain? { zone?.chain }
+
+    /// The exchange that a client (or a handler) began, and on whose behalf this one is.
+    var root: Exchange {
+        var root = self
+        while case .exchange(let parent) = root.path { root = parent }
+        return root
+    }
 
     // MARK: For handlers
 
@@ -179,7 +185,7 @@ final class Exchange {
         case .datagram(let peer, _): peer.address
         case .stream(let connection): connection.peer
         case .exchange(let parent): parent.client
-        case .handler: nil
+        case .handler, .nobody: nil
         }
     }
 
@@ -189,7 +195,7 @@ final class Exchange {
         case .slot(_, let listener), .datagram(_, let listener): listener.address
         case .stream(let connection): connection.listener.address
         case .exchange(let parent): parent.local
-        case .handler: nil
+        case .handler, .nobody: nil
         }
     }
 
@@ -210,7 +216,7 @@ final class Exchange {
         case .slot(_, let listener), .datagram(_, let listener): listener.address.isV6
         case .stream(let connection): connection.isV6
         case .exchange(let parent): parent.isV6
-        case .handler: false
+        case .handler, .nobody: false
         }
     }
 }

@@ -80,9 +80,7 @@ extension Worker {
     /// The query that ran last waits for an upstream; its answer will take this way.
     func startWaiting(_ path: ReplyPath) {
         guard let exchange = runner.pending else { return }
-        var root = exchange
-        while case .exchange(let parent) = root.path { root = parent }
-        root.path = path
+        exchange.root.path = path
         waitingCount += 1
         startAsking(exchange)
     }
@@ -117,8 +115,7 @@ extension Worker {
         // A stream's answer has its length in front.
         // Safe: `spare` has two octets more than the largest answer.
         let memory = unsafe UnsafeMutableRawBufferPointer(rebasing: spare.buffer[2...])
-        var root = exchange
-        while case .exchange(let parent) = root.path { root = parent }
+        let root = exchange.root
         // Safe: as above.
         switch unsafe runner.resume(exchange, reply, into: memory) {
         case .answer(let size):
@@ -148,7 +145,7 @@ extension Worker {
             let answer = Array(spare.bytes(2 + size)[2...])
             if !peer.send(answer.span, on: listener.datagrams) { metrics.losses.lostDatagrams.add() }
         case .stream(let connection): answerOnStream(connection, count: size, wasWaiting: true)
-        case .slot, .exchange, .handler: break
+        case .slot, .exchange, .handler, .nobody: break
         }
     }
 }

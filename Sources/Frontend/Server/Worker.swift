@@ -275,9 +275,9 @@ final class Worker {
         Socket.leaveGroup(listener.datagrams, at: listener.address)
         serveAllDatagrams(of: listener)
         countKernelDrops(of: listener)
-        countKernelDrops(of: listener)
         unregister(listener.datagramToken)
         unregister(listener.streamToken)
+        runner.forgetLast()
     }
 }
 

@@ -30,8 +30,7 @@ extension Worker {
         guard upstreamRuns < Self.mostWaiting else { return resume(exchange, .failed("too many queries wait for upstreams")) }
         guard request.group.source.enter() else { return resume(exchange, .limited) }
         upstreamRuns += 1
-        let patience = exchange.patience > 0 ? min(exchange.patience, Self.queryNanoseconds) : Self.queryNanoseconds
-        let deadline = min(monotonicNow() + patience, exchange.deadline)
+        let deadline = min(monotonicNow() + Self.queryNanoseconds, exchange.deadline)
         attempt(UpstreamRun(exchange: exchange, request: request, deadline: deadline))
     }
 

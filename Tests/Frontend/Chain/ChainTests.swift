@@ -28,7 +28,7 @@ struct ChainTests {
             self.journal = journal
         }
 
-        override var answersFromTable: Bool { isOfTable }
+        override var tableZones: [DNSName] { isOfTable ? [DNSName()] : [] }
         override var concludes: Bool { keepsBooks }
 
         override func take(_ exchange: Exchange, _ bench: Workbench) -> Step {
@@ -166,6 +166,41 @@ struct ChainTests {
             fixture.journal.entries == [
                 "a takes slow.org.", "b takes slow.org.", "a takes fast.org.", "b takes fast.org.", "a reviews", "b goes on", "a reviews",
             ])
+    }
+
+    @Test("a query that is over holds no listener, whose sockets would stay open")
+    func letsGo() throws {
+        let fixture = try Fixture()
+        let group = fixture.group
+        let server = fixture.server([
+            fixture.handler("a") { handler in
+                handler.onTake = { exchange, _ in
+                    exchange.request = UpstreamRequest(group: group, message: exchange.query.upstreamMessage())
+                    return .ask
+                }
+                handler.onResume = { exchange, bench, _ in Self.address(2)(exchange, bench) }
+            }
+        ])
+        weak var listener: Listener?
+        do {
+            let made = TestListener.make(server)
+            listener = made
+            let packet = try TestPacket.query("slow.org", .a)
+            // Safe: the memory lives as long as the fixture; so below.
+            let first = unsafe fixture.runner.run(
+                packet.span, transport: .udp, .slot(0, made), on: server, began: 0, into: fixture.memory.buffer)
+            #expect(try fixture.text(first) == "waits")
+        }
+        // It is where the answer will go.
+        #expect(listener != nil)
+        do {
+            let waiting = try #require(fixture.runner.pending)
+            let root = waiting.root
+            #expect(try fixture.text(unsafe fixture.runner.resume(waiting, .failed("x"), into: fixture.memory.buffer)) != "waits")
+            fixture.runner.finish(root)
+        }
+        #expect(listener == nil)
+        #expect(try fixture.ask("other.org", server) == "waits")
     }
 
     @Test("a look-up passes the whole chain as a query of its own, and its answer comes back to who asked")

@@ -112,7 +112,7 @@ final class CacheHandler: DirectiveHandler {
         switch stale.mode {
         case .verify:
             if stale.recheck == .zero || store.beginRefresh(key, exchange.query, now: exchange.began) {
-                exchange.patience = stale.patience.span
+                if let end = patienceEnd(exchange) { exchange.deadline = min(exchange.deadline, end) }
                 return .below
             }
         case .immediate:
@@ -226,6 +226,12 @@ final class CacheHandler: DirectiveHandler {
         }
     }
 
+    /// When `verify` waits for upstreams no longer; nil where it waits for as long as they may take.
+    private func patienceEnd(_ exchange: Exchange) -> Instant? {
+        guard let patience = settings.stale?.patience, patience > .zero else { return nil }
+        return exchange.began + patience.span
+    }
+
     /// Not before the query, whose time tests set.
     private func now(_ exchange: Exchange) -> Instant { max(monotonicNow(), exchange.began) }
 
@@ -245,7 +251,7 @@ final class CacheHandler: DirectiveHandler {
             return .message
         }
         // The client waits no longer, but upstreams may have news yet.
-        let isEarly = exchange.patience > 0 && now(exchange) >= exchange.began + exchange.patience
+        let isEarly = patienceEnd(exchange).map { now(exchange) >= $0 } ?? false
         endRefresh(key, exchange, isGood: isEarly)
         if let (finding, isDenial) = find(key, exchange, bench) {
             counters(exchange)?.stale.add()

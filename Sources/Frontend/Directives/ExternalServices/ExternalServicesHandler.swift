@@ -35,7 +35,6 @@ final class ExternalServicesHandler: DirectiveHandler {
         apex = label.labelCount == 1 ? label.label(0).bytes : []
     }
 
-    override var answersFromTable: Bool { true }
     override var tableZones: [DNSName] { zones }
 
     override func take(_ exchange: Exchange, _ bench: Workbench) -> Step { answer(exchange, bench, nil) }

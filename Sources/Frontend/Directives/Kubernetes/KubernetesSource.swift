@@ -13,7 +13,6 @@ final class KubernetesStep: DirectiveHandler {
 
     init(_ kubernetes: KubernetesHandler) { self.kubernetes = kubernetes }
 
-    override var answersFromTable: Bool { true }
     override var tableZones: [DNSName] { kubernetes.zones }
 
     override func take(_ exchange: Exchange, _ bench: Workbench) -> Step {
