@@ -1,3 +1,4 @@
+import MizzenSystem
 public import ArgumentParser
 import Glibc
 import Logging
@@ -66,10 +67,6 @@ public struct CollectorCommand: AsyncParsableCommand {
 
     var name: String {
         if let collectorName { return collectorName }
-        var buffer = [CChar](repeating: 0, count: 256)
-        // Safe: the length is the array's; a name that does not fit is cut, and the array ends with a zero.
-        unsafe gethostname(&buffer, buffer.count - 1)
-        let host = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return "\(host)/\(getpid())"
+        return "\(hostName() ?? "")/\(getpid())"
     }
 }

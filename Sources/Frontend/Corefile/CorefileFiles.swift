@@ -5,18 +5,18 @@ import MizzenSystem
 struct CorefileSurroundings: Sendable {
     /// The value of an environment variable, nil when it is not set.
     var variable: @Sendable (_ name: String) -> String?
-    /// The bytes of a file, nil when it cannot be read, is a directory or holds more than `importLimit`.
+    /// The bytes of a file, nil when it cannot be read, is a directory or holds more than `sizeLimit`.
     var contents: @Sendable (_ path: String) -> [UInt8]?
     /// The names in a directory, sorted; empty when it cannot be read.
     var names: @Sendable (_ directory: String) -> [String]
 
     /// What one imported file may hold: more than any Corefile, and little enough to be read at once.
-    static let importLimit = 16 << 20
+    static let sizeLimit = 16 << 20
 
     /// The process's own environment and file system.
     static let process = CorefileSurroundings(
         variable: { ProcessInfo.processInfo.environment[$0] },
-        contents: { try? RegularFile.read($0, limit: importLimit).bytes },
+        contents: { try? RegularFile.read($0, limit: sizeLimit).bytes },
         names: { ((try? FileManager.default.contentsOfDirectory(atPath: $0)) ?? []).sorted() }
     )
 

@@ -5,9 +5,6 @@ import Synchronization
 
 /// A Corefile as it was at one moment, with all that it imports.
 struct CorefileReading: Sendable {
-    /// More is no Corefile.
-    static let sizeLimit = 16 << 20
-
     let result: Result<FrontendConfiguration, ProcessError>
     /// SHA-512 of every file that was read, in hexadecimal digits: the same for the same contents, wherever they came from.
     let hash: String
@@ -33,7 +30,7 @@ struct CorefileReading: Sendable {
         let inputs = Mutex<[[UInt8]]>([])
         var surroundings = CorefileSurroundings.process
         surroundings.contents = { path in
-            let bytes = try? RegularFile.read(path, limit: Self.sizeLimit).bytes
+            let bytes = CorefileSurroundings.process.contents(path)
             inputs.withLock { $0.append(bytes ?? []) }
             return bytes
         }
@@ -55,7 +52,7 @@ struct CorefileReading: Sendable {
     ) -> Result<FrontendConfiguration, ProcessError> {
         let bytes: [UInt8]
         do throws(RegularFile.Fault) {
-            bytes = try RegularFile.read(path, limit: sizeLimit).bytes
+            bytes = try RegularFile.read(path, limit: CorefileSurroundings.sizeLimit).bytes
         } catch {
             return .failure(
                 ProcessError(

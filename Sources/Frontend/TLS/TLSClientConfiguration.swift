@@ -38,8 +38,8 @@ final class TLSClientConfiguration: Sendable {
 
     /// - Parameters:
     ///   - place: begins errors, for example `forward: tls`.
-    ///   - root: what file names that are not absolute are relative to; nil for the working directory.
-    init(_ files: TLSFiles, place: String, relativeTo root: String? = nil) throws(TLSFault) {
+    ///   - root: what file names that are not absolute are relative to; empty for the working directory.
+    init(_ files: TLSFiles, place: String, relativeTo root: String = "") throws(TLSFault) {
         let reader = Reader(place: place, root: root)
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.minimumTLSVersion = .tlsv12
@@ -67,7 +67,7 @@ final class TLSClientConfiguration: Sendable {
 
     private struct Reader {
         let place: String
-        let root: String?
+        let root: String
 
         func fault(_ file: Token, _ message: String) -> TLSFault { TLSFault(message: "\(file.error("\(place): \(message)"))") }
 
@@ -89,7 +89,7 @@ final class TLSClientConfiguration: Sendable {
         }
 
         private func contents(_ file: Token) throws(TLSFault) -> [UInt8] {
-            let path = if let root, !file.text.hasPrefix("/") { "\(root)/\(file.text)" } else { file.text }
+            let path = file.text.below(root: root)
             do throws(SystemError) {
                 return try FileContents.read(path)
             } catch {

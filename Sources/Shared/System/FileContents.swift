@@ -2,8 +2,7 @@ import Glibc
 
 /// Whole files of moderate size: certificates, keys, configuration.
 public enum FileContents {
-    /// - Parameter limit: what the file may hold at most; EFBIG for one that holds more, like /dev/zero.
-    public static func read(_ path: String, upTo limit: Int = .max) throws(SystemError) -> [UInt8] {
+    public static func read(_ path: String) throws(SystemError) -> [UInt8] {
         // Safe: Swift hands over a NUL-terminated copy.
         let file = Descriptor(try systemCall("open") { unsafe open(path, O_RDONLY | O_CLOEXEC) })
         var bytes: [UInt8] = []
@@ -13,7 +12,6 @@ public enum FileContents {
             let count = try systemCall("read") { unsafe Glibc.read(file.raw, &piece, piece.count) }
             if count == 0 { return bytes }
             bytes += piece[..<count]
-            if bytes.count > limit { throw SystemError(call: "read", code: EFBIG) }
         }
     }
 

@@ -1,6 +1,6 @@
+import MizzenSystem
 import ArgumentParser
 import FoundationEssentials
-import Glibc
 import KubernetesClient
 import KubernetesObjects
 import ProcessRuntime
@@ -79,10 +79,6 @@ struct LeaseOptions: ParsableArguments {
     }
 
     private static func newIdentity() -> String {
-        var name = [CChar](repeating: 0, count: 256)
-        // Safe: gethostname writes at most the count it is given, and the last byte stays 0.
-        let result = unsafe gethostname(&name, name.count - 1)
-        let host = result == 0 ? String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self) : "unknown"
-        return "\(host)_\(UUID().uuidString.lowercased())"
+        "\(hostName() ?? "unknown")_\(UUID().uuidString.lowercased())"
     }
 }

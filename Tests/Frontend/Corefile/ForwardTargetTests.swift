@@ -163,7 +163,7 @@ struct ForwardTargetTests {
         func fault(_ line: String) throws -> String? {
             let settings = try settings("tls://192.0.2.1", options: line)
             return #expect(throws: ForwardSource.ForwardFault.self) {
-                try settings.tlsConfiguration(for: settings.endpoints(), relativeTo: nil)
+                try settings.tlsConfiguration(for: settings.endpoints(), relativeTo: "")
             }?.message
         }
         #expect(try fault("tls \(none)") == "Corefile:3: forward: tls: cannot read '\(none)': no such file or directory")

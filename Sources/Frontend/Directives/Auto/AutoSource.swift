@@ -32,8 +32,7 @@ final class AutoSource: ZoneProvider, DirectiveSource {
         self.root = root
         self.logger = logger
         limits = settings.zones.compactMap { try? DNSName($0.text) }
-        let path = settings.directory
-        directory = path.hasPrefix("/") || root.isEmpty ? path : "\(root)/\(path)"
+        directory = settings.directory.below(root: root)
         if !FileManager.default.fileExists(atPath: directory) {
             logger.warning("directory of zone files does not exist", metadata: ["path": "\(directory)"])
         }

@@ -75,7 +75,7 @@ final class AutopathHandler: DirectiveHandler {
     }
 
     private static func longest(_ zones: [DNSName], _ name: DNSName) -> DNSName? {
-        zones.filter { name.hasSuffix($0) }.max { $0.labelCount < $1.labelCount }
+        zones.longestZone(of: name).map { zones[$0] }
     }
 
     /// The namespace of the pod that has the client's address; nil unless there is one. A pod of the host's network has no address of its

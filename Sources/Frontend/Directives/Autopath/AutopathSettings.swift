@@ -43,7 +43,7 @@ struct AutopathSettings: DirectiveSettings {
                     throw setup.fault("autopath: a zone of 'kubernetes' is not a domain name")
                 }
             case .file(let name):
-                let path = name.hasPrefix("/") || setup.root.isEmpty ? name : "\(setup.root)/\(name)"
+                let path = name.below(root: setup.root)
                 do throws(RegularFile.Fault) {
                     sources.append(AutopathSource(settings, search: try SearchList(file: path).names, nil))
                 } catch {

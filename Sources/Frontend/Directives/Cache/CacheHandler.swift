@@ -282,14 +282,3 @@ final class CacheHandler: DirectiveHandler {
         source.denial.endRefresh(key, exchange.query, retry: retry)
     }
 }
-
-extension [DNSName] {
-    /// Whether a name, in lower case, is in one of these zones.
-    @inline(__always)
-    func containZone(of name: borrowing DNSName) -> Bool {
-        // Through a span, which lends the names instead of copying them.
-        let lent = span
-        for index in lent.indices where name.hasSuffix(lent[index]) { return true }
-        return false
-    }
-}

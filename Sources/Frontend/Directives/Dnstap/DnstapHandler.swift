@@ -18,15 +18,8 @@ final class DnstapSource: DirectiveSource {
         self.settings = settings
         self.logger = logger
         output = try DnstapOutput(
-            settings, identity: Self.hostName, version: "Mizzen-\(MizzenVersion.current)",
+            settings, identity: hostName() ?? "", version: "Mizzen-\(MizzenVersion.current)",
             metrics: DnstapMetrics(registry: metrics.registry, endpoint: settings.endpoint), logger: logger, limits: limits)
-    }
-
-    private static var hostName: String {
-        var buffer = [CChar](repeating: 0, count: 256)
-        // Safe: the length is the array's; a name that does not fit is cut, and the array ends with a zero.
-        unsafe gethostname(&buffer, buffer.count - 1)
-        return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     /// The thread starts with the first handler: a plan that is only looked at, or refused for another directive, starts none.

@@ -28,7 +28,7 @@ final class ZoneSource: ZoneProvider {
         self.root = root
         self.logger = logger
         through = settings.fallsThrough.zones.compactMap { try? DNSName($0.text) }
-        let path = settings.path.hasPrefix("/") || root.isEmpty ? settings.path : "\(root)/\(settings.path)"
+        let path = settings.path.below(root: root)
         var files = settings.zones.compactMap { zone in (try? DNSName(zone.text)).map { ZoneFile(path: path, origin: $0) } }
         for index in files.indices {
             switch files[index].refresh() {

@@ -35,7 +35,7 @@ extension ForwardSettings {
 
     /// What the TLS upstreams among `endpoints` need; nil if there is none and no file to be checked.
     func tlsConfiguration(
-        for endpoints: [ForwardEndpoint], relativeTo root: String?
+        for endpoints: [ForwardEndpoint], relativeTo root: String
     ) throws(ForwardSource.ForwardFault) -> TLSClientConfiguration? {
         guard tlsFiles != TLSFiles() || endpoints.contains(where: { $0.serverName != nil }) else { return nil }
         do {

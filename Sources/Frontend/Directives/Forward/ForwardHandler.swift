@@ -18,8 +18,7 @@ final class ForwardHandler: DirectiveHandler {
     private func takes(_ name: borrowing DNSName) -> Bool {
         guard name.hasSuffix(from) else { return false }
         if name == from { return true }
-        for zone in except where name.hasSuffix(zone) { return false }
-        return true
+        return !except.containZone(of: name)
     }
 
     override func take(_ exchange: Exchange, _ bench: Workbench) -> Step {

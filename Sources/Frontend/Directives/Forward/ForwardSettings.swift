@@ -47,7 +47,7 @@ struct ForwardSettings: DirectiveSettings {
             do {
                 let source = try ForwardSource(
                     settings: settings, metrics: setup.metrics.forward, isLast: index == statements.count - 1,
-                    root: setup.root.isEmpty ? nil : setup.root)
+                    root: setup.root)
                 sources.append(setup.kept(ForwardSource.self) { $0.doesTheSame(as: source) } ?? source)
             } catch {
                 throw setup.fault(error.message)

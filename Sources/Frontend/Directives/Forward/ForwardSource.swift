@@ -19,9 +19,9 @@ final class ForwardSource: DirectiveSource {
     /// A bit for each upstream that leads back to this server, as `loop` has found; there are at most 15.
     private let looping = Atomic<UInt64>(0)
 
-    /// - Parameter root: what files that TLS needs are relative to, if they are not absolute; nil for the working directory.
+    /// - Parameter root: what files that TLS needs are relative to, if they are not absolute; empty for the working directory.
     /// - Throws: `ForwardFault` for files that cannot be read or used, and interfaces that are not there.
-    init(settings: ForwardSettings, metrics: ForwardMetrics, isLast: Bool = true, root: String? = nil) throws(ForwardFault) {
+    init(settings: ForwardSettings, metrics: ForwardMetrics, isLast: Bool = true, root: String = "") throws(ForwardFault) {
         self.isLast = isLast
         self.settings = settings
         self.metrics = metrics

@@ -38,9 +38,9 @@ final class HostsHandler: DirectiveHandler {
             for name in names { response.pointing(.answer, .question, .ptr, to: name, ttl: ttl, of: query) }
             return names.isEmpty ? .next : .done(.answered)
         }
-        guard Self.contains(zones, query.name) else { return .next }
+        guard zones.containZone(of: query.name) else { return .next }
         guard let found = map.addresses(of: query.name) else {
-            return Self.contains(fallthroughZones, query.name) ? .next : .fail(.serverFailure)
+            return fallthroughZones.containZone(of: query.name) ? .next : .fail(.serverFailure)
         }
         switch query.type {
         case .a: for address in found.v4 { response.address(.answer, .question, address, ttl: ttl, of: query) }
@@ -48,10 +48,5 @@ final class HostsHandler: DirectiveHandler {
         default: break
         }
         return .done(.answered)
-    }
-
-    private static func contains(_ zones: [DNSName], _ name: borrowing DNSName) -> Bool {
-        for zone in zones where name.hasSuffix(zone) { return true }
-        return false
     }
 }

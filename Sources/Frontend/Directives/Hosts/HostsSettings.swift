@@ -21,7 +21,7 @@ struct HostsSettings: DirectiveSettings {
     static func makeSources(_ statements: [Self], _ setup: BlockSetup) -> [any DirectiveSource] {
         statements.map { settings in
             var settings = settings
-            if !settings.path.hasPrefix("/"), !setup.root.isEmpty { settings.path = "\(setup.root)/\(settings.path)" }
+            settings.path = settings.path.below(root: setup.root)
             return setup.kept(HostsSource.self) { $0.settings == settings } ?? HostsSource(settings: settings, logger: setup.logger)
         }
     }

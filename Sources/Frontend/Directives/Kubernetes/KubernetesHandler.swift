@@ -159,25 +159,12 @@ final class KubernetesHandler: Sendable {
 
     /// How many labels the longest zone has that the name is in; nil if it is in none.
     private func matchZone(_ name: DNSName) -> Int? {
-        var best = -1
-        // Through a span, which lends the names instead of copying them.
         let zones = zones
-        let lent = zones.span
-        for index in 0..<lent.count {
-            let count = lent[index].labelCount
-            if count > best, name.hasSuffix(lent[index]) { best = count }
-        }
-        return best < 0 ? nil : best
+        guard let index = zones.longestZone(of: name) else { return nil }
+        return zones.span[index].labelCount
     }
 
-    private func passesOn(_ name: DNSName) -> Bool {
-        let zones = fallsThrough
-        let lent = zones.span
-        for index in 0..<lent.count {
-            if name.hasSuffix(lent[index]) { return true }
-        }
-        return false
-    }
+    private func passesOn(_ name: DNSName) -> Bool { fallsThrough.containZone(of: name) }
 
     // MARK: Start of authority
 

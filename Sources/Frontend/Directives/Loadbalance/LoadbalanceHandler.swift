@@ -25,7 +25,7 @@ final class LoadbalanceSource: DirectiveSource {
         self.logger = logger
         var first = State()
         if case .weighted(let file) = settings.policy {
-            let path = file.hasPrefix("/") || root.isEmpty ? file : "\(root)/\(file)"
+            let path = file.below(root: root)
             self.path = path
             let (weights, identity) = try AddressWeights.read(path)
             first = State(weights: weights, identity: identity)

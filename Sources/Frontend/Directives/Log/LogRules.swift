@@ -18,9 +18,7 @@ struct LogRules: Sendable {
 
     /// The rule for a name in lower case.
     func rule(for name: borrowing DNSName) -> Rule? {
-        for rule in rules {
-            for zone in rule.zones where name.hasSuffix(zone) { return rule }
-        }
+        for rule in rules where rule.zones.containZone(of: name) { return rule }
         return nil
     }
 }

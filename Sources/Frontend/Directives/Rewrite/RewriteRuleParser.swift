@@ -232,17 +232,11 @@ struct RewriteRuleParser {
     private mutating func responseCode() throws(CorefileError) -> UInt16 {
         let word = try next("a response code")
         if let number = UInt16(word.text), number <= 23 { return number }
-        guard let code = Self.codes[word.text.uppercased()] else {
+        guard let code = Mnemonics.responseCode(named: word.text.uppercased()) else {
             throw fault("expected a response code such as NXDOMAIN, or its number up to 23, found '\(word.text)'", word)
         }
         return code
     }
-
-    private static let codes: [String: UInt16] = [
-        "NOERROR": 0, "FORMERR": 1, "SERVFAIL": 2, "NXDOMAIN": 3, "NOTIMP": 4, "NOTIMPL": 4, "REFUSED": 5, "YXDOMAIN": 6, "YXRRSET": 7,
-        "NXRRSET": 8, "NOTAUTH": 9, "NOTZONE": 10, "DSOTYPENI": 11, "BADSIG": 16, "BADVERS": 16, "BADKEY": 17, "BADTIME": 18,
-        "BADMODE": 19, "BADNAME": 20, "BADALG": 21, "BADTRUNC": 22, "BADCOOKIE": 23,
-    ]
 
     private mutating func canonicalNameRewrite() throws(CorefileError) -> CanonicalNameRewrite {
         let kind = try kind(beforeLast: 2)

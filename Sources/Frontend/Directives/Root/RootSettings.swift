@@ -10,3 +10,8 @@ struct RootSettings: DirectiveSettings {
             settings.path = line.words[0].text
         })
 }
+
+extension String {
+    /// A file's path: this one if it begins with a slash, else below `root`; empty is the working directory.
+    func below(root: String) -> String { hasPrefix("/") || root.isEmpty ? self : "\(root)/\(self)" }
+}

@@ -68,16 +68,7 @@ final class CompiledTemplate: Sendable {
 
     /// Which zone holds the name: the longest.
     private func zone(of exchange: Exchange) -> Int? {
-        var found: Int?
-        var labels = -1
-        // Through a span, which lends the names instead of copying them.
-        let zones = zones
-        let lent = zones.span
-        for index in 0..<lent.count {
-            let count = lent[index].labelCount
-            if count > labels, exchange.query.name.hasSuffix(lent[index]) { (found, labels) = (index, count) }
-        }
-        return found
+        zones.longestZone(of: exchange.query.name)
     }
 }
 
