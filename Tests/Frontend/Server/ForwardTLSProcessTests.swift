@@ -145,7 +145,7 @@ struct ForwardTLSProcessTests {
 
     @Test("an upstream that is somebody else gets no query; the client gets SERVFAIL, and the log one line, however many ask")
     func wrongCertificate() async throws {
-        let log = RecordedLines()
+        let log = RecordedLog()
         let frontend = try await RunningFrontend(
             corefile(tls(world.server.port), name: "dns.example.com"), threads: 2, logger: log.logger)
         for _ in 0..<4 { #expect(try await ask(frontend).code == "SERVFAIL") }

@@ -17,14 +17,9 @@ final class AutoSource: ZoneProvider, DirectiveSource {
     private let directory: String
     private let logger: Logger
     private let pace = ReadingPace()
-    private let version = Atomic<Int>(1)
-    private let state = Mutex(State(files: [:], zones: ZoneSet([])))
-
-    private struct State {
-        /// By the text of the origin.
-        var files: [String: ZoneFile]
-        var zones: ZoneSet
-    }
+    /// By the text of the origin.
+    private let files = Mutex<[String: ZoneFile]>([:])
+    private let followed = FollowedValue(ZoneSet([]))
 
     /// - Parameter root: the directory of `root`, for a relative path; empty for the working directory.
     init(settings: AutoSettings, root: String = "", logger: Logger) {
@@ -49,7 +44,7 @@ final class AutoSource: ZoneProvider, DirectiveSource {
     /// Looks for new, changed and vanished files. Call it from one thread at a time, every `settings.reload`. Returns whether there are other zones now.
     @discardableResult
     func reload() -> Bool {
-        let known = state.withLock { $0.files }
+        let known = self.files.withLock { $0 }
         var files: [String: ZoneFile] = [:]
         var isNew = false
         for (origin, path) in found() {
@@ -68,17 +63,13 @@ final class AutoSource: ZoneProvider, DirectiveSource {
         }
         // A file with a fault from the start is no zone: its names go on to the next directive, as in CoreDNS.
         let members = files.values.compactMap { file in file.zone.map { ZoneSet.Member(origin: file.origin, zone: $0) } }
-        let zones = isNew ? ZoneSet(members) : nil
-        state.withLock {
-            $0.files = files
-            if let zones { $0.zones = zones }
-        }
-        if isNew { version.wrappingAdd(1, ordering: .releasing) }
+        self.files.withLock { $0 = files }
+        if isNew { followed.replace(by: ZoneSet(members)) }
         return isNew
     }
 
-    var currentVersion: Int { version.load(ordering: .acquiring) }
-    var zones: ZoneSet { state.withLock { $0.zones } }
+    var currentVersion: Int { followed.version }
+    var zones: ZoneSet { followed.value }
 
     // MARK: The directory
 

@@ -2,9 +2,7 @@ import Logging
 import MizzenSystem
 import Synchronization
 
-/// The current zones of one statement of `file`, shared by all threads: re-read when the file changes, handed out by version.
-///
-/// A worker keeps the zones it has and looks at `currentVersion` for each query; only when that changed does it take the lock.
+/// The current zones of one statement of `file`, shared by all threads: re-read when the file changes.
 final class ZoneSource: ZoneProvider {
     let settings: FileSettings
     let root: String
@@ -12,13 +10,8 @@ final class ZoneSource: ZoneProvider {
     let through: [DNSName]
     private let logger: Logger
     private let pace = ReadingPace()
-    private let version = Atomic<Int>(1)
-    private let state: Mutex<State>
-
-    private struct State {
-        var files: [ZoneFile]
-        var zones: ZoneSet
-    }
+    private let files: Mutex<[ZoneFile]>
+    private let followed: FollowedValue<ZoneSet>
 
     /// Reads the zones. A file that does not exist yet is no fault unless it is never looked at again, as in CoreDNS: its zones get SERVFAIL
     /// until it comes.
@@ -39,7 +32,8 @@ final class ZoneSource: ZoneProvider {
             case .none, .sameSerial: break
             }
         }
-        state = Mutex(State(files: files, zones: Self.zones(files)))
+        followed = FollowedValue(Self.zones(files))
+        self.files = Mutex(files)
     }
 
     private static func zones(_ files: [ZoneFile]) -> ZoneSet {
@@ -54,24 +48,20 @@ final class ZoneSource: ZoneProvider {
     /// Reads again what changed. Call it from one thread at a time, every `settings.reload`. Returns whether there are other zones now.
     @discardableResult
     func reload() -> Bool {
-        var files = state.withLock { $0.files }
+        var files = self.files.withLock { $0 }
         var isNew = false
         for index in files.indices {
             let change = files[index].refresh()
             change.report(to: logger, files[index])
             if case .loaded = change { isNew = true }
         }
-        let zones = isNew ? Self.zones(files) : nil
-        state.withLock {
-            $0.files = files
-            if let zones { $0.zones = zones }
-        }
-        if isNew { version.wrappingAdd(1, ordering: .releasing) }
+        self.files.withLock { $0 = files }
+        if isNew { followed.replace(by: Self.zones(files)) }
         return isNew
     }
 
-    var currentVersion: Int { version.load(ordering: .acquiring) }
-    var zones: ZoneSet { state.withLock { $0.zones } }
+    var currentVersion: Int { followed.version }
+    var zones: ZoneSet { followed.value }
 }
 
 extension Zone {

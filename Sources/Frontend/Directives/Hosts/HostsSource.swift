@@ -4,32 +4,25 @@ import MizzenSystem
 import ProcessRuntime
 import Synchronization
 
-/// The current map of one `hosts` directive, shared by all threads: re-read when the file changes, handed out by
-/// version.
-///
-/// A worker keeps the map it has and looks at `version` (a relaxed load) for each query; only when that changed does it
-/// take the lock.
+/// The current map of one `hosts` directive, shared by all threads: re-read when the file changes.
 final class HostsSource: DirectiveSource {
     /// Bytes of a hosts file.
     static let mostBytes = 256 << 20
 
     let settings: HostsSettings
     private let logger: Logger
-    private let version = Atomic<Int>(1)
-    private let state: Mutex<State>
+    private let maps: FollowedValue<HostsMap>
+    private let state = Mutex(State())
 
     private struct State {
-        var map: HostsMap
         var identity: RegularFile.Identity?
-        /// When the file is to be looked at again.
-        var next: ContinuousClock.Instant?
+        var due = DueTime()
     }
 
     init(settings: HostsSettings, logger: Logger) {
         self.settings = settings
         self.logger = logger
-        state = Mutex(
-            State(map: HostsMap(settings.entries, zones: settings.zones, answersReverse: settings.answersReverse)))
+        maps = FollowedValue(HostsMap(settings.entries, zones: settings.zones, answersReverse: settings.answersReverse))
         do throws(RegularFile.Fault) {
             _ = try RegularFile.identity(settings.path)
             reload()
@@ -50,8 +43,8 @@ final class HostsSource: DirectiveSource {
         let map = HostsMap(
             HostsSettings.entries(ofFile: read.bytes) + settings.entries, zones: settings.zones,
             answersReverse: settings.answersReverse)
-        state.withLock { $0 = State(map: map, identity: read.identity, next: $0.next) }
-        version.wrappingAdd(1, ordering: .releasing)
+        state.withLock { $0.identity = read.identity }
+        maps.replace(by: map)
         return true
     }
 
@@ -59,12 +52,9 @@ final class HostsSource: DirectiveSource {
 
     func follow(_ now: ContinuousClock.Instant) {
         guard settings.reload > .zero else { return }
-        let isDue = state.withLock { state in
-            if let next = state.next, next > now { return false }
-            state.next = now + settings.reload
-            return true
+        if state.withLock({ $0.due.isDue(now, every: settings.reload) }), reload() {
+            logger.info("hosts file read", metadata: ["path": "\(settings.path)"])
         }
-        if isDue, reload() { logger.info("hosts file read", metadata: ["path": "\(settings.path)"]) }
     }
 
     func publish(to registry: MetricsRegistry) {
@@ -83,11 +73,9 @@ final class HostsSource: DirectiveSource {
 
     /// How many names and addresses there are, and when the file was written.
     var reading: (count: Int, modified: Date?) {
-        state.withLock { state in
-            (state.map.count, state.identity.map { Date(timeIntervalSince1970: Double($0.modified) / 1e9) })
-        }
+        (map.count, state.withLock { $0.identity }.map { Date(timeIntervalSince1970: Double($0.modified) / 1e9) })
     }
 
-    var currentVersion: Int { version.load(ordering: .acquiring) }
-    var map: HostsMap { state.withLock { $0.map } }
+    var currentVersion: Int { maps.version }
+    var map: HostsMap { maps.value }
 }

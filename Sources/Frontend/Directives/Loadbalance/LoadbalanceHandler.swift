@@ -6,9 +6,8 @@ import Synchronization
 /// A `loadbalance` directive as all threads share it: the weights.
 final class LoadbalanceSource: DirectiveSource {
     private struct State {
-        var weights = AddressWeights()
         var identity: RegularFile.Identity?
-        var next: ContinuousClock.Instant?
+        var due = DueTime()
         /// What was last said of the file, so that it is said once.
         var fault: String?
     }
@@ -16,23 +15,24 @@ final class LoadbalanceSource: DirectiveSource {
     let settings: LoadbalanceSettings
     private let path: String?
     private let logger: Logger
-    private let version = Atomic<Int>(1)
+    private let followed: FollowedValue<AddressWeights>
     private let state: Mutex<State>
 
     /// - Parameter root: what a file that is not absolute is relative to.
     init(settings: LoadbalanceSettings, root: String, logger: Logger) throws(AddressWeights.Fault) {
         self.settings = settings
         self.logger = logger
-        var first = State()
         if case .weighted(let file) = settings.policy {
             let path = file.below(root: root)
             self.path = path
             let (weights, identity) = try AddressWeights.read(path)
-            first = State(weights: weights, identity: identity)
+            followed = FollowedValue(weights)
+            state = Mutex(State(identity: identity))
         } else {
             path = nil
+            followed = FollowedValue(AddressWeights())
+            state = Mutex(State())
         }
-        state = Mutex(first)
     }
 
     func makeHandler(_ setup: HandlerSetup) -> DirectiveHandler? { LoadbalanceHandler(self) }
@@ -40,16 +40,13 @@ final class LoadbalanceSource: DirectiveSource {
     /// Weights that cannot be read leave those of before in use.
     func follow(_ now: ContinuousClock.Instant) {
         guard let path, settings.reload > .zero else { return }
-        let isDue = state.withLock { state in
-            if let next = state.next, next > now { return false }
-            state.next = now + settings.reload
-            return true
-        }
-        guard isDue, (try? RegularFile.identity(path)) != state.withLock({ $0.identity }) else { return }
+        guard state.withLock({ $0.due.isDue(now, every: settings.reload) }),
+            (try? RegularFile.identity(path)) != state.withLock({ $0.identity })
+        else { return }
         do throws(AddressWeights.Fault) {
             let (weights, identity) = try AddressWeights.read(path)
-            state.withLock { $0 = State(weights: weights, identity: identity, next: $0.next) }
-            version.wrappingAdd(1, ordering: .releasing)
+            state.withLock { ($0.identity, $0.fault) = (identity, nil) }
+            followed.replace(by: weights)
             logger.info("weights read", metadata: ["path": "\(path)"])
         } catch {
             let isNew = state.withLock { state in
@@ -60,8 +57,8 @@ final class LoadbalanceSource: DirectiveSource {
         }
     }
 
-    var currentVersion: Int { version.load(ordering: .acquiring) }
-    var weights: AddressWeights { state.withLock { $0.weights } }
+    var currentVersion: Int { followed.version }
+    var weights: AddressWeights { followed.value }
 }
 
 /// `loadbalance` in the chain. Only data changes places, never among records of different owners or types, so that no name has to be

@@ -37,7 +37,7 @@ final class LoopSource: DirectiveSource {
     private struct State {
         var probes: [Probe] = []
         var forwards: [ForwardSource] = []
-        var next: ContinuousClock.Instant?
+        var due = DueTime()
         var hasAskedItself = false
     }
 
@@ -59,7 +59,7 @@ final class LoopSource: DirectiveSource {
         let forwards = sources.compactMap { $0 as? ForwardSource }
         state.withLock { state in
             state.forwards = forwards
-            state.next = nil
+            state.due = DueTime()
         }
     }
 
@@ -67,8 +67,7 @@ final class LoopSource: DirectiveSource {
         let (forwards, isFirst) = state.withLock { state -> ([ForwardSource], Bool) in
             for probe in state.probes where probe.asked + Self.patience < now { ended(probe) }
             state.probes.removeAll { $0.asked + Self.patience < now }
-            if let next = state.next, next > now { return ([], false) }
-            state.next = now + Self.interval
+            guard state.due.isDue(now, every: Self.interval) else { return ([], false) }
             defer { state.hasAskedItself = true }
             return (state.forwards, !state.hasAskedItself)
         }
@@ -108,7 +107,7 @@ final class LoopSource: DirectiveSource {
                     "a question that this server asked itself came back: upstreams lead back to it; which, is being asked",
                     metadata: ["zone": "\(zone)"])
                 // At once, and not in half a minute.
-                state.withLock { $0.next = nil }
+                state.withLock { $0.due = DueTime() }
             }
             return seen > 1
         }
