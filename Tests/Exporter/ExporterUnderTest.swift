@@ -13,7 +13,7 @@ import Synchronization
 enum CapturedCluster {
     static let fixtures = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .appending(path: "Fixtures")
-    static let resources: [Resource] = [.deployments, .nodes, .pods, .services]
+    static let resources = FamilyRegistry.all.map(\.resource)
 
     static func objects(_ resource: Resource, _ encoding: ObjectEncoding = .protobuf) throws -> [WatchedObject] {
         let group = resource.group.isEmpty ? "" : "\(resource.group)_"
@@ -28,7 +28,7 @@ enum CapturedCluster {
         return objects
     }
 
-    /// The lines of a captured exposition that belong to the four resources, in no particular order.
+    /// The lines of a captured exposition, in no particular order.
     static func lines(_ name: String) throws -> [String] {
         try text(name).split(separator: "\n").map(String.init)
     }

@@ -1,31 +1,13 @@
 import KubernetesObjects
 
-/// Every metric family of Kubernetes objects that is built: the one place that names them all.
+/// Every metric family of Kubernetes objects: the one place that names the groups that have some.
 ///
-/// A new resource is a file with its rows and one entry here; a new family is a row.
+/// A new resource is a file with its rows in the folder of its API group, and one entry in that folder's list; a new family is a row.
 enum FamilyRegistry {
-    /// In the order in which an exposition shows them.
-    static let all: [ResourceFamilies] = [
-        ResourceFamilies(deploymentFamilies) { deployment in
-            [("namespace", deployment.metadata.namespace.string), ("deployment", deployment.metadata.name.string)]
-        },
-        ResourceFamilies(nodeFamilies) { node in [("node", node.metadata.name.string)] },
-        ResourceFamilies(
-            podFamilies,
-            identity: { pod in
-                [
-                    ("namespace", pod.metadata.namespace.string), ("pod", pod.metadata.name.string),
-                    ("uid", pod.metadata.uid.string),
-                ]
-            },
-            node: { $0.spec.nodeName.string }),
-        ResourceFamilies(serviceFamilies) { service in
-            [
-                ("namespace", service.metadata.namespace.string), ("service", service.metadata.name.string),
-                ("uid", service.metadata.uid.string),
-            ]
-        },
-    ]
+    /// In the order in which an exposition shows them: by the resources' names, as kube-state-metrics does.
+    static let all: [ResourceFamilies] = groups.flatMap { $0 }.sorted { $0.resource.plural < $1.resource.plural }
+
+    private static let groups: [[ResourceFamilies]] = [coreFamilies, appsFamilies]
 
     static func families(of resource: Resource) -> ResourceFamilies? { all.first { $0.resource == resource } }
 
@@ -39,4 +21,17 @@ enum FamilyRegistry {
         "validatingadmissionpolicies", "validatingadmissionpolicybindings", "validatingwebhookconfigurations",
         "volumeattachments",
     ]
+}
+
+/// The labels by which every sample of an object says which object it is about.
+extension [(String, String)] {
+    /// `namespace`, the label that the resource is known by, and for some resources `uid`.
+    static func namespaced(_ metadata: Meta.ObjectMeta, _ label: String, hasUID: Bool = false) -> Self {
+        [("namespace", metadata.namespace.string)] + clusterWide(metadata, label, hasUID: hasUID)
+    }
+
+    /// The same for resources without namespaces.
+    static func clusterWide(_ metadata: Meta.ObjectMeta, _ label: String, hasUID: Bool = false) -> Self {
+        [(label, metadata.name.string)] + (hasUID ? [("uid", metadata.uid.string)] : [])
+    }
 }

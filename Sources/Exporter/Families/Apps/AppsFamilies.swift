@@ -1,0 +1,6 @@
+import KubernetesObjects
+
+/// The resources of `apps`.
+let appsFamilies: [ResourceFamilies] = [
+    ResourceFamilies(deploymentFamilies) { deployment in .namespaced(deployment.metadata, "deployment") }
+]
