@@ -34,14 +34,13 @@ struct AnswerRecords: Equatable, Sendable {
 
     private static func data(_ record: PacketReader.Record, _ message: Span<UInt8>) throws(WireError) -> [UInt8] {
         var name = DNSName()
-        try ResponseWriter.checkData(record, of: message, scratch: &name)
-        let (before, names) = record.type.dataShape
-        if names == 0 { return message.extracting(record.data).bytes }
-        var at = record.data.lowerBound + before
-        var data: [UInt8] = message.extracting(record.data.lowerBound..<at).bytes
-        for _ in 0..<names {
-            at = try name.read(message, at: at)
+        var names = try NamesInData(record.type, record.data, of: message)
+        var at = record.data.lowerBound
+        var data: [UInt8] = []
+        while let found = try names.next(in: message, into: &name) {
+            data += message.extracting(at..<found.lowerBound).bytes
             data += name.wire()
+            at = found.upperBound
         }
         data += message.extracting(at..<record.data.upperBound).bytes
         return data

@@ -92,27 +92,23 @@ extension ResponseWriter {
     ) {
         guard open(section, name: name, type, ttl: ttl, recordClass: recordClass, of: query) else { return }
         var at = data.lowerBound
-        let (before, names) = type.dataShape
-        append(octets: octets.extracting(at..<(at + before)))
-        at += before
-        for _ in 0..<names {
-            guard let end = try? scratch.read(octets, at: at) else { break }
-            at = end
-            append(scratch, inFull: type == .srv, of: query)
+        if var names = try? NamesInData(type, data, of: octets) {
+            while let found = try? names.next(in: octets, into: &scratch) {
+                append(octets: octets.extracting(at..<found.lowerBound))
+                append(scratch, inFull: !type.mayCompressNames, of: query)
+                at = found.upperBound
+            }
         }
         append(octets: octets.extracting(at..<data.upperBound))
         close()
     }
 
-    /// Whether the data has its fixed octets and names, and they end inside it.
+    /// Whether the data has its type's names, and they end inside it.
     static func checkData(
         _ record: PacketReader.Record, of message: Span<UInt8>, scratch: inout DNSName
     ) throws(WireError) {
-        let (before, names) = record.type.dataShape
-        var at = record.data.lowerBound + before
-        guard at <= record.data.upperBound else { throw .malformedData(at: record.data.upperBound) }
-        for _ in 0..<names { at = try scratch.read(message, at: at) }
-        guard at <= record.data.upperBound else { throw .malformedData(at: record.data.upperBound) }
+        var names = try NamesInData(record.type, record.data, of: message)
+        while try names.next(in: message, into: &scratch) != nil {}
     }
 }
 
@@ -122,20 +118,6 @@ extension IPAddress {
         switch self {
         case .v4: .a
         case .v6: .aaaa
-        }
-    }
-}
-
-extension RecordType {
-    /// Where names that may be compressed stand in a type's data (RFC 3597 4): octets before the first, and how many follow one
-    /// another. What is behind them, and all data of other types, is copied as it is.
-    var dataShape: (before: Int, names: Int) {
-        switch self {
-        case .cname, .ns, .ptr: (0, 1)
-        case .mx: (2, 1)
-        case .soa: (0, 2)
-        case .srv: (6, 1)
-        default: (0, 0)
         }
     }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import MizzenSystem
 import Names
 import Testing
@@ -202,5 +203,75 @@ struct ResponseWriterTests {
                 "a. 9 IN CNAME b.a.", "a. 9 IN MX 10 b.a.", "a. 9 IN SOA b.a. a. SERIAL 2 3 4 5", "a. 9 IN SRV 1 2 3 b.a.",
                 "a. 9 IN TYPE65281 \\# 2",
             ])
+    }
+
+    /// Data with a pointer to `b.a.` at 31 in the place of each `*`, and what has to stand there instead.
+    private static let dataWithPointers: [(type: UInt16, data: String)] = [
+        // MD, MF, MB, MG, MR, MINFO
+        (3, "*"), (4, "*"), (7, "*"), (8, "*"), (9, "*"), (14, "* *"),
+        // RP, AFSDB, RT, NSAP-PTR, SIG
+        (17, "* *"), (18, "00 01 *"), (21, "00 01 *"), (23, "*"),
+        (24, "00 01 05 02 00 00 00 05 00 00 00 06 00 00 00 07 12 34 * AA BB"),
+        // PX, NXT, NAPTR, KX, DNAME
+        (26, "00 01 * *"), (30, "* 40 00 00 02"), (35, "00 01 00 02 01 55 00 02 AA BB *"), (36, "00 01 *"), (39, "*"),
+        // IPSECKEY, RRSIG, NSEC
+        (45, "0A 03 02 * AA BB"), (46, "00 01 05 02 00 00 00 05 00 00 00 06 00 00 00 07 12 34 * AA"), (47, "* 00 01 40"),
+        // HIP, TALINK, SVCB, HTTPS, DSYNC, LP, AMTRELAY
+        (55, "01 02 00 02 AA BB CC * *"), (58, "* *"), (64, "00 00 *"), (65, "00 01 * 00 03 00 02 01 BB"), (66, "00 3B 01 14 E9 *"),
+        (107, "00 0A *"), (260, "0A 83 *"),
+    ]
+
+    private static func message(_ type: UInt16, _ data: [UInt8]) -> [UInt8] {
+        octets("00 01 81 80 00 01 00 02 00 00 00 00 01 61 00 00 FF 00 01 C0 0C 00 05 00 01 00 00 00 09 00 04 01 62 C0 0C C0 0C")
+            + [UInt8(type >> 8), UInt8(type & 0xFF), 0, 1, 0, 0, 0, 9, 0, UInt8(data.count)] + data
+    }
+
+    /// The last record's data as another message has it, without compression; nil if it was refused.
+    private static func dataCopied(_ upstream: [UInt8]) throws -> [UInt8]? {
+        var isRefused = false
+        let message = Self.message(try TestPacket.query("an.other.name", .any)) { query, response in
+            var scratch = DNSName()
+            guard var reader = try? PacketReader(upstream.span) else { return }
+            while let record = try? reader.next(in: upstream.span) {
+                do {
+                    try response.copy(record, of: upstream.span, to: .answer, scratch: &scratch, of: query)
+                } catch { isRefused = true }
+            }
+        }
+        return isRefused ? nil : try AnswerRecords(message.span).answer.last?.data
+    }
+
+    @Test("a name in data of any known type is unpacked, since its pointer leads nowhere in another message", arguments: dataWithPointers)
+    func pointersInData(type: UInt16, data: String) throws {
+        let packed = Self.message(type, octets(data.replacingOccurrences(of: "*", with: "C0 1F")))
+        let wanted = octets(data.replacingOccurrences(of: "*", with: "01 62 01 61 00"))
+        #expect(try Self.dataCopied(packed) == wanted)
+        #expect(try AnswerRecords(packed.span).answer.last?.data == wanted)
+    }
+
+    @Test("names in data are compressed for the types of RFC 1035 and written in full for all others")
+    func compressedTypes() throws {
+        for (type, data) in Self.dataWithPointers {
+            let packed = Self.message(type, octets(data.replacingOccurrences(of: "*", with: "C0 1F")))
+            let message = Self.message(try TestPacket.query("b.a", .any)) { query, response in
+                var scratch = DNSName()
+                guard var reader = try? PacketReader(packed.span) else { return }
+                while let record = try? reader.next(in: packed.span) {
+                    try? response.copy(record, of: packed.span, to: .answer, scratch: &scratch, of: query)
+                }
+            }
+            let size = octets(data.replacingOccurrences(of: "*", with: type <= 15 ? "C0 0C" : "01 62 01 61 00")).count
+            #expect(message[message.count - size - 1] == UInt8(size), "TYPE\(type)")
+        }
+    }
+
+    @Test("data whose names cannot be read makes the answer unreadable", arguments: dataWithPointers)
+    func brokenPointersInData(type: UInt16, data: String) throws {
+        // Forwards, and cut short.
+        for name in ["C0 FF", "05 61"] {
+            let packed = Self.message(type, octets(data.replacingOccurrences(of: "*", with: name)))
+            #expect(!Workbench.isReadable(packed.span))
+            #expect(try Self.dataCopied(packed) == nil)
+        }
     }
 }

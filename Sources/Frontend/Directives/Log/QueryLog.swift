@@ -108,13 +108,8 @@ extension Workbench {
     ) throws(WireError) -> Int {
         _ = try name.read(message, at: record.owner)
         var size = name.length + 10 + record.data.count
-        let (before, names) = record.type.dataShape
-        var at = record.data.lowerBound + before
-        for _ in 0..<names {
-            let end = try name.read(message, at: at)
-            size += name.length - (end - at)
-            at = end
-        }
+        var names = try NamesInData(record.type, record.data, of: message)
+        while let found = try names.next(in: message, into: &name) { size += name.length - found.count }
         return size
     }
 }
