@@ -76,7 +76,7 @@ enum Resolution {
         case .silence: return .silence
         case .reply(let code):
             refuse(exchange, Outcome(code))
-            return .answer(end(exchange))
+            return end(exchange)
         case .query: return drive(exchange, nil)
         }
     }
@@ -126,7 +126,7 @@ enum Resolution {
     private func drive(_ first: Exchange, _ reply: Reply?) -> Resolution {
         let halt = reply == nil && first.zone == nil && first.position == 0 ? enter(first) : advance(first, reply)
         // The usual query ends here.
-        if case .message = halt, !isAnsweredAside(first) { return .answer(end(first)) }
+        if case .message = halt, !isAnsweredAside(first) { return end(first) }
         return driveOn(first, halt)
     }
 
@@ -163,10 +163,10 @@ enum Resolution {
                 let isMessage = halt == .message
                 switch exchange.path {
                 case .slot, .datagram, .stream:
-                    guard isMessage else { return .silence }
-                    return .answer(end(exchange))
+                    return isMessage ? end(exchange) : .silence
                 case .exchange(let parent):
                     let reply: Reply = isMessage ? .message(bench.messageBytes) : .failed(exchange.failure ?? "no answer")
+                    parent.replyCode = exchange.code
                     if exchange.isFromTable { parent.isFromTable = true }
                     if exchange.isPersonal { parent.isPersonal = true }
                     if let failure = exchange.failure, parent.failure == nil { parent.failure = failure }
@@ -313,7 +313,7 @@ enum Resolution {
         exchange.isWritten = true
         exchange.writer = handler?.rank ?? 0
         if exchange.reviewers != 0, !review(exchange, chain) { return .lookup }
-        exchange.code = UInt16(bench.flags & 0xf)
+        exchange.code = bench.code
         return .message
     }
 
@@ -335,14 +335,14 @@ enum Resolution {
     @inline(never)
     private func resumeReview(_ exchange: Exchange, _ chain: Chain, _ message: [UInt8], _ reply: Reply) -> Halt {
         exchange.reviewed = nil
-        guard bench.setMessage(message.span) else {
+        guard bench.setMessage(message.span, code: exchange.reviewedCode) else {
             abandon(exchange, chain)
             refuse(exchange, .serverFailure)
             return .message
         }
         chain.handlers[exchange.position].resumeReview(exchange, bench, reply)
         guard review(exchange, chain) else { return .lookup }
-        exchange.code = UInt16(bench.flags & 0xf)
+        exchange.code = bench.code
         return .message
     }
 
@@ -372,12 +372,13 @@ enum Resolution {
         exchange.isMistake = true
     }
 
-    /// Makes the message ready to be sent. Returns its size.
+    /// Makes the message ready to be sent, if its client can be told its response code.
     @inline(__always)
-    private func end(_ exchange: Exchange) -> Int {
+    private func end(_ exchange: Exchange) -> Resolution {
         bench.seal(exchange)
         exchange.responseSize = bench.count
-        return bench.count
+        // Without OPT the code would be read as another one; like CoreDNS, which cannot write such a message, the server says nothing.
+        return exchange.code > 0xf && !exchange.query.hasEDNS ? .silence : .answer(bench.count)
     }
 
     /// The client's exchange is over, answered or not: those that keep books see it, and it may be used again.

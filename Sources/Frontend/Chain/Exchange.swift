@@ -44,8 +44,11 @@ final class Exchange {
     /// Look-ups on behalf of look-ups.
     var depth = 0
     var lookup = Lookup()
-    /// The answer under review, while that waits for `lookup`.
+    /// The answer under review, while that waits for `lookup`, and its response code.
     var reviewed: [UInt8]?
+    var reviewedCode: UInt16 = 0
+    /// The response code of the message that the handler waited for, if it came from this server.
+    var replyCode: UInt16 = 0
     /// Whether `rewrite` has given this query another name, or the one on whose behalf it is a look-up: no name is rewritten twice.
     var isRewritten = false
     var request: UpstreamRequest?
@@ -101,6 +104,7 @@ final class Exchange {
         if deferredQuery != nil { deferredQuery = nil }
         depth = 0
         if reviewed != nil { reviewed = nil }
+        replyCode = 0
         isRewritten = false
         if request != nil { request = nil }
         if !notes.isEmpty { notes = [] }
@@ -172,7 +176,7 @@ final class Exchange {
     /// Asks for a name to be resolved in the midst of a review; `DirectiveHandler.resumeReview` goes on with it.
     func lookUpInReview(_ name: DNSName, _ type: RecordType, _ bench: Workbench) {
         lookup = Lookup(state: .wanted, name: name, type: type)
-        reviewed = bench.messageBytes
+        (reviewed, reviewedCode) = (bench.messageBytes, bench.code)
     }
 
     /// The query came over a connection.

@@ -75,7 +75,7 @@ extension Workbench {
     ///
     /// - Parameter now: seconds since 1970, for signatures.
     func traits(_ query: borrowing Query, now: UInt32) -> AnswerTraits {
-        var traits = AnswerTraits(opcode: UInt8(flags >> 11 & 0xf), responseCode: flags & 0xf, question: query.type)
+        var traits = AnswerTraits(opcode: UInt8(flags >> 11 & 0xf), responseCode: code, question: query.type)
         let wantsDNSSEC = query.wantsDNSSEC
         forEachRecord { record, message in
             switch record.section {

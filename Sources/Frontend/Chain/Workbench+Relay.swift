@@ -6,6 +6,7 @@ extension Workbench {
     func relay(_ message: Span<UInt8>, _ exchange: Exchange, behindAlias target: DNSName? = nil) -> Bool {
         begin(exchange.query, whole: true)
         var flags: UInt16
+        var code: UInt16 = 0
         do throws(WireError) {
             var reader = try PacketReader(message)
             flags = reader.flags
@@ -14,6 +15,7 @@ extension Workbench {
                 // The hop to the upstream has its own OPT record, the hop to the client gets another.
                 if record.type == .opt {
                     exchange.hasUpstreamOPT = true
+                    code = UInt16(record.ttl >> 24) << 4
                     continue
                 }
                 if let target = alias, record.section == .answer {
@@ -31,6 +33,7 @@ extension Workbench {
         count = response.finishRecords(exchange.query, .answered)
         // It is an answer even where the upstream's message does not say so.
         self.flags = flags & 0x87FF | 0x8000
+        self.code = code | flags & 0xf
         return true
     }
 

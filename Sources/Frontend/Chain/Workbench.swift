@@ -11,6 +11,8 @@ struct AnswerContext: ~Copyable {
     private(set) var serial: UInt32 = 0
     /// The look-up of the query at hand.
     var lookup = Lookup()
+    /// Whether nobody sees additional records of an answer that succeeds.
+    var leavesOutAdditional = false
     /// Room for the records that an answer is made of, kept from query to query.
     var scratch = AnswerScratch()
 
@@ -46,6 +48,8 @@ struct AnswerContext: ~Copyable {
     var memorySize: Int { unsafe memory.count }
     /// Octets of the message in `memory`, once there is one; OPT comes last and is not among them before the seal.
     var count = 0
+    /// The upper bits of the message's response code, which only an OPT record can say (RFC 6891 section 6.1.3).
+    private(set) var codeExtension: UInt16 = 0
     /// Refreshes that handlers have begun, for the runner.
     var begun: [Exchange] = []
     /// Where look-ups are answered, and refreshes.
@@ -78,6 +82,7 @@ struct AnswerContext: ~Copyable {
     /// out as it is written only what the client takes.
     @inline(__always)
     func begin(_ query: borrowing Query, whole: Bool) {
+        codeExtension = 0
         // Safe: see the memory contract.
         unsafe response.begin(query, in: memory, whole: whole)
     }
@@ -102,12 +107,15 @@ struct AnswerContext: ~Copyable {
     }
 
     /// Puts a whole message (without OPT) in the place of the one at hand. False, and nothing is changed, if there is no room.
+    ///
+    /// - Parameter code: its response code, of which it has the lower four bits itself.
     @discardableResult
-    func setMessage(_ message: Span<UInt8>) -> Bool {
+    func setMessage(_ message: Span<UInt8>, code: UInt16 = 0) -> Bool {
         guard message.count <= memorySize else { return false }
         // Safe: checked just above.
         unsafe message.withUnsafeBytes { bytes in unsafe memory.copyMemory(from: bytes) }
         count = message.count
+        codeExtension = code >> 4
         return true
     }
 
@@ -118,6 +126,15 @@ struct AnswerContext: ~Copyable {
     var flags: UInt16 {
         get { withMessage { $0.count >= 4 ? $0.word(at: 2) : 0 } }
         set { set(word: newValue, at: 2) }
+    }
+
+    /// The response code, with the bits that the OPT record will say.
+    var code: UInt16 {
+        get { codeExtension << 4 | flags & 0xf }
+        set {
+            codeExtension = newValue >> 4
+            flags = flags & ~0xf | newValue & 0xf
+        }
     }
 
     func set(word: UInt16, at offset: Int) {

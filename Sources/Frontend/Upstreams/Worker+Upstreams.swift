@@ -225,10 +225,13 @@ extension Worker {
             ask(run, socket.upstream, monotonicNow())
             return attempt(run)
         }
-        let code = UInt16(message[3] & 0xf)
-        if settings.failover.contains(code) {
-            run.lastFailure = "\(socket.upstream.address): answered \(ServerCounters.codes[Int(code)]), which 'failover' does not take"
-            return attempt(run)
+        if !settings.failover.isEmpty {
+            let code = PacketReader.responseCode(of: message.span)
+            if settings.failover.contains(code) {
+                let name = Mnemonics.responseCode(code) ?? "\(code)"
+                run.lastFailure = "\(socket.upstream.address): answered \(name), which 'failover' does not take"
+                return attempt(run)
+            }
         }
         run.exchange.upstream = socket.upstream.address
         finish(run, .message(message))

@@ -76,6 +76,16 @@ struct PacketReader: Sendable {
         }
     }
 
+    /// A message's response code, with the upper bits that its OPT record has (RFC 6891 section 6.1.3).
+    static func responseCode(of message: Span<UInt8>) -> UInt16 {
+        guard var reader = try? PacketReader(message) else { return 0 }
+        let code = reader.flags & 0xf
+        while let record = try? reader.next(in: message) {
+            if record.type == .opt { return UInt16(record.ttl >> 24) << 4 | code }
+        }
+        return code
+    }
+
     /// Steps over a name without following its pointer. Returns the offset behind it.
     static func skipName(_ message: Span<UInt8>, at offset: Int) throws(WireError) -> Int {
         var at = offset

@@ -11,7 +11,7 @@ import TestSupport
 final class ChainBench {
     /// What upstreams answer to a name and type.
     enum Upstream {
-        /// Code, then zone text of answer and authority; the header's second word besides.
+        /// Code, with an OPT record above 15, then zone text of answer and authority; the header's second word besides.
         case answer(UInt8 = 0, [String] = [], authority: [String] = [], flags: UInt16 = 0)
         case fails
     }
@@ -79,7 +79,12 @@ final class ChainBench {
         case .fails: return .failed("no answer in time")
         case .answer(let code, let answer, let authority, let flags):
             do {
-                return .message(try TestPacket.answer(to: message, code: code, answer, authority: authority, flags: flags))
+                var reply = try TestPacket.answer(to: message, code: code & 0xf, answer, authority: authority, flags: flags)
+                if code > 0xf {
+                    reply += [0, 0, 41, 4, 0xD0, code >> 4, 0, 0, 0, 0, 0]
+                    reply[11] += 1
+                }
+                return .message(reply)
             } catch {
                 return .failed("not a record: \(error)")
             }
@@ -104,7 +109,7 @@ final class ChainBench {
 
     /// A sample of the metrics, with its labels.
     func metric(_ beginning: String) -> Double {
-        String(decoding: metrics.registry.render(), as: UTF8.self).split(separator: "\n").filter { $0.hasPrefix(beginning) }
+        String(decoding: metrics.render(), as: UTF8.self).split(separator: "\n").filter { $0.hasPrefix(beginning) }
             .reduce(0) { $0 + (Double($1.split(separator: " ").last ?? "") ?? 0) }
     }
 }

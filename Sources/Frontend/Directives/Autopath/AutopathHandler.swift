@@ -19,6 +19,7 @@ final class AutopathHandler: DirectiveHandler {
         var index = 0
         /// The question's own answer.
         var first: [UInt8] = []
+        var firstCode: UInt16 = 0
 
         init(_ names: [DNSName]) { self.names = names }
     }
@@ -131,23 +132,24 @@ final class AutopathHandler: DirectiveHandler {
         }
         guard message.count >= Query.headerSize else { return exchange.fail("a name of the search path has no readable answer") }
         let isFirst = walk.index == 0
-        if isFirst { walk.first = message }
-        if ResponseCode(rawValue: message.span.word(at: 2) & 0xf) == .nameError {
+        if isFirst { (walk.first, walk.firstCode) = (message, exchange.replyCode) }
+        if ResponseCode(rawValue: exchange.replyCode) == .nameError {
             walk.index += 1
             if walk.index < walk.names.count { return exchange.look(up: walk.names[walk.index], exchange.query.type) }
-            return answer(walk.first, exchange, bench)
+            return answer(walk.first, walk.firstCode, exchange, bench)
         }
         countSuccess(exchange)
-        if isFirst { return answer(message, exchange, bench) }
+        if isFirst { return answer(message, exchange.replyCode, exchange, bench) }
         guard bench.relay(message.span, exchange, behindAlias: walk.names[walk.index]) else {
             return exchange.fail("the answer to a name of the search path cannot be read")
         }
+        bench.code = exchange.replyCode
         return .message
     }
 
     /// The question's own answer, as it came from the directives behind this one.
-    private func answer(_ message: [UInt8], _ exchange: Exchange, _ bench: Workbench) -> Step {
-        bench.setMessage(message.span) ? .message : exchange.fail("an answer is too long")
+    private func answer(_ message: [UInt8], _ code: UInt16, _ exchange: Exchange, _ bench: Workbench) -> Step {
+        bench.setMessage(message.span, code: code) ? .message : exchange.fail("an answer is too long")
     }
 }
 

@@ -238,12 +238,12 @@ final class CacheHandler: DirectiveHandler {
     // MARK: Asking again
 
     /// Whether what came back may take the place of what is stale (RFC 8767 section 4).
-    private func isNews(_ flags: UInt16) -> Bool { isVerdict(flags & 0xf) && flags & 0x0200 == 0 }
+    private func isNews(_ code: UInt16, _ flags: UInt16) -> Bool { isVerdict(code) && flags & 0x0200 == 0 }
 
     override func resume(_ exchange: Exchange, _ bench: Workbench, _ reply: Reply) -> Step {
         let key = AnswerStore.Key(exchange.query)
-        if case .message(let message) = reply, message.count >= Query.headerSize, isNews(message.span.word(at: 2)),
-            bench.setMessage(message.span)
+        if case .message(let message) = reply, message.count >= Query.headerSize, isNews(exchange.replyCode, message.span.word(at: 2)),
+            bench.setMessage(message.span, code: exchange.replyCode)
         {
             if exchange.isFromTable { return .message }
             keep(exchange, bench)
@@ -264,13 +264,13 @@ final class CacheHandler: DirectiveHandler {
             exchange.failure = nil
             return serve(finding, exchange, bench, ttl: settings.keepsTTL ? finding.lifetime : settings.stale?.timeToLive ?? 0)
         }
-        if case .message(let message) = reply, bench.setMessage(message.span) { return .message }
+        if case .message(let message) = reply, bench.setMessage(message.span, code: exchange.replyCode) { return .message }
         return exchange.fail(exchange.failure ?? "no answer, and none that was kept")
     }
 
     override func refreshed(_ exchange: Exchange, _ bench: Workbench) {
         // The client's exchange was at this handler when it began this one.
-        let isGood = exchange.isWritten && isNews(bench.flags)
+        let isGood = exchange.isWritten && isNews(bench.code, bench.flags)
         if isGood, !exchange.isFromTable { keep(exchange, bench) }
         endRefresh(AnswerStore.Key(exchange.query), exchange, isGood: isGood)
     }

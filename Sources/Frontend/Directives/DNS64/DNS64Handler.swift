@@ -58,12 +58,12 @@ final class DNS64Handler: DirectiveHandler {
             exchange.forgetNote()
             return translate(message.span, pending, exchange, bench)
         }
-        let code = message.span.word(at: 2) & 0xf
+        let code = exchange.replyCode
         // No directive answered: the message is a code only.
         if exchange.failure != nil { return .fail(code == ResponseCode.refused.rawValue ? .refused : .serverFailure) }
         guard code != ResponseCode.nameError.rawValue, let finding = Finding(message.span), settings.translatesAll || !finding.hasAddress
         else {
-            return bench.setMessage(message.span) ? .message : exchange.fail("an answer that is too long")
+            return bench.setMessage(message.span, code: code) ? .message : exchange.fail("an answer that is too long")
         }
         exchange.keep(Pending(timeToLive: finding.timeToLive))
         return exchange.look(up: exchange.query.original, .a)

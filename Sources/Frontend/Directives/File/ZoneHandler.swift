@@ -104,7 +104,7 @@ final class ZoneHandler: DirectiveHandler {
             return write(exchange, bench, zone, .brokenAlias, nil)
         }
         let outcome: Outcome =
-            switch ResponseCode(rawValue: message.span.word(at: 2) & 0xf) {
+            switch ResponseCode(rawValue: exchange.replyCode) {
             case .nameError: .nameError
             case .serverFailure: .brokenAlias
             case .noError, .formatError, .notImplemented, .refused, .badVersion, nil: .answered

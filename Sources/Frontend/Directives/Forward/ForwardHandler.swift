@@ -30,8 +30,11 @@ final class ForwardHandler: DirectiveHandler {
     override func resume(_ exchange: Exchange, _ bench: Workbench, _ reply: Reply) -> Step {
         switch reply {
         case .message(let message):
-            let code = message.count > 3 ? UInt16(message[3] & 0xf) : 0
-            if !isLast, group.source.settings.next.contains(code) { return .next }
+            if !isLast, !group.source.settings.next.isEmpty,
+                group.source.settings.next.contains(PacketReader.responseCode(of: message.span))
+            {
+                return .next
+            }
             return bench.relay(message.span, exchange) ? .message : exchange.fail("an upstream's answer cannot be parsed")
         case .failed(let reason): return exchange.fail(reason)
         case .limited: return exchange.fail("more queries under way than max_concurrent", .refused)

@@ -17,11 +17,9 @@ import Synchronization
         ("RRSIG", 46), ("NSEC", 47), ("DNSKEY", 48), ("NSEC3", 50), ("SVCB", 64), ("HTTPS", 65), ("IXFR", 251),
         ("AXFR", 252), ("ANY", 255),
     ]
-    static let codes = [
-        "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN", "YXRRSET", "NXRRSET", "NOTAUTH",
-        "NOTZONE",
-        "11", "12", "13", "14", "15", "BADVERS",
-    ]
+    /// Response codes by number, as CoreDNS spells them; the last stands for all above those that have a name.
+    static let codes = (0..<UInt16(codeCount)).map { Mnemonics.responseCode($0) ?? ($0 < codeCount - 1 ? "RCODE\($0)" : "other") }
+    private static let codeCount = 25
     /// Who wrote the answer, as the `plugin` label says it, by rank.
     static var writers: [String] { (0..<min(Directive.ranks, mostWriters)).map { Directive.name(ofRank: $0) } }
     /// Room for every directive; a constant, so that a cell's place is one.
@@ -34,7 +32,7 @@ import Synchronization
     enum Layout {
         static let requests = 0
         static let responses = requests + 2 * 2 * 20
-        static let duration = responses + 17 * mostWriters
+        static let duration = responses + codeCount * mostWriters
         static let durationSum = duration + 17
         static let requestSize = durationSum + 1
         static let requestSizeSum = requestSize + 2 * 15
@@ -44,7 +42,7 @@ import Synchronization
         static let count = wantsDNSSEC + 1
 
         static func response(code: Int, writer: Int) -> Int {
-            responses + min(code, 16) * mostWriters + min(max(writer, 0), mostWriters - 1)
+            responses + min(code, codeCount - 1) * mostWriters + min(max(writer, 0), mostWriters - 1)
         }
     }
 

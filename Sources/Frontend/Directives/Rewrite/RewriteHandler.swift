@@ -166,7 +166,7 @@ final class RewriteHandler: DirectiveHandler {
     private func finish(_ exchange: Exchange, _ bench: Workbench, _ note: RewrittenQuery, _ lookup: [UInt8]?) {
         let rewrite = note.answer
         var flags = bench.flags
-        flags = flags & ~0xf | rewrite.code(flags & 0xf) & 0xf
+        let code = rewrite.code(bench.code)
         if note.hasOtherName || rewrite.changesNames || lookup != nil {
             guard var records = bench.records else { return failUnreadable(exchange, bench) }
             records.forEach { Self.change(&$0, rewrite) }
@@ -176,7 +176,6 @@ final class RewriteHandler: DirectiveHandler {
             }
             bench.write(records, flags: flags, exchange)
         } else {
-            bench.flags = flags
             bench.restoreQuestion(of: exchange.query)
             if rewrite.changesRecords {
                 bench.forEachRecord { record, _ in
@@ -184,6 +183,7 @@ final class RewriteHandler: DirectiveHandler {
                 }
             }
         }
+        bench.code = code
         if !exchange.options.isEmpty {
             let octets = exchange.options
             var options = EDNSOptions(octets.span)

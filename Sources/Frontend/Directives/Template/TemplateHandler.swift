@@ -87,7 +87,8 @@ final class TemplateHandler: DirectiveHandler {
             return exchange.look(up: target, exchange.query.type)
         }
         bench.write(answer.records, exchange)
-        bench.flags |= answer.settings.responseCode & 0xf | (answer.isTruncated ? 0x0200 : 0)
+        if answer.isTruncated { bench.flags |= 0x0200 }
+        bench.code = answer.settings.responseCode
         if let error = answer.settings.extendedError { exchange.options += error.option }
         return .message
     }
