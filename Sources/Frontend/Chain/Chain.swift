@@ -20,6 +20,8 @@ final class Chain {
     let latePosition: Int
     /// Whether any handler may keep or change an answer; else it is written as the client takes it.
     let wantsWholeAnswers: Bool
+    /// Whether the additional section of an answer that succeeds is left out.
+    let leavesOutAdditional: Bool
     /// Where directives say what they know of an exchange; see `Exchange.metadata`.
     let metadataZones: [DNSName]
     /// Zones of the handlers that answer from the record table.
@@ -41,6 +43,7 @@ final class Chain {
         tableZones = takers.flatMap(\.tableZones)
         renames = takers[..<latePosition].contains { $0.renames }
         wantsWholeAnswers = takers.contains { $0.changesSizes }
+        leavesOutAdditional = takers.contains { $0.leavesOutAdditional }
         firstWriter = Directive.rank(of: "prometheus") ?? 0
     }
 

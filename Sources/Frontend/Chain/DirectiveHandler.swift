@@ -30,6 +30,9 @@ class DirectiveHandler {
     /// Whether `review` may make an answer of the record table longer or shorter.
     var changesSizes: Bool { false }
 
+    /// Whether `review` leaves out the additional section of every answer with records and without error, so that nobody has to make it.
+    var leavesOutAdditional: Bool { false }
+
     /// The query on its way in.
     func take(_ exchange: Exchange, _ bench: Workbench) -> Step { .next }
 

@@ -1,3 +1,6 @@
+import Names
+import RecordTable
+import RecordTableWriter
 import Testing
 
 @testable import Frontend
@@ -30,5 +33,46 @@ struct MinimalTests {
         let text = try ask(" minimal", name)
         #expect(text.code == code)
         #expect(text.authority == ["test. 60 IN SOA ns.test. host.test. SERIAL 2 3 4 60"])
+    }
+}
+
+/// `minimal` and what the cluster answers.
+@Suite("minimal over the cluster")
+struct MinimalClusterTests {
+    @Test("services' addresses are not made, so that an answer section that fits is whole")
+    func manyEndpoints() throws {
+        let endpoints = 900
+        let cluster = try SketchedCluster(sizing: 16 << 20) { writer throws(TableError) in
+            try writer.upsert(NamespaceRecord(name: "shop"))
+            try writer.upsert(ServiceRecord(namespace: "shop", name: "web", kind: .headless))
+            for slice in 0..<9 {
+                try writer.upsert(
+                    EndpointSliceRecord(
+                        namespace: "shop", name: "web-\(slice)", service: "web", addressType: .ipv4,
+                        ports: [PortRecord(name: "http", protocol: .tcp, number: 80)],
+                        endpoints: (0..<100).map { EndpointRecord(addresses: [.v4(0x0A01_0000 + UInt32(slice * 100 + $0))]) }))
+            }
+        }
+        for (line, isWhole) in [("minimal", true), ("", false)] {
+            let bench = try ChainBench("cluster.local:0 {\n \(line)\n kubernetes\n}", table: cluster.path)
+            let octets = try #require(bench.octets(try TestPacket.query("web.shop.svc.cluster.local", .srv), over: .tcp))
+            let text = try MessageText(octets)
+            #expect(text.answer.count == endpoints)
+            #expect(text.flags.contains("TC") != isWhole)
+            #expect(text.additional.isEmpty == isWhole)
+        }
+        let bench = try ChainBench("cluster.local:0 {\n minimal\n kubernetes\n}", table: cluster.path)
+        let servers = try MessageText(try #require(bench.octets(try TestPacket.query("cluster.local", .ns))))
+        #expect(!servers.answer.isEmpty && servers.additional.isEmpty && servers.authority.isEmpty)
+    }
+
+    @Test("an extended error of an answer that succeeds goes with the OPT record it came in, that of a denial stays")
+    func options() throws {
+        for (code, hasOption) in [("NOERROR", false), ("REFUSED", true)] {
+            let bench = try ChainBench(
+                "example:0 {\n minimal\n template IN A {\n answer \"{{ .Name }} 5 A 192.0.2.1\"\n rcode \(code)\n ederror 15 why\n }\n}")
+            let octets = try #require(bench.octets(try TestPacket.query("a.example", .a, advertisedSize: 1232)))
+            #expect(octets.suffix(3).elementsEqual("why".utf8) == hasOption)
+        }
     }
 }

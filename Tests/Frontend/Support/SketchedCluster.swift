@@ -17,10 +17,10 @@ struct SketchedCluster {
     static let resources = ["namespaces", "services", "endpointslices", "pods"]
 
     /// - Parameter unsynced: the resources whose list has not ended, whatever `fill` writes of them.
-    init(unsynced: Set<String> = [], _ fill: (TableWriter) throws(TableError) -> Void) throws {
+    init(unsynced: Set<String> = [], sizing capacity: Int = 1 << 20, _ fill: (TableWriter) throws(TableError) -> Void) throws {
         temporary = try TemporaryFolder()
         path = temporary.path("table")
-        writer = try TableWriter(path: path, identity: "test", now: 1, sizing: .init(bucketCount: 64, capacity: 1 << 20))
+        writer = try TableWriter(path: path, identity: "test", now: 1, sizing: .init(bucketCount: 64, capacity: capacity))
         try fill(writer)
         for resource in Self.resources where !unsynced.contains(resource) {
             writer.setStatus(resource: resource, resourceVersion: "1", isSynced: true, now: 1)

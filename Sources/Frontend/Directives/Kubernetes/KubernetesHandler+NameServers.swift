@@ -11,7 +11,8 @@ extension KubernetesHandler {
 
     /// NS at a zone's apex, with the addresses.
     func findNameServers(
-        _ query: borrowing Query, _ zoneLabels: Int, _ table: TableReader, _ response: inout ResponseWriter
+        _ query: borrowing Query, _ zoneLabels: Int, _ table: TableReader, _ response: inout ResponseWriter,
+        withAddresses: Bool
     ) -> Finding {
         let servers = nameServers(query, zoneLabels, table)
         guard !servers.isEmpty else { return .noDataYet }
@@ -20,7 +21,7 @@ extension KubernetesHandler {
             written.append(server.name)
             response.pointing(.answer, .question, .ns, to: server.name, ttl: timeToLive, of: query)
         }
-        for server in servers {
+        for server in servers where withAddresses {
             response.address(.additional, name: server.name, server.address, ttl: timeToLive, of: query)
         }
         return .answered

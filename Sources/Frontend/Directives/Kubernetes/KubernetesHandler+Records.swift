@@ -19,7 +19,7 @@ extension KubernetesHandler {
         case .items(let areEndpoints):
             let written =
                 query.type == .srv
-                ? writeServices(query, zoneLabels, &response, &context.scratch)
+                ? writeServices(query, zoneLabels, &response, &context.scratch, withAddresses: !context.leavesOutAdditional)
                 : forEachAddress(query.type, &context.scratch) { address in
                     response.address(.answer, .question, address, ttl: timeToLive, of: query)
                 }
@@ -59,10 +59,11 @@ extension KubernetesHandler {
 
     // MARK: SRV
 
-    /// One SRV record for each different target and port, then the targets' addresses. All share the weight 100, rounded down but at least 1.
+    /// One SRV record for each different target and port, then, if wanted, the targets' addresses. All share the weight 100, rounded down but at least 1.
     /// Returns how many SRV records there were.
     private func writeServices(
-        _ query: borrowing Query, _ zoneLabels: Int, _ response: inout ResponseWriter, _ scratch: inout AnswerScratch
+        _ query: borrowing Query, _ zoneLabels: Int, _ response: inout ResponseWriter, _ scratch: inout AnswerScratch,
+        withAddresses: Bool
     ) -> Int {
         let items = scratch.items
         let labels = scratch.labels
@@ -81,7 +82,7 @@ extension KubernetesHandler {
             response.service(target: scratch.target, port: port, priority: 0, weight: weight, ttl: timeToLive, of: query)
             written += 1
         }
-        if written > 0 { writeTargetAddresses(query, zoneLabels, items, labels, &response, &scratch) }
+        if written > 0, withAddresses { writeTargetAddresses(query, zoneLabels, items, labels, &response, &scratch) }
         return written
     }
 

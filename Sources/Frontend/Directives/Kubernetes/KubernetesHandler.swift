@@ -111,7 +111,7 @@ final class KubernetesHandler: Sendable {
         case .txt:
             return findText(query, zoneLabels, table, &response, &context)
         case .ns where query.name.labelCount == zoneLabels:
-            return findNameServers(query, zoneLabels, table, &response)
+            return findNameServers(query, zoneLabels, table, &response, withAddresses: !context.leavesOutAdditional)
         case .a, .aaaa, .srv, .cname:
             return findRecords(query, zoneLabels, table, &response, &context)
         default:

@@ -33,6 +33,7 @@ final class KubernetesStep: DirectiveHandler {
 
     @inline(__always)
     private func answer(_ exchange: Exchange, _ bench: Workbench) -> Step {
+        bench.context.leavesOutAdditional = exchange.chain?.leavesOutAdditional ?? false
         let step = kubernetes.answer(exchange.query, &bench.response, &bench.context)
         switch step {
         case .done: exchange.isFromTable = true

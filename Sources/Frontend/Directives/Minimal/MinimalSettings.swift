@@ -13,11 +13,16 @@ struct MinimalSettings: DirectiveSettings {
 /// `minimal` in the chain. Denials, delegations and errors stay whole: they live from their authority section.
 final class MinimalHandler: DirectiveHandler {
     override var changesSizes: Bool { true }
+    override var leavesOutAdditional: Bool { true }
 
     override func take(_ exchange: Exchange, _ bench: Workbench) -> Step { .nextAndReview }
 
     override func review(_ exchange: Exchange, _ bench: Workbench) {
         let now = UInt32(truncatingIfNeeded: WallClock.nanoseconds() / 1_000_000_000)
-        if bench.traits(exchange.query, now: now).kind == .noError { bench.removeBehindAnswers() }
+        guard bench.traits(exchange.query, now: now).kind == .noError else { return }
+        bench.removeBehindAnswers()
+        // The OPT record of those behind this one goes too, with its options.
+        exchange.options = []
+        exchange.hasUpstreamOPT = false
     }
 }
