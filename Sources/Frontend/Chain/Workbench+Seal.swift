@@ -4,7 +4,7 @@ extension Workbench {
 
     /// Makes the message one that its client can take: cut to what fits, with OPT where the query had one.
     ///
-    /// OPT says the client's own size back, DO as asked, version 0, and the options of the exchange.
+    /// OPT says this server's own size (RFC 6891 section 6.2.4), DO as asked, version 0, and the options of the exchange.
     @inline(__always)
     func seal(_ exchange: Exchange) {
         let hasEDNS = exchange.query.hasEDNS
@@ -21,7 +21,7 @@ extension Workbench {
         // Safe: `seal` has made room; a header comes before.
         unsafe memory[start] = 0
         set(word: RecordType.opt.rawValue, at: start + 1)
-        set(word: exchange.query.advertisedSize, at: start + 3)
+        set(word: Query.ownPayloadSize, at: start + 3)
         set(word: (exchange.code >> 4) << 8, at: start + 5)
         set(word: exchange.query.wantsDNSSEC ? 0x8000 : 0, at: start + 7)
         set(word: UInt16(truncatingIfNeeded: options), at: start + 9)

@@ -45,6 +45,9 @@ struct Question: Sendable {
 /// get which answer follows what CoreDNS does (QR set: silence; other opcodes: NOTIMP; not exactly one question: FORMERR).
 struct Query: ~Copyable {
     static let headerSize = 12
+    /// What OPT records of answers say: queries up to this size come without fragments (RFC 6891 section 6.2.5; the DNS flag day of 2020 has chosen
+    /// the number). Larger ones are read too, as far as `DatagramBatch.largestPacket`.
+    static let ownPayloadSize: UInt16 = 1232
     /// UDP answers fit here when the client says nothing larger (RFC 1035 4.2.1).
     static let smallestUDPSize = 512
 

@@ -109,12 +109,12 @@ struct ResponseWriter: ~Copyable {
         return finish(query, outcome)
     }
 
-    /// OPT: the client's own size back, DO as asked, version 0, no options.
+    /// OPT: this server's size (RFC 6891 section 6.2.4), DO as asked, version 0, no options.
     private mutating func appendOPT(_ query: borrowing Query, _ code: ResponseCode) {
         buffer.setLimit(buffer.position + Self.optSize)
         buffer.append(0)
         buffer.append(word: RecordType.opt.rawValue)
-        buffer.append(word: query.advertisedSize)
+        buffer.append(word: Query.ownPayloadSize)
         buffer.append(word: (code.rawValue >> 4) << 8)
         buffer.append(word: query.wantsDNSSEC ? 0x8000 : 0)
         buffer.append(word: 0)

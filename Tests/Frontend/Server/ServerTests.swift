@@ -54,7 +54,7 @@ struct ServerTests {
         }
         let (with, without) = (answers[0], answers[1])
         #expect(with.count == without.count + 11)
-        #expect(Array(with.suffix(11)) == [0, 0, 41, 0x10, 0x00, 0, 0, 0, 0, 0, 0])
+        #expect(Array(with.suffix(11)) == [0, 0, 41, 0x04, 0xD0, 0, 0, 0, 0, 0, 0])
     }
 
     @Test("an answer is cut to what the client takes, and comes whole over a stream")

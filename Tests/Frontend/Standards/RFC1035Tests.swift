@@ -103,4 +103,18 @@ struct RFC1035Tests {
             #expect(!outside.isAuthoritative && outside.code != 0 && outside.code != 3)
         }
     }
+
+    /// RFC 1034 section 3.6.2 has an alias followed for every type but its own. CoreDNS, and so all captured answers, do it for addresses only: other types
+    /// of an ExternalName have no records. Its clients look for addresses, and what they have learned to expect of TXT or MX comes first.
+    @Test("RFC 1034 section 3.6.2 holds for addresses of an ExternalName and not for other types, as with CoreDNS")
+    func externalNames() async throws {
+        try await StandardsSubject.with { (subject) async throws in
+            let followed = try await subject.ask("ext-in.s1-prod.svc.cluster.local.", .a)
+            #expect(followed.code == 0 && followed.answer.map(\.type) == [5, 1])
+            for type in [RecordType.txt, .mx, .srv, .ns, .https] {
+                let message = try await subject.ask("ext-in.s1-prod.svc.cluster.local.", type)
+                #expect(message.code == 0 && message.answer.isEmpty && message.authority.map(\.type) == [6], "\(type)")
+            }
+        }
+    }
 }

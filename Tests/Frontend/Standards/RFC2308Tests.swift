@@ -70,4 +70,18 @@ struct RFC2308Tests {
             }
         }
     }
+
+    /// CoreDNS denies them, and all captured answers do: it knows addresses, not the names above them. A resolver that takes RFC 8020 at its word would
+    /// take the addresses for missing too, but CoreDNS's clients are stubs, which ask for whole addresses; and a cluster has names below nearly all of
+    /// 10.in-addr.arpa, so that finding out which of them are empty non-terminals means a look at all addresses.
+    @Test(
+        "RFC 8020 section 2 does not hold between a reverse zone and its addresses, as it does not with CoreDNS",
+        arguments: ["10", "96.10", "0.96.10"])
+    func reverseNonTerminals(labels: String) async throws {
+        try await StandardsSubject.with { (subject) async throws in
+            #expect(try await subject.ask("1.0.96.10.in-addr.arpa.", .ptr).answer.count == 1)
+            let message = try await subject.ask("\(labels).in-addr.arpa.", .ptr)
+            #expect(message.code == 3 && message.answer.isEmpty && Self.isZone(message.authority, "in-addr.arpa."))
+        }
+    }
 }

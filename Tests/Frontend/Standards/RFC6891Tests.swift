@@ -87,4 +87,15 @@ struct RFC6891Tests {
             #expect(message.isCut ? message.octets.count > Int(size) - 16 : size == 4_096)
         }
     }
+
+    @Test(
+        "section 6.2.4: the size that answers give is the server's own, whatever the client's is",
+        arguments: [UInt16(512), 1232, 4_096, 65_535])
+    func ownSize(size: UInt16) async throws {
+        try await StandardsSubject.with { (subject) async throws in
+            for name in [StandardsSubject.addressed[0], StandardsSubject.missing] {
+                #expect(try await subject.ask(name, .a, advertisedSize: size).opt?.recordClass == 1232)
+            }
+        }
+    }
 }
