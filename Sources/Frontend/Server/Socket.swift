@@ -86,6 +86,11 @@ enum Socket {
         return descriptor
     }
 
+    /// Gives a connected datagram socket another port of its own, drawn by the kernel at random; what has come to the old one is thrown away.
+    static func renewPort(of descriptor: Descriptor) throws(SystemError) {
+        try systemCall("connect") { mz_renew_port(descriptor.raw) }
+    }
+
     /// Has the kernel give new datagrams to the other sockets of the address: one that is connected takes only its peer's, and its peer is
     /// nobody. What has arrived stays, and answers to anybody can be sent.
     static func leaveGroup(_ descriptor: Descriptor, at address: SocketAddress) {

@@ -65,6 +65,23 @@ int mz_connect(int fd, const uint8_t *address, size_t length, uint16_t port, uin
     return connect(fd, (struct sockaddr *)&name, size);
 }
 
+int mz_renew_port(int fd)
+{
+    struct sockaddr_storage peer;
+    socklen_t size = sizeof peer;
+    if (getpeername(fd, (struct sockaddr *)&peer, &size) < 0)
+        return -1;
+    struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    if (connect(fd, &nobody, sizeof nobody) < 0)
+        return -1;
+    /* Nothing more comes now; a buffer holds fewer datagrams than this, and an error that waits is told once. */
+    char octet;
+    for (int left = 1 << 16; left > 0; left--)
+        if (recv(fd, &octet, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN)
+            break;
+    return connect(fd, (struct sockaddr *)&peer, size);
+}
+
 int mz_bound_port(int fd)
 {
     struct sockaddr_storage name;

@@ -1,3 +1,5 @@
+import CMizzenSystem
+import MizzenSystem
 import Names
 import Synchronization
 import TestSupport
@@ -44,7 +46,7 @@ struct ForwardTests {
         #expect(octets[0] == 0xBE && octets[1] == 0xEF)
         #expect(text.code == "NOERROR" && text.flags == "QR AA RD")
         #expect(text.answer == ["One.example.com. 300 IN A 192.0.2.1"])
-        #expect(Array(octets.suffix(11)) == [0, 0, 41, 0x05, 0x78, 0, 0, 0, 0, 0, 0])
+        #expect(Array(octets.suffix(11)) == [0, 0, 41, 0x04, 0xD0, 0, 0, 0, 0, 0, 0])
         let denied = try await ask(frontend, try TestPacket.query("none.example.com", .a))
         #expect(denied.code == "NXDOMAIN")
         #expect(denied.authority == ["example.com. 60 IN SOA ns.example.com. host.example.com. SERIAL 2 3 4 60"])
@@ -296,5 +298,45 @@ struct ForwardTests {
         for _ in 0..<8 { #expect(try await ask(frontend, try TestPacket.query("one.example.com", .a)).code == "NOERROR") }
         try await frontend.stop()
         upstream.stop()
+    }
+
+    @Test("each question goes from another port, of a socket that is used again (RFC 5452 section 9.2)")
+    func ports() async throws {
+        let upstream = try TestUpstream(Self.zone)
+        let frontend = try await RunningFrontend(corefile([upstream]))
+        let count = 100
+        for _ in 0..<count { #expect(try await ask(frontend, try TestPacket.query("one.example.com", .a)).code == "NOERROR") }
+        let ports = upstream.ports.withLock { $0 }
+        #expect(ports.count == count)
+        // Of 28,232 ports a hundred draws have no more than five in common, or chance would have to be one of a thousand million.
+        #expect(Set(ports).count > count - 6)
+        #expect(zip(ports, ports.dropFirst()).allSatisfy { $0 != $1 })
+        // They are spread over the range, not one behind the other.
+        #expect(zip(ports, ports.dropFirst()).count { abs(Int($0) - Int($1)) < 100 } < count / 10)
+        #expect(frontend.metric(#"coredns_proxy_conn_cache_misses_total{proxy_name="forward",to="\#(upstream.address)",proto="udp"}"#) == 1)
+        try await frontend.stop()
+        upstream.stop()
+    }
+
+    private static func send(_ octets: [UInt8], from socket: Descriptor, toPort port: UInt16) throws {
+        let host: [UInt8] = [127, 0, 0, 1]
+        // Safe: the array lives through the call and its length goes with it.
+        _ = unsafe host.withUnsafeBufferPointer { unsafe mz_connect(socket.raw, $0.baseAddress, $0.count, port, 0) }
+        _ = try Socket.send(octets.span, on: socket)
+    }
+
+    @Test("what has come to a socket's old port is thrown away when it gets another one")
+    func oldPort() throws {
+        let peer = try Socket.listening(.datagram, on: SocketAddress(address: .v4(0x7F00_0001), port: 0))
+        let socket = try Socket.connecting(.datagram, to: SocketAddress(address: .v4(0x7F00_0001), port: try Socket.boundPort(peer)))
+        let old = try Socket.boundPort(socket)
+        var buffer = [UInt8](repeating: 0, count: 64)
+        try Self.send([9, 9], from: peer, toPort: old)
+        try Socket.renewPort(of: socket)
+        #expect(try Socket.boundPort(socket) != old)
+        #expect(try Socket.receive(&buffer, from: socket) == .nothingYet)
+        try Self.send([8, 8], from: peer, toPort: try Socket.boundPort(socket))
+        #expect(try Socket.receive(&buffer, from: socket) == .count(2))
+        #expect(buffer.prefix(2) == [8, 8])
     }
 }

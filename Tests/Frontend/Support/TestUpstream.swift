@@ -32,6 +32,8 @@ final class TestUpstream: Sendable {
     private let streams: Descriptor
     private let waker: Waker
     private let records: [Record]
+    /// The ports that datagrams came from.
+    let ports = Mutex<[UInt16]>([])
     /// Questions by transport, as they came.
     private let seen = Mutex<[String]>([])
     private let held = Mutex<[Held]>([])
@@ -121,6 +123,7 @@ final class TestUpstream: Sendable {
         for slot in 0..<(try batch.receive(from: datagrams)) {
             let packet = batch.withPacket(slot) { $0.bytes }
             let peer = batch.peer(slot)
+            if let port = peer.address?.port { ports.withLock { $0.append(port) } }
             for message in answers(to: packet, transport: .udp) where !isHeld({ _ = peer.send(message.span, on: self.datagrams) }) {
                 _ = peer.send(message.span, on: datagrams)
             }

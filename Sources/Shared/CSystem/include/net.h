@@ -13,6 +13,8 @@
 int mz_socket(int is_v6, int is_stream);
 int mz_bind(int fd, const uint8_t *address, size_t length, uint16_t port, uint32_t scope);
 int mz_connect(int fd, const uint8_t *address, size_t length, uint16_t port, uint32_t scope);
+/* Gives a connected datagram socket that was not bound another port, drawn by the kernel at random, and the same peer; what has arrived is thrown away. */
+int mz_renew_port(int fd);
 /* The port that a socket is bound to, or -1. */
 int mz_bound_port(int fd);
 /* The address of a name and of a connection's other end, IPv4 also where it is mapped into IPv6: its octets (4 or 16, 0 for none) and its port. */
