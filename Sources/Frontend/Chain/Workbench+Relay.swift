@@ -33,7 +33,8 @@ extension Workbench {
         count = response.finishRecords(exchange.query, .answered)
         // It is an answer even where the upstream's message does not say so.
         self.flags = flags & 0x87FF | 0x8000
-        self.code = code | flags & 0xf
+        // To a query without EDNS such a code is a mistake of the upstream's, and its lower bits say something else.
+        self.code = code > 0 && !exchange.query.hasEDNS ? ResponseCode.serverFailure.rawValue : code | flags & 0xf
         return true
     }
 

@@ -15,26 +15,31 @@ final class QueryPath {
     var server: WorkerServer { plan.servers[0] }
     let memory = ScratchMemory(count: 65_535)
 
-    init() throws {
+    /// Upstreams that were asked since `answer` began.
+    private(set) var asked = 0
+
+    /// - Parameter corefile: nil for one with every directive that answers.
+    init(_ corefile: String? = nil) throws {
         folder = try TemporaryFolder()
         let path = folder.path("table")
         let writer = try TableWriter(
             path: path, identity: "fuzz", now: 1, sizing: .init(bucketCount: 64, capacity: 1 << 20))
         try Self.fill(writer)
-        let corefile = """
-            .:5300 {
-                bind 127.0.0.1
-                hosts {
-                    192.0.2.1 host.test
-                    fallthrough
+        let corefile =
+            corefile ?? """
+                .:5300 {
+                    bind 127.0.0.1
+                    hosts {
+                        192.0.2.1 host.test
+                        fallthrough
+                    }
+                    kubernetes cluster.local 10.in-addr.arpa {
+                        pods insecure
+                        fallthrough in-addr.arpa
+                    }
+                    forward . 192.0.2.53
                 }
-                kubernetes cluster.local 10.in-addr.arpa {
-                    pods insecure
-                    fallthrough in-addr.arpa
-                }
-                forward . 192.0.2.53
-            }
-            """
+                """
         let configuration = try FrontendConfiguration.parse(Array(corefile.utf8), file: "Corefile")
         let metrics = FrontendMetrics()
         let serving = try ServingPlan(
@@ -73,12 +78,17 @@ final class QueryPath {
     }
 
     /// The answer to `packet`; every upstream answers with `upstream`. Nil for silence.
-    func answer(_ packet: [UInt8], _ transport: QueryTransport, upstream: [UInt8]) throws(PropertyFailure) -> [UInt8]? {
+    ///
+    /// - Parameter began: when the packet came, by the monotonic clock.
+    func answer(
+        _ packet: [UInt8], _ transport: QueryTransport, upstream: [UInt8], began: Instant = 0
+    ) throws(PropertyFailure) -> [UInt8]? {
+        asked = 0
         let none = Descriptor(-1)
         let address = SocketAddress(address: .v4(0x7F00_0001), port: 53)
         let path = ReplyPath.slot(0, Listener(address: address, datagrams: none, streams: none, server: server))
         // Safe: the memory lives as long as this object, for this and each further run.
-        var resolution = unsafe runner.run(packet.span, transport: transport, path, on: server, began: 0, into: memory.buffer)
+        var resolution = unsafe runner.run(packet.span, transport: transport, path, on: server, began: began, into: memory.buffer)
         // Each round adds one upstream's answer; a query that goes on asking would hang a client.
         for _ in 0..<(2 * ChainRunner.deepest + 2) {
             switch resolution {
@@ -86,6 +96,7 @@ final class QueryPath {
             case .answer(let count): return memory.bytes(count)
             case .waiting:
                 guard let exchange = runner.pending else { throw PropertyFailure("the query waits for nothing") }
+                asked += 1
                 let reply: Reply = Workbench.isReadable(upstream.span) ? .message(upstream) : .failed("unreadable")
                 // Safe: as above.
                 resolution = unsafe runner.resume(exchange, reply, into: memory.buffer)
