@@ -13,7 +13,7 @@ final class WatcherMetrics: ReflectorObserver {
     private let wanted: [Resource]
     private let states: Mutex<[Resource: State]>
     private let tableFailures: Counter
-    private let perResource: [Resource: Counters]
+    private let perResource: Mutex<[Resource: Counters]>
 
     private struct State {
         var isSynced = false
@@ -22,7 +22,7 @@ final class WatcherMetrics: ReflectorObserver {
         var hasSkipped = false
     }
 
-    private struct Counters {
+    private struct Counters: Sendable {
         var lists: Counter
         var listDuration: Histogram
         var watches: Counter
@@ -40,9 +40,17 @@ final class WatcherMetrics: ReflectorObserver {
         tableFailures = registry.counter(
             "mizzen_watcher_table_errors_total", help: "Changes that could not be written to the record table.")
         // An upstream's catalog may name a resource twice.
-        perResource = Dictionary(
-            wanted.map { ($0, WatcherMetrics.counters($0, registry)) }, uniquingKeysWith: { first, _ in first })
+        perResource = Mutex(
+            Dictionary(wanted.map { ($0, WatcherMetrics.counters($0, registry)) }, uniquingKeysWith: { first, _ in first }))
     }
+
+    /// Counts a resource that came while the watcher runs, and for which readiness does not wait.
+    func add(_ resource: Resource) {
+        states.withLock { $0[resource] = $0[resource] ?? State() }
+        perResource.withLock { $0[resource] = $0[resource] ?? Self.counters(resource, registry) }
+    }
+
+    private func counters(_ resource: Resource) -> Counters? { perResource.withLock { $0[resource] } }
 
     private static func counters(_ resource: Resource, _ registry: MetricsRegistry) -> Counters {
         let label = [("resource", "\(resource)")]
@@ -150,7 +158,7 @@ final class WatcherMetrics: ReflectorObserver {
 
     /// - Returns: whether this is the resource's first full list.
     func synced(_ resource: Resource) -> Bool {
-        perResource[resource]?.isSynced.set(1)
+        counters(resource)?.isSynced.set(1)
         return states.withLock { states in
             defer { states[resource]?.isSynced = true }
             return states[resource]?.isSynced == false
@@ -159,7 +167,7 @@ final class WatcherMetrics: ReflectorObserver {
 
     /// - Returns: whether this is the resource's first skipped object.
     func undecodable(_ resource: Resource) -> Bool {
-        perResource[resource]?.undecodable.add()
+        counters(resource)?.undecodable.add()
         return states.withLock { states in
             defer { states[resource]?.hasSkipped = true }
             return states[resource]?.hasSkipped == false
@@ -185,18 +193,18 @@ final class WatcherMetrics: ReflectorObserver {
 
     // MARK: ReflectorObserver
 
-    func listStarted(_ resource: Resource) { perResource[resource]?.lists.add() }
+    func listStarted(_ resource: Resource) { counters(resource)?.lists.add() }
 
     func listEnded(_ resource: Resource, items: Int, duration: Duration) {
-        perResource[resource]?.listDuration.observe(Double(duration.nanoseconds) / 1e9)
+        counters(resource)?.listDuration.observe(Double(duration.nanoseconds) / 1e9)
         states.withLock { $0[resource]?.isLacking = false }
         sawEvent(resource)
     }
 
-    func watchStarted(_ resource: Resource) { perResource[resource]?.watches.add() }
+    func watchStarted(_ resource: Resource) { counters(resource)?.watches.add() }
 
     func event(_ resource: Resource, kind: WatchEventKind) {
-        perResource[resource]?.events[kind]?.add()
+        counters(resource)?.events[kind]?.add()
         sawEvent(resource)
     }
 
@@ -219,6 +227,22 @@ final class WatcherMetrics: ReflectorObserver {
         ).add()
     }
 
+    // MARK: Told by the watch of custom resources
+
+    func customResources(_ count: Int) {
+        registry.gauge("mizzen_watcher_custom_resources", help: "Custom resources that are watched, each version by itself.")
+            .set(Double(count))
+    }
+
+    /// - Parameter isComplete: the server told all that it was asked for.
+    func discovered(isComplete: Bool) {
+        registry.counter(
+            "mizzen_watcher_custom_resource_discoveries_total",
+            help: "Questions to the API server which custom resources it serves, by result.",
+            labels: [("result", isComplete ? "success" : "error")]
+        ).add()
+    }
+
     // MARK: Told by the drift check
 
     /// - Parameter result: `none`, `drift` or `failed`.
@@ -237,6 +261,6 @@ final class WatcherMetrics: ReflectorObserver {
     }
 
     private func sawEvent(_ resource: Resource) {
-        perResource[resource]?.lastEvent.set(Double(WallClock.nanoseconds()) / 1e9)
+        counters(resource)?.lastEvent.set(Double(WallClock.nanoseconds()) / 1e9)
     }
 }

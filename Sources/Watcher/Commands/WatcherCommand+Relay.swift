@@ -46,6 +46,7 @@ extension WatcherCommand {
         upstream: String, snapshots upstreamSnapshots: String, standby: LeaseStandby? = nil, stop: StopRequest, logger: Logger
     ) async throws {
         let wanted = try ResourceSelection(resources).resources
+        _ = try customs.selectors()
         let transport = try streams.transport(subscribingTo: [upstream, upstreamSnapshots])
         let metrics = WatcherMetrics(wanted: wanted)
         let keeper = TableKeeper(writer: try Self.makeWriter(path: table, logger))
@@ -63,7 +64,7 @@ extension WatcherCommand {
                 "snapshots": "\(publisher.snapshotsEndpoint)",
             ])
         let relay = RelayService(
-            deltas: upstream, snapshots: upstreamSnapshots, transport: transport, resources: wanted, feed: feed,
+            deltas: upstream, snapshots: upstreamSnapshots, transport: transport, resources: wanted, customs: customs, feed: feed,
             publisher: publisher, metrics: metrics, logger: logger)
         let routes = standby?.routes(metrics.registry) { metrics.missing } ?? WatcherHealth(metrics: metrics).routes
         // What follows a standby opens the table again.

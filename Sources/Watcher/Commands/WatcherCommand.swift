@@ -55,6 +55,8 @@ public struct WatcherCommand: AsyncParsableCommand {
             valueName: "a,b,…"))
     var resources: String?
 
+    @OptionGroup(title: "Custom resources") var customs: CustomResourceOptions
+
     @Option(
         help: ArgumentHelp(
             "Deltas that may wait for one slow subscriber before it loses some and joins again.", valueName: "number"))
@@ -120,6 +122,7 @@ public struct WatcherCommand: AsyncParsableCommand {
                 "snapshots": "\(publisher.snapshotsEndpoint)", "resources": "\(watched.count)",
             ])
         let demands = Dictionary(watched.map { ($0, RelistDemand()) }, uniquingKeysWith: { first, _ in first })
+        let customWatch = try customResourceWatch(client, committer, publisher, metrics, logger)
         var services: [any ServiceLifecycle.Service] = [
             StreamService { try await publisher.run() }, Heartbeat(committer: committer),
             HTTPEndpoints(address: http, routes: WatcherHealth(metrics: metrics).routes, logger: logger),
@@ -131,14 +134,27 @@ public struct WatcherCommand: AsyncParsableCommand {
         if watching.driftCheckInterval.nanoseconds > 0 {
             services.append(
                 DriftCheck(
-                    client: client, resources: watched, demands: demands, committer: committer, publisher: publisher,
+                    client: client, resources: watched, demands: demands, more: { customWatch?.demands ?? [:] }, committer: committer,
+                    publisher: publisher,
                     metrics: metrics, interval: watching.driftCheckInterval.duration,
                     settleTime: watching.driftSettleTime.duration, logger: logger))
         }
+        if let customWatch { services.append(customWatch) }
         if let elector { services.append(LeaseHolding(elector: elector)) }
         let outcome = await Result { try await ProcessMain.serve(services: services, logger: logger, stop: stop) }
         try? await client.shutdown()
         try outcome.get()
+    }
+
+    /// nil where no custom resources are asked for.
+    private func customResourceWatch(
+        _ client: APIClient, _ committer: Committer, _ publisher: Publisher, _ metrics: WatcherMetrics, _ logger: Logger
+    ) throws(ProcessError) -> CustomResourceWatch? {
+        guard !customs.isEmpty else { return nil }
+        _ = try customs.selectors()
+        return CustomResourceWatch(
+            options: customs, server: WatchedServer(client, limits: watching.server, logger: logger), client: client,
+            committer: committer, publisher: publisher, metrics: metrics, reflecting: watching.reflector, logger: logger)
     }
 
     func clientConfiguration() throws(ProcessError) -> ClientConfiguration {
@@ -181,8 +197,11 @@ public struct WatcherCommand: AsyncParsableCommand {
     /// Goes on with the stream that this table's last watcher published, if its history is there and whole.
     func goOnPublishing(_ resources: [Resource], _ metrics: WatcherMetrics, _ logger: Logger) throws(ProcessError) -> Publisher {
         let boot = BootIdentity.current()
+        // A file that cannot be read now ends the process in a moment, if it is the first time.
+        let selectors = (try? customs.selectors()) ?? []
+        let carries = { (resource: Resource) in selectors.contains { $0.matches(resource) } }
         let opened = StreamHistory.open(
-            path: "\(table).history", boot: .init(high: boot.high, low: boot.low), resources: resources, logger: logger)
+            path: "\(table).history", boot: .init(high: boot.high, low: boot.low), resources: resources, carries: carries, logger: logger)
         let beginning = opened.beginning
         let publisher = try makePublisher(opened.store, opened.history, logger)
         switch beginning {

@@ -12,7 +12,8 @@ final class RelayFeed: DeltaConsumer {
     private struct State {
         /// nil once the relay has ended.
         var table: RelayedTable?
-        var position: StreamPosition?
+        /// Of the bucket that comes next, by resource: several subscribers may tell of different ones.
+        var positions: [Resource: StreamPosition] = [:]
         /// Resources of the table that the upstream has vouched for since the table's last heartbeat.
         var vouched: Set<Resource> = []
     }
@@ -46,11 +47,11 @@ final class RelayFeed: DeltaConsumer {
     func close() { state.withLock { $0.table = nil } }
 
     func willReplaceBucket(_ resource: Resource, bucket: UInt8, position: StreamPosition) {
-        state.withLock { $0.position = position }
+        state.withLock { $0.positions[resource] = position }
     }
 
     func replaceBucket(_ resource: Resource, bucket: UInt8, objects: [Delta]) {
-        guard let position = state.withLock({ $0.position }) else { return }
+        guard let position = state.withLock({ $0.positions[resource] }) else { return }
         let isShown = publisher.isShown(resource, streamID: position.streamID)
         // New before old, so that a name which passes from one object to another is never missing.
         if isShown { for object in objects { put(object.watched) } }

@@ -18,6 +18,8 @@ struct DriftCheck: ServiceLifecycle.Service {
     let client: APIClient
     let resources: [Resource]
     let demands: [Resource: RelistDemand]
+    /// What came while the watcher runs, with the demands of their reflectors.
+    var more: @Sendable () -> [Resource: RelistDemand] = { [:] }
     let committer: Committer
     let publisher: Publisher
     let metrics: WatcherMetrics
@@ -36,7 +38,7 @@ struct DriftCheck: ServiceLifecycle.Service {
     }
 
     func checkAll() async {
-        for resource in resources where !Task.isCancelled && publisher.withStore({ $0.isSynced(resource) }) {
+        for resource in resources + more().keys where !Task.isCancelled && publisher.withStore({ $0.isSynced(resource) }) {
             do {
                 try await check(resource)
             } catch {
@@ -69,7 +71,7 @@ struct DriftCheck: ServiceLifecycle.Service {
                 "resource": "\(resource)", "missing": "\(counts[.missing] ?? 0)", "extra": "\(counts[.extra] ?? 0)",
                 "different": "\(counts[.different] ?? 0)", "example": "\(example.kind.rawValue) \(example.object)",
             ])
-        demands[resource]?.demand("\(drift.count) objects differ from the API server's, such as \(example.object)")
+        (demands[resource] ?? more()[resource])?.demand("\(drift.count) objects differ from the API server's, such as \(example.object)")
     }
 
     private func compare(_ resource: Resource, query: [(name: String, value: String)]) async throws -> Drift {

@@ -124,6 +124,7 @@ enum ResourceCatalog {
                 selectableFields: ["spec.signerName"]),
             ResourceType(.storageClasses, shortNames: ["sc"]),
             ResourceType(resource("apiregistration.k8s.io", "apiservices", "APIService", isNamespaced: false)),
+            ResourceType(CustomDefinitions.resource, shortNames: ["crd"]),
             ResourceType(
                 resource("scheduling.k8s.io", "priorityclasses", "PriorityClass", isNamespaced: false),
                 shortNames: ["pc"]),

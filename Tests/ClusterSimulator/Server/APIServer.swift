@@ -99,7 +99,8 @@ struct APIServer: Sendable {
 
     func answer(_ call: Call) async throws(StatusError) -> Answer {
         let segments = call.target.segments
-        if let answer = discovery.answer(call.target.path) {
+        let custom = CustomDefinitions(store)
+        if let answer = discovery.answer(call.target.path, custom: custom) {
             guard call.method == .get || call.method == .head else { throw .methodNotAllowed }
             return answer
         }
@@ -107,7 +108,7 @@ struct APIServer: Sendable {
             return try await metricsProxy.forward(call)
         }
         if let answer = try review(call, segments) { return answer }
-        switch ResourcePath(segments) {
+        switch ResourcePath(segments, custom: custom) {
         case .collection(let type, let namespace): return try collection(call, type, namespace)
         case .object(let reference, let subresource): return try object(call, reference, subresource)
         case .other: throw .noSuchResource
@@ -221,7 +222,11 @@ struct APIServer: Sendable {
         var options = DeleteOptions(try call.tree(nil))
         if call.target["propagationPolicy"] == "Orphan" { options.orphansDependents = true }
         let (object, isGone) = try store.write { database throws(StatusError) in
-            try database.delete(reference, options, isDryRun: call.isDryRun)
+            let deleted = try database.delete(reference, options, isDryRun: call.isDryRun)
+            if reference.type.resource == CustomDefinitions.resource, deleted.isGone, !call.isDryRun {
+                database.deleteObjects(definedBy: deleted.object)
+            }
+            return deleted
         }
         // Pods and objects with finalizers are answered as they are, all others with a success.
         if !isGone || reference.type.kind == "Pod" { return try one(object, call) }

@@ -27,13 +27,40 @@ struct Discovery: Sendable {
         documents = trees.mapValues { ByteBuffer(bytes: $0.encoded) }.merging(verbatim) { $1 }
     }
 
-    func answer(_ path: String) -> APIServer.Answer? {
+    /// - Parameter custom: what there is beside the catalog at the moment.
+    func answer(_ path: String, custom: CustomDefinitions) -> APIServer.Answer? {
         switch path {
         case "/readyz", "/livez", "/healthz": return .text("ok")
         default: break
         }
         let trimmed = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+        if let tree = self.custom(trimmed, custom) { return .json(tree) }
         return documents[trimmed].map { APIServer.Answer(body: .bytes($0)) }
+    }
+
+    /// A document that custom resources make or change.
+    private func custom(_ path: String, _ custom: CustomDefinitions) -> JSONValue? {
+        let groups = custom.groups.map { group -> JSONValue in
+            let versions = group.versions.map { version -> JSONValue in
+                ["groupVersion": .string("\(group.name)/\(version)"), "version": .string(version)]
+            }
+            return ["name": .string(group.name), "versions": .array(versions), "preferredVersion": versions.first ?? [:]]
+        }
+        if path == "/apis", !groups.isEmpty {
+            guard var list = documents[path].flatMap({ try? JSONValue(parsing: Array($0.readableBytesView)) }) else { return nil }
+            list["groups"] = .array((list["groups"]?.array ?? []) + groups)
+            return list
+        }
+        if var group = groups.first(where: { path == "/apis/\($0["name"]?.string ?? "")" }) {
+            group["kind"] = "APIGroup"
+            group["apiVersion"] = "v1"
+            return group
+        }
+        let types = custom.types.filter { $0.resource.groupPath == path }
+        guard let first = types.first else { return nil }
+        var list = Self.resourceList(first.apiVersion)
+        list["resources"] = .array(types.flatMap(Self.entries))
+        return list
     }
 
     private static func builtIn(hasMetricsAPI: Bool) -> [String: JSONValue] {

@@ -60,7 +60,8 @@ enum ResourcePath: Sendable {
     /// Not below a group version that stores objects, or of an unknown type.
     case other
 
-    init(_ segments: [String]) {
+    /// - Parameter custom: what there is beside the catalog; nil where paths of these need not be told apart.
+    init(_ segments: [String], custom: CustomDefinitions? = nil) {
         let group: String
         let version: String
         var rest: ArraySlice<String>
@@ -79,7 +80,8 @@ enum ResourcePath: Sendable {
             rest = rest.dropFirst(2)
         }
         guard let plural = rest.popFirst(),
-            let type = ResourceCatalog.type(group: group, version: version, plural: plural),
+            let type = ResourceCatalog.type(group: group, version: version, plural: plural)
+                ?? custom?.type(group: group, version: version, plural: plural),
             type.resource.isNamespaced || namespace == nil, rest.count <= 2
         else {
             self = .other

@@ -36,20 +36,23 @@ extension StreamHistory {
     ///
     /// - Parameters:
     ///   - resources: what will be published. A stream that had others is not gone on with: nothing would tell their subscribers.
+    ///   - carries: whether another resource may be published too. Whoever says so ends what is not there any more.
     ///   - newID: of a new stream.
     public static func open(
-        path: String, boot: Boot, resources: [Resource], newID: UInt64 = UInt64.random(in: 1...UInt64.max), logger: Logger
+        path: String, boot: Boot, resources: [Resource], carries: (Resource) -> Bool = { _ in false },
+        newID: UInt64 = UInt64.random(in: 1...UInt64.max), logger: Logger
     ) -> sending Opened {
-        open(path: path, boot: boot, resources: resources, newID: newID, means: Means(), logger: logger)
+        open(path: path, boot: boot, resources: resources, carries: carries, newID: newID, means: Means(), logger: logger)
     }
 
     static func open(
-        path: String, boot: Boot, resources: [Resource], newID: UInt64, means: Means, logger: Logger
+        path: String, boot: Boot, resources: [Resource], carries: (Resource) -> Bool = { _ in false }, newID: UInt64, means: Means,
+        logger: Logger
     ) -> sending Opened {
         HistoryFile.remove(path + ".new")
         let reason: String
         do {
-            return try resume(path: path, boot: boot, resources: resources, means: means, logger: logger)
+            return try resume(path: path, boot: boot, carries: { resources.contains($0) || carries($0) }, means: means, logger: logger)
         } catch {
             reason = error.reason
         }
@@ -73,7 +76,7 @@ extension StreamHistory {
     }
 
     private static func resume(
-        path: String, boot: Boot, resources: [Resource], means: Means, logger: Logger
+        path: String, boot: Boot, carries: (Resource) -> Bool, means: Means, logger: Logger
     ) throws(NotResumed) -> sending Opened {
         let found: HistoryFile?
         let bytes: [UInt8]
@@ -96,7 +99,7 @@ extension StreamHistory {
         }
         // Nothing was sent under that id.
         guard !recalled.resources.isEmpty else { throw NotResumed(reason: "nothing was published before") }
-        if let lost = recalled.resources.first(where: { !resources.contains($0.resource) && $0.hasHistory }) {
+        if let lost = recalled.resources.first(where: { !carries($0.resource) && $0.hasHistory }) {
             throw NotResumed(reason: "\(lost.resource.plural), which it had, are not watched any more")
         }
         do throws(DeltaStreamError) {
