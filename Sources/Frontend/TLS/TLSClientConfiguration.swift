@@ -30,7 +30,7 @@ struct TLSFault: Error { var message: String }
 
 /// What all TLS connections of one directive share: whom to trust and what to show, read once. Immutable, for all threads.
 ///
-/// TLS 1.2 or 1.3, never older; the server's chain and name are always verified; the protocol `dot` is offered (RFC 7858, ALPN).
+/// TLS 1.2 or 1.3, never older; upstreams are offered the protocol `dot` (RFC 7858, ALPN).
 /// An established session is not taken up again by a later connection: NIOSSL has no interface for that. A connection costs a whole
 /// handshake, which is why connections are to be kept.
 final class TLSClientConfiguration: Sendable {
@@ -38,12 +38,17 @@ final class TLSClientConfiguration: Sendable {
 
     /// - Parameters:
     ///   - place: begins errors, for example `forward: tls`.
+    ///   - protocols: those offered by ALPN.
+    ///   - verifies: whether the server's chain and name have to be good.
     ///   - root: what file names that are not absolute are relative to; empty for the working directory.
-    init(_ files: TLSFiles, place: String, relativeTo root: String = "") throws(TLSFault) {
+    init(
+        _ files: TLSFiles, place: String, protocols: [String] = ["dot"], verifies: Bool = true, relativeTo root: String = ""
+    ) throws(TLSFault) {
         let reader = Reader(place: place, root: root)
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.minimumTLSVersion = .tlsv12
-        configuration.applicationProtocols = ["dot"]
+        configuration.applicationProtocols = protocols
+        if !verifies { configuration.certificateVerification = .none }
         // A closed session waits for nothing; `TLSSession` says why.
         configuration.shutdownTimeout = .zero
         if let authorities = files.authorities {

@@ -30,7 +30,8 @@ struct DnstapOutputProcessTests {
 
     /// An output to the socket `tap` in the folder, started.
     private func output(
-        full: Bool = true, endpoint: DnstapSettings.Endpoint? = nil, _ change: (inout DnstapOutput.Limits) -> Void = { _ in }
+        full: Bool = true, endpoint: DnstapSettings.Endpoint? = nil, tls: TLSClientConfiguration? = nil, logger: Logger? = nil,
+        _ change: (inout DnstapOutput.Limits) -> Void = { _ in }
     ) throws -> DnstapOutput {
         var settings = DnstapSettings()
         settings.endpoint = endpoint ?? .local(path: folder.path("tap"))
@@ -40,9 +41,9 @@ struct DnstapOutputProcessTests {
         limits.retry = .milliseconds(20)
         change(&limits)
         let output = try DnstapOutput(
-            settings, identity: "host", version: "Mizzen-test",
+            settings, tls: tls, identity: "host", version: "Mizzen-test",
             metrics: DnstapMetrics(registry: registry, endpoint: settings.endpoint),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, limits: limits)
+            logger: logger ?? Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, limits: limits)
         try output.start()
         return output
     }
@@ -217,5 +218,83 @@ struct DnstapOutputProcessTests {
         #expect(output.metrics.sent.value == 0)
         #expect(output.metrics.dropped.value == 1)
         _ = try await collector.stop()
+    }
+
+    // MARK: TLS
+
+    /// Takes TLS off for a collector behind it: a port with a certificate in front, a port with a plain collector behind.
+    private static let unwrapper = """
+        import socket, ssl, sys, threading
+        front, back, certificate, key = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        server = socket.create_server(("127.0.0.1", front))
+        print("ready", flush=True)
+        def carry(source, target):
+            try:
+                while data := source.recv(65536): target.sendall(data)
+                target.shutdown(socket.SHUT_WR)
+            except OSError: pass
+        while True:
+            try:
+                client = context.wrap_socket(server.accept()[0], server_side=True)
+                collector = socket.create_connection(("127.0.0.1", back))
+            except OSError as error:
+                print(error, flush=True)
+                continue
+            threading.Thread(target=carry, args=(client, collector), daemon=True).start()
+            threading.Thread(target=carry, args=(collector, client), daemon=True).start()
+        """
+
+    private func unwrapper(_ front: UInt16, _ back: UInt16, _ authority: AuthorityFiles) async throws -> RunningProcess {
+        let process = try RunningProcess(
+            "/usr/bin/python3",
+            ["-c", Self.unwrapper, "\(front)", "\(back)", authority.folder.path("tap.crt"), authority.folder.path("tap.key")], in: folder)
+        try await eventually("it listens") { process.output.contains("ready") }
+        return process
+    }
+
+    private func trust(_ authority: AuthorityFiles?, verifies: Bool = true) throws -> TLSClientConfiguration {
+        let files = TLSFiles(
+            authorities: authority.map { Token(text: $0.certificate, file: "Corefile", line: 1, startsRow: false, isQuoted: false) })
+        return try TLSClientConfiguration(files, place: "dnstap: tls", protocols: [], verifies: verifies)
+    }
+
+    @Test("a collector behind TLS receives everything, by an authority that is trusted or with skipverify", arguments: [true, false])
+    func overTLS(verifies: Bool) async throws {
+        let authority = try await AuthorityFiles()
+        try await authority.issue("tap", names: verifies ? "DNS:localhost" : "DNS:other.example")
+        let (front, back) = (freePort(), freePort())
+        let collector = try capture("file", ["-a", "127.0.0.1", "-p", "\(back)"])
+        let unwrapper = try await unwrapper(front, back, authority)
+        let output = try output(
+            endpoint: .tls(.name("localhost"), port: front), tls: try trust(verifies ? authority : nil, verifies: verifies))
+        try await connected(output)
+        // More than one record of TLS holds.
+        for number in 1...2000 { #expect(send(number, to: output)) }
+        #expect(output.stop(within: .seconds(10)))
+        #expect(output.metrics.sent.value == 2000 && output.metrics.dropped.value == 0)
+        _ = try await collector.stop()
+        #expect(try numbers("file") == Array(1...2000))
+        try await unwrapper.kill()
+    }
+
+    @Test("a collector whose certificate is not good is sent nothing, and the log says why", arguments: ["unknown", "name"])
+    func distrusted(fault: String) async throws {
+        let authority = try await AuthorityFiles()
+        try await authority.issue("tap", names: fault == "name" ? "DNS:other.example" : "DNS:localhost")
+        let (front, back) = (freePort(), freePort())
+        let collector = try capture("file", ["-a", "127.0.0.1", "-p", "\(back)"])
+        let unwrapper = try await unwrapper(front, back, authority)
+        let log = RecordedLog()
+        let output = try output(
+            endpoint: .tls(.name("localhost"), port: front), tls: try trust(fault == "name" ? authority : nil), logger: log.logger)
+        #expect(send(1, to: output))
+        try await eventually("the fault is logged") { log.lines.contains { $0.contains("no connection to the dnstap collector") } }
+        #expect(log.lines.contains { $0.contains("certificate") })
+        #expect(output.stop(within: .milliseconds(300)))
+        #expect(output.metrics.sent.value == 0 && output.metrics.dropped.value == 1)
+        _ = try await collector.stop()
+        try await unwrapper.kill()
     }
 }

@@ -1,3 +1,4 @@
+import Names
 import Testing
 
 @testable import Frontend
@@ -28,6 +29,9 @@ struct DnstapSettingsTests {
         #expect(try read("dnstap tcp://127.0.0.1:6000") == settings(.tcp(host: "127.0.0.1", port: 6000)))
         #expect(try read("dnstap tcp://[::1]:6000") == settings(.tcp(host: "::1", port: 6000)))
         #expect(try read("dnstap tcp://collector.example.com:6000/") == settings(.tcp(host: "collector.example.com", port: 6000)))
+        #expect(try read("dnstap tls://[::1]:6000") == settings(.tls(.address(.v6(high: 0, low: 1)), port: 6000)))
+        #expect(try read("dnstap tls://tap.example.com:6000") == settings(.tls(.name("tap.example.com"), port: 6000)))
+        #expect(try read("dnstap tls://[::1]:6000").endpoint.description == "tls://[::1]:6000")
         #expect(try read("dnstap tcp://[::1]:6000").endpoint.description == "tcp://[::1]:6000")
         #expect(try read("dnstap a/b").endpoint.description == "unix://a/b")
     }
@@ -68,8 +72,8 @@ struct DnstapSettingsTests {
             ("dnstap tcp://:6000", "dnstap: expected tcp://HOST:PORT, found 'tcp://:6000'"),
             ("dnstap tls://h:x", "dnstap: expected tls://HOST:PORT, found 'tls://h:x'"),
             (
-                "dnstap tls://127.0.0.1:6000",
-                "dnstap: collectors over 'tls://' are not built yet; give a local socket or tcp://HOST:PORT, to a proxy that speaks TLS for example"
+                "dnstap tls://a_b:6000",
+                "dnstap: expected the name or the address of a host, as its certificate says it, found 'a_b'"
             ),
             (
                 "dnstap listen a full",

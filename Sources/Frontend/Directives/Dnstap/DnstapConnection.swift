@@ -13,7 +13,8 @@ enum DnstapFault: Error, Equatable {
     /// It speaks, but not as a collector does.
     case protocolBroken(FrameStream.Fault)
     case spokeUnasked
-    case notBuilt
+    /// What the TLS library says, for an operator.
+    case tls(String)
 
     /// For a log line.
     var words: String {
@@ -25,34 +26,52 @@ enum DnstapFault: Error, Equatable {
         case .protocolBroken(.contentTypeRefused): "the collector does not take protobuf:dnstap.Dnstap"
         case .protocolBroken(let fault): "the other side does not speak bidirectional Frame Streams (\(fault))"
         case .spokeUnasked: "the collector sent something where it has nothing to say"
-        case .notBuilt: "collectors over TLS are not built yet"
+        case .tls(let reason): reason
         }
     }
 }
 
 /// A Frame Stream to a collector, used by one thread: every call may wait for as long as `DnstapPatience` says.
 final class DnstapConnection {
+    /// One TLS record's plaintext at most (RFC 8446 section 5.1).
+    private static let recordSize = 16_384
+
     private let socket: Descriptor
     private let patience: DnstapPatience
+    private let session: TLSSession?
+    /// What has come over TLS, in plain text, and nobody has taken.
+    private var plaintext: [UInt8] = []
 
-    private init(_ socket: Descriptor, _ patience: DnstapPatience) {
+    private init(_ socket: Descriptor, _ session: TLSSession?, _ patience: DnstapPatience) {
         self.socket = socket
+        self.session = session
         self.patience = patience
     }
 
-    /// Connects and shakes hands: READY, ACCEPT, START.
-    static func open(_ settings: DnstapSettings, _ patience: DnstapPatience) throws(DnstapFault) -> DnstapConnection {
-        let connection = DnstapConnection(try connected(settings, patience), patience)
+    /// Connects and shakes hands: TLS where the endpoint is behind it, then READY, ACCEPT, START.
+    static func open(_ output: DnstapOutput, _ patience: DnstapPatience) throws(DnstapFault) -> DnstapConnection {
+        let connection = DnstapConnection(try connected(output.settings, patience), try session(output), patience)
+        try connection.protect()
         try connection.send(FrameStream.encode(.ready, contentType: FrameStream.dnstap))
         try connection.expect(.accept, contentType: FrameStream.dnstap)
         try connection.send(FrameStream.encode(.start, contentType: FrameStream.dnstap))
         return connection
     }
 
+    private static func session(_ output: DnstapOutput) throws(DnstapFault) -> TLSSession? {
+        guard case .tls(let name, _) = output.settings.endpoint else { return nil }
+        // Nothing may go out in plain text that was to be protected.
+        guard let configuration = output.tls, let session = try? TLSSession(configuration, serverName: name) else {
+            throw .tls("TLS cannot be set up")
+        }
+        return session
+    }
+
     /// Ends the stream: STOP, FINISH.
     func finish() throws(DnstapFault) {
         try send(FrameStream.encode(.stop, contentType: nil))
         try expect(.finish, contentType: nil)
+        if let session { try sendRaw(session.close()) }
     }
 
     var descriptor: Int32 { socket.raw }
@@ -67,9 +86,29 @@ final class DnstapConnection {
         }
     }
 
-    /// Sends the range; `sent` moves on with what the kernel has taken, also where this fails.
+    /// Sends the range; `sent` moves on with what the kernel has taken, also where this fails. Over TLS that goes by records.
     func send(_ bytes: [UInt8], _ range: Range<Int>, sent: inout Int) throws(DnstapFault) {
         sent = range.lowerBound
+        guard let session else { return try sendRaw(bytes, range, sent: &sent) }
+        while sent < range.upperBound {
+            let end = min(range.upperBound, sent + Self.recordSize)
+            try sendRaw(session.send(Array(bytes[sent..<end])))
+            try checkSession()
+            sent = end
+        }
+    }
+
+    private func send(_ bytes: [UInt8]) throws(DnstapFault) {
+        var sent = 0
+        try send(bytes, 0..<bytes.count, sent: &sent)
+    }
+
+    private func sendRaw(_ bytes: [UInt8]) throws(DnstapFault) {
+        var sent = 0
+        try sendRaw(bytes, 0..<bytes.count, sent: &sent)
+    }
+
+    private func sendRaw(_ bytes: [UInt8], _ range: Range<Int>, sent: inout Int) throws(DnstapFault) {
         while sent < range.upperBound {
             let count: Int
             do {
@@ -82,10 +121,44 @@ final class DnstapConnection {
         }
     }
 
-    private func send(_ bytes: [UInt8]) throws(DnstapFault) {
-        var sent = 0
-        try send(bytes, 0..<bytes.count, sent: &sent)
+    // MARK: TLS
+
+    /// The handshake. Nothing to do without TLS.
+    private func protect() throws(DnstapFault) {
+        guard let session else { return }
+        try sendRaw(session.start())
+        while session.state == .handshaking {
+            guard try patience.wait(socket.raw, UInt32(MZ_READABLE)) else { throw .timedOut }
+            if try !unwrap(session) { session.connectionEnded() }
+            try checkSession()
+        }
+        try checkSession()
     }
+
+    private func checkSession() throws(DnstapFault) {
+        switch session?.state {
+        case .failed(let reason): throw .tls(reason)
+        case .closed: throw .closed
+        case .handshaking, .open, nil: return
+        }
+    }
+
+    /// Takes what has come from the socket, and answers it where TLS has to. False at the connection's end.
+    private func unwrap(_ session: TLSSession) throws(DnstapFault) -> Bool {
+        var piece = [UInt8](repeating: 0, count: Self.recordSize)
+        switch try receiveRaw(&piece) {
+        case .nothingYet: return true
+        case .end: return false
+        case .count(let count):
+            let output = session.receive(piece.span.extracting(0..<count))
+            plaintext += output.plaintext
+            // Where the session has failed this tells the other side why, if it still listens.
+            if case .failed = session.state { _ = try? sendRaw(output.toSend) } else { try sendRaw(output.toSend) }
+            return true
+        }
+    }
+
+    // MARK: Frames
 
     private func expect(_ control: FrameStream.Control, contentType: [UInt8]?) throws(DnstapFault) {
         let head = try receive(exactly: 8)
@@ -115,7 +188,23 @@ final class DnstapConnection {
         return bytes
     }
 
+    /// Receives plain text into the front of `bytes`.
     private func receive(_ bytes: inout [UInt8]) throws(DnstapFault) -> Socket.Received {
+        guard let session else { return try receiveRaw(&bytes) }
+        if plaintext.isEmpty {
+            guard try unwrap(session) else { return .end }
+            if plaintext.isEmpty {
+                try checkSession()
+                return .nothingYet
+            }
+        }
+        let count = min(bytes.count, plaintext.count)
+        bytes.replaceSubrange(0..<count, with: plaintext[..<count])
+        plaintext.removeFirst(count)
+        return .count(count)
+    }
+
+    private func receiveRaw(_ bytes: inout [UInt8]) throws(DnstapFault) -> Socket.Received {
         do {
             return try Socket.receive(&bytes, from: socket)
         } catch {
@@ -136,21 +225,27 @@ final class DnstapConnection {
             } catch {
                 throw .system(error)
             }
-        case .tcp(let host, let port):
-            var last = DnstapFault.timedOut
-            for address in try addresses(of: host) {
-                do throws(DnstapFault) {
-                    let socket = try connected(SocketAddress(address: address, port: port), patience)
-                    // Best effort: the kernel caps it at net.core.wmem_max.
-                    _ = mz_set_send_buffer(socket.raw, Int32(clamping: settings.writeBuffer << 20))
-                    return socket
-                } catch {
-                    last = error
-                }
-            }
-            throw last
-        case .tls: throw .notBuilt
+        case .tcp(let host, let port): return try connected(host, port, settings, patience)
+        case .tls(let name, let port): return try connected(name.description, port, settings, patience)
         }
+    }
+
+    /// To the first address of the host that takes the connection.
+    private static func connected(
+        _ host: String, _ port: UInt16, _ settings: DnstapSettings, _ patience: DnstapPatience
+    ) throws(DnstapFault) -> Descriptor {
+        var last = DnstapFault.timedOut
+        for address in try addresses(of: host) {
+            do throws(DnstapFault) {
+                let socket = try connected(SocketAddress(address: address, port: port), patience)
+                // Best effort: the kernel caps it at net.core.wmem_max.
+                _ = mz_set_send_buffer(socket.raw, Int32(clamping: settings.writeBuffer << 20))
+                return socket
+            } catch {
+                last = error
+            }
+        }
+        throw last
     }
 
     private static func connected(_ address: SocketAddress, _ patience: DnstapPatience) throws(DnstapFault) -> Descriptor {

@@ -14,11 +14,14 @@ final class DnstapSource: DirectiveSource {
     private let logger: Logger
     private let isStarted = Atomic<Bool>(false)
 
-    init(_ settings: DnstapSettings, metrics: FrontendMetrics, logger: Logger, limits: DnstapOutput.Limits? = nil) throws(SystemError) {
+    init(
+        _ settings: DnstapSettings, tls: TLSClientConfiguration? = nil, metrics: FrontendMetrics, logger: Logger,
+        limits: DnstapOutput.Limits? = nil
+    ) throws(SystemError) {
         self.settings = settings
         self.logger = logger
         output = try DnstapOutput(
-            settings, identity: hostName() ?? "", version: "Mizzen-\(MizzenVersion.current)",
+            settings, tls: tls, identity: hostName() ?? "", version: "Mizzen-\(MizzenVersion.current)",
             metrics: DnstapMetrics(registry: metrics.registry, endpoint: settings.endpoint), logger: logger, limits: limits)
     }
 

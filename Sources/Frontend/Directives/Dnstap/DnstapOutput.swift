@@ -37,6 +37,8 @@ final class DnstapOutput: Sendable {
     static let batch = 1 << 15
 
     let settings: DnstapSettings
+    /// For a collector that is reached over TLS.
+    let tls: TLSClientConfiguration?
     let limits: Limits
     let ring: MessageRing
     let waker: Waker
@@ -51,13 +53,16 @@ final class DnstapOutput: Sendable {
     let hasEnded = Atomic<Bool>(false)
 
     /// - Parameters:
+    ///   - tls: whom to trust; needed for a `tls` endpoint.
     ///   - identity: the host's name, for settings that say none.
     ///   - version: this program's name and version, as above.
     ///   - limits: nil for those of `settings`.
     init(
-        _ settings: DnstapSettings, identity: String, version: String, metrics: DnstapMetrics, logger: Logger, limits: Limits? = nil
+        _ settings: DnstapSettings, tls: TLSClientConfiguration? = nil, identity: String, version: String, metrics: DnstapMetrics,
+        logger: Logger, limits: Limits? = nil
     ) throws(SystemError) {
         self.settings = settings
+        self.tls = tls
         let limits = limits ?? Limits(settings)
         self.limits = limits
         ring = MessageRing(capacity: max(limits.ring, Self.longestFrame * 2), longestMessage: Self.longestFrame)

@@ -7,14 +7,15 @@ struct DnstapSettings: DirectiveSettings {
     enum Endpoint: Hashable, Sendable, CustomStringConvertible {
         case local(path: String)
         case tcp(host: String, port: UInt16)
-        case tls(host: String, port: UInt16)
+        /// The name is the host's, and whom its certificate has to be for.
+        case tls(TLSServerName, port: UInt16)
 
         /// As the Corefile says it.
         var description: String {
             switch self {
             case .local(let path): "unix://\(path)"
             case .tcp(let host, let port): "tcp://\(Self.bracketed(host)):\(port)"
-            case .tls(let host, let port): "tls://\(Self.bracketed(host)):\(port)"
+            case .tls(let name, let port): "tls://\(Self.bracketed(name.description)):\(port)"
             }
         }
 
@@ -46,13 +47,24 @@ struct DnstapSettings: DirectiveSettings {
                 sources.append(kept)
                 continue
             }
-            do throws(SystemError) {
-                sources.append(try DnstapSource(settings, metrics: setup.metrics, logger: setup.logger))
+            do throws(TLSFault) {
+                let tls = try settings.tlsConfiguration()
+                do throws(SystemError) {
+                    sources.append(try DnstapSource(settings, tls: tls, metrics: setup.metrics, logger: setup.logger))
+                } catch {
+                    throw TLSFault(message: "dnstap: \(error)")
+                }
             } catch {
-                throw setup.fault("dnstap: \(error)")
+                throw setup.fault(error.message)
             }
         }
         return sources
+    }
+
+    /// Whom to trust: the system's authorities. Nil where the collector is not reached over TLS.
+    private func tlsConfiguration() throws(TLSFault) -> TLSClientConfiguration? {
+        guard case .tls = endpoint else { return nil }
+        return try TLSClientConfiguration(TLSFiles(), place: "dnstap: tls", protocols: [], verifies: !skipsVerification)
     }
 
     static let row = DirectiveRow<DnstapSettings>(
@@ -108,12 +120,11 @@ struct DnstapSettings: DirectiveSettings {
             guard let (host, port) = hostAndPort(authority) else {
                 throw line.error("expected \(word.text.prefix(6))HOST:PORT, found '\(word.text)'", at: word)
             }
-            guard word.text.hasPrefix("tcp") else {
-                throw line.error(
-                    "collectors over 'tls://' are not built yet; give a local socket or tcp://HOST:PORT, to a proxy that speaks TLS for example",
-                    at: word)
+            if word.text.hasPrefix("tcp") { return .tcp(host: host, port: port) }
+            guard let name = TLSServerName(host) else {
+                throw line.error("expected the name or the address of a host, as its certificate says it, found '\(host)'", at: word)
             }
-            return .tcp(host: host, port: port)
+            return .tls(name, port: port)
         }
         let path = word.text.hasPrefix("unix://") ? String(word.text.dropFirst(7)) : word.text
         guard (1...longestPath).contains(path.utf8.count), !path.utf8.contains(0) else {

@@ -41,7 +41,7 @@ struct DnstapWriter {
     private mutating func connectIfDue() {
         guard connection == nil, MonotonicClock.nanoseconds() >= nextAttempt else { return }
         do throws(DnstapFault) {
-            connection = try DnstapConnection.open(output.settings, patience)
+            connection = try DnstapConnection.open(output, patience)
             output.metrics.isConnected.set(1)
             output.logger.info("connected to the dnstap collector", metadata: ["collector": "\(output.settings.endpoint)"])
             hasComplained = false
