@@ -16,6 +16,7 @@ extension Workbench {
                 if record.type == .opt {
                     exchange.hasUpstreamOPT = true
                     code = UInt16(record.ttl >> 24) << 4
+                    pass(on: message.extracting(record.data), exchange)
                     continue
                 }
                 if let target = alias, record.section == .answer {
@@ -36,6 +37,13 @@ extension Workbench {
         // To a query without EDNS such a code is a mistake of the upstream's, and its lower bits say something else.
         self.code = code > 0 && !exchange.query.hasEDNS ? ResponseCode.serverFailure.rawValue : code | flags & 0xf
         return true
+    }
+
+    /// What an upstream says in options (an extended error, a scope of addresses) is for the client, as with CoreDNS, unless it is so much that the
+    /// answer would have no room beside it.
+    private func pass(on options: Span<UInt8>, _ exchange: Exchange) {
+        guard exchange.query.hasEDNS, options.count <= Query.smallestUDPSize / 2 else { return }
+        exchange.options += EDNSOptions(options).octets
     }
 
     /// Whether a message of somebody else's can be read whole: every record, every name.

@@ -26,6 +26,8 @@ final class ChainBench {
     private let start = monotonicNow() + 1_000_000_000_000
     /// Seconds since the beginning.
     var seconds: Double = 0
+    /// Options of the OPT record that upstreams answer with; nil for no such record.
+    var upstreamOptions: [UInt8]?
     /// What was asked of upstreams, by clients or by refreshes.
     private(set) var asked: [String] = []
     var upstream: (_ name: String, _ type: RecordType) -> Upstream
@@ -80,8 +82,9 @@ final class ChainBench {
         case .answer(let code, let answer, let authority, let flags):
             do {
                 var reply = try TestPacket.answer(to: message, code: code & 0xf, answer, authority: authority, flags: flags)
-                if code > 0xf {
-                    reply += [0, 0, 41, 4, 0xD0, code >> 4, 0, 0, 0, 0, 0]
+                if code > 0xf || upstreamOptions != nil {
+                    let options = upstreamOptions ?? []
+                    reply += [0, 0, 41, 4, 0xD0, code >> 4, 0, 0, 0, UInt8(options.count >> 8), UInt8(options.count & 0xFF)] + options
                     reply[11] += 1
                 }
                 return .message(reply)

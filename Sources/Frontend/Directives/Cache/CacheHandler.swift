@@ -191,6 +191,7 @@ final class CacheHandler: DirectiveHandler {
         bench.setTTLs(lifetime)
         // It is made for keeping, the upstream's hop is no part of it any more.
         exchange.hasUpstreamOPT = false
+        exchange.options = []
         if !wantsAuthenticated(exchange) { bench.flags &= ~0x0020 }
         guard lifetime > 0, bench.flags & 0x0200 == 0, !exchange.isPersonal else { return }
         store(kind, lifetime, exchange, bench)
