@@ -27,7 +27,9 @@ private final class MovingEndpoints: Sendable {
     /// - Parameter count: pods, a hundred to a slice.
     init(pods count: Int) async throws {
         folder = try TemporaryFolder()
-        simulator = ClusterSimulator(ClusterSimulator.Configuration(generated: .init(services: 1, pods: count, nodes: 1 + count / 200)))
+        // Not every generated pod has an address, so there are a few more.
+        simulator = ClusterSimulator(
+            ClusterSimulator.Configuration(generated: .init(services: 1, pods: count + 1 + count / 100, nodes: 1 + count / 200)))
         try await simulator.start()
         try simulator.apply(
             yaml: """
@@ -36,10 +38,11 @@ private final class MovingEndpoints: Sendable {
                 metadata: {name: \(Self.service), namespace: \(Self.namespace)}
                 spec: {clusterIP: None, ports: [{name: http, port: 80}]}
                 """)
-        pods = try simulator.list(.pods, namespace: Self.namespace).compactMap { pod in
-            guard let name = pod["metadata"]?["name"]?.string, let address = pod["status"]?["podIP"]?.string else { return nil }
-            return Pod(name: name, address: address)
-        }
+        pods = Array(
+            try simulator.list(.pods, namespace: Self.namespace).compactMap { pod in
+                guard let name = pod["metadata"]?["name"]?.string, let address = pod["status"]?["podIP"]?.string else { return nil }
+                return Pod(name: name, address: address)
+            }.prefix(count))
         try FaultBench.writeKubeconfig(simulator, .token, folder)
         try folder.write(SteadyCluster.corefile(port: port), to: "Corefile")
         let http = freePort()
