@@ -98,7 +98,7 @@ enum Resolution {
 
     private func isAnsweredAside(_ exchange: Exchange) -> Bool {
         switch exchange.path {
-        case .slot, .datagram, .stream: false
+        case .slot, .datagram, .stream, .paper: false
         case .exchange, .handler, .nobody: true
         }
     }
@@ -162,7 +162,7 @@ enum Resolution {
             case .message, .silence:
                 let isMessage = halt == .message
                 switch exchange.path {
-                case .slot, .datagram, .stream:
+                case .slot, .datagram, .stream, .paper:
                     return isMessage ? end(exchange) : .silence
                 case .exchange(let parent):
                     let reply: Reply = isMessage ? .message(bench.messageBytes) : .failed(exchange.failure ?? "no answer")

@@ -11,6 +11,8 @@ enum ReplyPath {
     case exchange(Exchange)
     /// A directive began it by itself (`DirectiveHandler.refreshed`).
     case handler(DirectiveHandler)
+    /// Nobody waits: a client that there is not asks, to see what would become of its query.
+    case paper(client: SocketAddress, local: SocketAddress)
     /// The exchange is not in use. It holds no listener, whose sockets would stay open, and no other exchange.
     case nobody
 }
@@ -188,6 +190,7 @@ final class Exchange {
         case .slot(let slot, let listener): listener.batch?.client(slot)
         case .datagram(let peer, _): peer.address
         case .stream(let connection): connection.peer
+        case .paper(let client, _): client
         case .exchange(let parent): parent.client
         case .handler, .nobody: nil
         }
@@ -198,6 +201,7 @@ final class Exchange {
         switch path {
         case .slot(_, let listener), .datagram(_, let listener): listener.address
         case .stream(let connection): connection.listener.address
+        case .paper(_, let local): local
         case .exchange(let parent): parent.local
         case .handler, .nobody: nil
         }
@@ -219,6 +223,7 @@ final class Exchange {
         switch path {
         case .slot(_, let listener), .datagram(_, let listener): listener.address.isV6
         case .stream(let connection): connection.isV6
+        case .paper(_, let local): local.isV6
         case .exchange(let parent): parent.isV6
         case .handler, .nobody: false
         }

@@ -11,7 +11,7 @@ public struct FrontendCommand: AsyncParsableCommand {
             Listens where the Corefile says. Several frontends may serve the same ports at once.
             SIGHUP reads the Corefile again; a broken one is logged and changes nothing. SIGTERM finishes what is under way and exits.
             """,
-        subcommands: [CheckCommand.self, TableCommand.self, DirectivesCommand.self])
+        subcommands: [CheckCommand.self, TableCommand.self, DirectivesCommand.self, ExplainCommand.self])
 
     @Option(name: [.customLong("corefile"), .customLong("conf", withSingleDash: true)], help: "The Corefile to serve.")
     public var corefile = "Corefile"

@@ -145,7 +145,7 @@ extension Worker {
             let answer = Array(spare.bytes(2 + size)[2...])
             if !peer.send(answer.span, on: listener.datagrams) { metrics.losses.lostDatagrams.add() }
         case .stream(let connection): answerOnStream(connection, count: size, wasWaiting: true)
-        case .slot, .exchange, .handler, .nobody: break
+        case .slot, .exchange, .handler, .paper, .nobody: break
         }
     }
 }

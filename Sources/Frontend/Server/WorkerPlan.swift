@@ -8,8 +8,13 @@ final class WorkerPlan {
     /// Every handler with the source that made it.
     private let made: [(source: any DirectiveSource, handler: DirectiveHandler)]
 
-    /// - Parameter earlier: what the thread ran before; handlers of sources that live on live on too.
-    init(_ plan: ServingPlan, metrics: FrontendMetrics, logger: Logger, thread: Int, earlier: WorkerPlan? = nil) {
+    /// - Parameters:
+    ///   - earlier: what the thread ran before; handlers of sources that live on live on too.
+    ///   - make: makes a source's handler.
+    init(
+        _ plan: ServingPlan, metrics: FrontendMetrics, logger: Logger, thread: Int, earlier: WorkerPlan? = nil,
+        make: (any DirectiveSource, HandlerSetup) -> DirectiveHandler? = { $0.makeHandler($1) }
+    ) {
         var made: [(source: any DirectiveSource, handler: DirectiveHandler)] = []
         let setup = HandlerSetup(
             thread: thread, metrics: metrics, logger: logger.asked(by: plan.blocks.map(\.configuration)))
@@ -17,7 +22,7 @@ final class WorkerPlan {
             Chain(
                 block.sources.compactMap { planned in
                     let known = earlier?.made.first { $0.source === planned.source }?.handler
-                    guard let handler = known ?? planned.source.makeHandler(setup) else { return nil }
+                    guard let handler = known ?? make(planned.source, setup) else { return nil }
                     handler.rank = planned.rank
                     made.append((planned.source, handler))
                     return handler
@@ -91,7 +96,7 @@ final class WorkerServer {
     }
 
     /// The block's directives may have metadata for its view to ask, so the exchange is in its zone meanwhile.
-    private func takes(_ filter: any QueryFilter, _ zone: Zone, _ exchange: Exchange) -> Bool {
+    func takes(_ filter: any QueryFilter, _ zone: Zone, _ exchange: Exchange) -> Bool {
         exchange.zone = zone
         defer { exchange.zone = nil }
         return filter.takes(exchange)

@@ -1,0 +1,112 @@
+import Logging
+import MizzenSystem
+import Names
+import ProcessRuntime
+
+/// The way of one question through a Corefile: the real chain with a note at each of its handlers, without sockets.
+struct QueryExplanation {
+    private let plan: ServingPlan
+    private let workerPlan: WorkerPlan
+    private let trace = QueryTrace()
+    private let runner: ChainRunner
+    private let memory = ScratchMemory(count: 65_535)
+
+    init(_ configuration: FrontendConfiguration, corefile: String, table: String) throws(ProcessError) {
+        let (metrics, logger) = (FrontendMetrics(), Logger(label: "explain") { _ in SwiftLogNoOpLogHandler() })
+        plan = try ServingPlan(configuration, metrics: metrics, logger: logger, corefile: corefile)
+        workerPlan = WorkerPlan(plan, metrics: metrics, logger: logger, thread: 0) { [trace] source, setup in
+            // It would tell its collector.
+            if source is DnstapSource { return nil }
+            return source.makeHandler(setup).map { TracedHandler($0, trace) }
+        }
+        runner = ChainRunner(table: TableSlot(path: table))
+        runner.bench.refreshTable()
+    }
+
+    /// - Parameters:
+    ///   - port: of the server that is asked; the Corefile's first where it has none.
+    ///   - ask: answers an upstream's question; nil for none.
+    /// - Returns: lines for people.
+    func text(
+        _ name: DNSName, _ type: RecordType, from client: IPAddress, port: UInt16,
+        asking ask: ((UpstreamRequest) -> Reply)?
+    ) -> String {
+        guard let index = plan.servers.firstIndex(where: { $0.listen.contains { $0.port == port } }) ?? plan.servers.indices.first else {
+            return "the Corefile has no server\n"
+        }
+        let (server, planned) = (workerPlan.servers[index], plan.servers[index])
+        var lines = ["\(name) \(type) from \(client), asked of \(planned.label)"]
+        let others = plan.servers.map(\.label).filter { $0 != planned.label }
+        if !others.isEmpty { lines.append("  (other servers of the Corefile: \(others.joined(separator: ", ")))") }
+        let local = planned.listen.first ?? SocketAddress(address: SocketAddress.anyV4, port: port)
+        let packet = Self.packet(name, type)
+        let path = ReplyPath.paper(client: SocketAddress(address: client, port: 40_000), local: local)
+        // Safe: the memory lives as long as this value, for this and each further run.
+        var resolution = unsafe runner.run(
+            packet.span, transport: .udp, path, on: server, began: monotonicNow(), into: memory.buffer)
+        let root = runner.current ?? runner.pending?.root
+        lines += block(name, planned, server, root)
+        var end = "no answer is sent"
+        search: while true {
+            switch resolution {
+            case .silence: break search
+            case .answer(let count):
+                end = Self.answer(memory.bytes(count))
+                break search
+            case .waiting:
+                guard let exchange = runner.pending, let request = exchange.request, let ask else {
+                    end = "the answer is the upstream's; --ask asks it and shows what becomes of its answer"
+                    break search
+                }
+                // Safe: as above.
+                resolution = unsafe runner.resume(exchange, ask(request), into: memory.buffer)
+            }
+        }
+        return (lines + trace.lines + [end]).joined(separator: "\n") + "\n"
+    }
+
+    /// Which server block has the query, and why.
+    private func block(_ name: DNSName, _ planned: ServerPlan, _ server: WorkerServer, _ exchange: Exchange?) -> [String] {
+        var lower = name
+        _ = lower.lowercase()
+        let candidates = server.zones.indices.filter { lower.hasSuffix(server.zones[$0].name) }
+        guard let zone = exchange?.zone, let taken = server.zones.firstIndex(where: { $0 === zone }) else {
+            let zones = candidates.map { server.zones[$0].text }
+            return [
+                zones.isEmpty
+                    ? "  no zone of this server has the name: the query is refused"
+                    : "  no block of \(zones.joined(separator: ", ")) takes it"
+            ]
+        }
+        var lines: [String] = []
+        for index in candidates where index < taken {
+            let why = server.zones[index].filter.map { "view \($0.viewName) does not take the query" } ?? "DS is asked of the zone above"
+            lines.append("  not the block of \(server.zones[index].text): \(why)")
+        }
+        // The plan's zones are in the Corefile's order, the server's longest first.
+        let block = workerPlan.chains.firstIndex { $0 === zone.chain }.map { plan.blocks[$0] }
+        let place = block.map { "\($0.configuration.file):\($0.configuration.line)" } ?? "the Corefile"
+        let rest = candidates.filter { $0 > taken }.map { server.zones[$0].text }
+        let why =
+            rest.isEmpty ? "the only zone that has the name" : "the longest zone that has the name, before \(rest.joined(separator: ", "))"
+        lines.append("  block at \(place): \(zone.text) is \(why)\(zone.view.isEmpty ? "" : "; view \(zone.view) takes the query")")
+        return lines
+    }
+
+    private static func packet(_ name: DNSName, _ type: RecordType) -> [UInt8] {
+        var packet: [UInt8] = [0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1]
+        for index in 0..<name.length { packet.append(name.storage[index]) }
+        packet += [UInt8(type.rawValue >> 8), UInt8(type.rawValue & 0xFF), 0, 1]
+        return packet + [0, 0, 41, 0x04, 0xD0, 0, 0, 0, 0, 0, 0]
+    }
+
+    private static func answer(_ message: [UInt8]) -> String {
+        let code = PacketReader.responseCode(of: message.span)
+        var lines = ["answer: \(Mnemonics.responseCode(code) ?? "\(code)")\(message[2] & 0x02 == 0 ? "" : ", cut for UDP")"]
+        guard let records = try? AnswerRecords(message.span) else { return lines[0] }
+        for (section, list) in [("", records.answer), ("authority: ", records.authority), ("additional: ", records.additional)] {
+            lines += list.map { "  \(section)\(RecordLine.text($0))" }
+        }
+        return lines.joined(separator: "\n")
+    }
+}
