@@ -40,7 +40,9 @@ indirect enum ObjectValue: Hashable, Sendable {
     private static func ordered(_ members: [Member]) -> [Member] {
         // Stable, so that of two with one key the later stays behind the other.
         let sorted = members.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
-        return sorted.indices.filter { $0 + 1 == sorted.count || sorted[$0].key != sorted[$0 + 1].key }.map { sorted[$0] }
+        return sorted.indices.filter { $0 + 1 == sorted.count || !sorted[$0].key.utf8.elementsEqual(sorted[$0 + 1].key.utf8) }.map {
+            sorted[$0]
+        }
     }
 
     /// nil for a value that is not there and for `null`, which paths do not tell apart.
@@ -49,7 +51,7 @@ indirect enum ObjectValue: Hashable, Sendable {
     /// A member of a map; nil where there is none, or it is `null`, or this is no map.
     subscript(key: String) -> ObjectValue? {
         guard case .map(let members) = self else { return nil }
-        return members.first { $0.key == key }?.value.present
+        return members.first { $0.key.utf8.elementsEqual(key.utf8) }?.value.present
     }
 
     /// The map with this member as well, unless it has one of that key.
