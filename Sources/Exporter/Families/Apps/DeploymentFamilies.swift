@@ -20,9 +20,7 @@ private let deploymentIdentityFamilies: [MetricFamily<Deployment>] = [
     .deleted("kube_deployment_deletion_timestamp"),
     .annotations("kube_deployment_annotations"),
     .labels("kube_deployment_labels"),
-    DeploymentFamily(
-        "kube_deployment_metadata_generation", .stable, "The generation of the wanted state; it grows with every change."
-    ) { deployment, out in out.sample(Double(deployment.metadata.generation)) },
+    .generation("kube_deployment_metadata_generation"),
     DeploymentFamily(
         "kube_deployment_status_observed_generation", .stable,
         "The newest generation of the wanted state that the deployment controller has acted on."
@@ -99,7 +97,7 @@ extension SampleWriter {
         switch share {
         case .int(let number): sample(Double(number))
         case .string(let text):
-            guard text.hasSuffix("%"), let percent = Int32(text.dropLast()) else { return }
+            guard text.hasSuffix("%"), let percent = Int(text.dropLast()) else { return }
             sample((Double(percent) * Double(total) / 100).rounded(rule))
         case nil: break
         }

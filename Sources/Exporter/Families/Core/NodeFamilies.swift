@@ -54,9 +54,7 @@ let nodeFamilies: [MetricFamily<Node>] = [
     },
     NodeFamily("kube_node_status_condition", .stable, "Conditions of the node, one sample for each possible status.") {
         node, out in
-        node.status.conditions.forEach { condition in
-            out.condition(condition.status, label: "status") { label in label("condition", condition.type) }
-        }
+        out.conditions(node.status.conditions)
     },
     NodeFamily("kube_node_status_addresses", .alpha, "Each address of the node.") { node, out in
         node.status.addresses.forEach { address in

@@ -6,17 +6,13 @@ let podStatusFamilies: [MetricFamily<Pod>] = [
     PodFamily("kube_pod_status_phase", .stable, "In which phase the pod is: 1 for that one, 0 for the others.") {
         pod, out in
         guard !pod.status.phase.isEmpty else { return }
-        for phase in ["Pending", "Succeeded", "Failed", "Unknown", "Running"] {
-            out.flag(pod.status.phase == phase, "phase", phase)
-        }
+        out.states(["Pending", "Succeeded", "Failed", "Unknown", "Running"], now: pod.status.phase, label: "phase")
     },
     PodFamily(
         "kube_pod_status_qos_class", .alpha, "The pod's quality of service class: 1 for that one, 0 for the others."
     ) { pod, out in
         guard !pod.status.qosClass.isEmpty else { return }
-        for qosClass in ["BestEffort", "Burstable", "Guaranteed"] {
-            out.flag(pod.status.qosClass == qosClass, "qos_class", qosClass)
-        }
+        out.states(["BestEffort", "Burstable", "Guaranteed"], now: pod.status.qosClass, label: "qos_class")
     },
     PodFamily("kube_pod_status_ready", .stable, "Whether the pod is ready, one sample for each possible status.") {
         pod, out in

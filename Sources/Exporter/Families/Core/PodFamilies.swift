@@ -29,18 +29,7 @@ private let podIdentityFamilies: [MetricFamily<Pod>] = [
             }
         }
     },
-    PodFamily("kube_pod_owner", .stable, "Each owner of the pod; one sample with empty labels if it has none.") {
-        pod, out in
-        let owners = pod.metadata.ownerReferences
-        if owners.isEmpty { out.sample(1, labels: [("owner_kind", ""), ("owner_name", ""), ("owner_is_controller", "")]) }
-        owners.forEach { owner in
-            out.info { label in
-                label("owner_kind", owner.kind)
-                label("owner_name", owner.name)
-                label("owner_is_controller", owner.controller == true ? "true" : "false")
-            }
-        }
-    },
+    .owner("kube_pod_owner"),
     .created("kube_pod_created"),
     .deleted("kube_pod_deletion_timestamp"),
     .labels("kube_pod_labels"),

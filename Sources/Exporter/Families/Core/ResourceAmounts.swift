@@ -14,11 +14,22 @@ enum ResourceAmounts {
     /// - Parameter wholeBytes: as for pods, where everything but cores is in whole units; nodes report thousandths, and
     ///   how many pods fit.
     static func reported(_ amounts: QuantityMap, wholeBytes: Bool) -> [Amount] {
-        amounts.dictionary.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }.compactMap { name, quantity in
-            guard let unit = unit(of: name, countsPods: !wholeBytes) else { return nil }
+        var reported: [Amount] = []
+        for (name, quantity) in sorted(amounts) {
+            guard let unit = unit(of: name, countsPods: !wholeBytes) else { continue }
             let value = unit == "core" || !wholeBytes ? fractional(quantity) : Double(quantity.value)
-            return Amount(resource: MetadataLabels.sanitized(name), unit: unit, value: value)
+            reported.append(Amount(resource: MetadataLabels.sanitized(name), unit: unit, value: value))
+            // The domain of an extended resource may begin as a native resource does; what it names counts as both.
+            if unit == "byte", isExtended(name) {
+                reported.append(Amount(resource: MetadataLabels.sanitized(name), unit: "integer", value: value))
+            }
         }
+        return reported
+    }
+
+    /// In the order of the names, so that the same amounts give the same text.
+    static func sorted(_ amounts: QuantityMap) -> [(key: String, value: Quantity)] {
+        amounts.dictionary.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
     }
 
     /// Exact to a thousandth, or in whole units where thousandths would not fit 64 bits.
