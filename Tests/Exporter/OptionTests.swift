@@ -32,16 +32,15 @@ import Testing
         #expect(command.serving.host == "::")
         #expect(command.streams.deltas == DefaultPaths.deltas)
         let configuration = try ExporterConfiguration(command.selection)
-        #expect(configuration.renderers.map(\.resource) == [.deployments, .nodes, .pods, .services])
-        #expect(configuration.notBuilt.count == 28)
-        #expect(configuration.notBuilt.contains("jobs"))
-        #expect(configuration.topics == [Resource.deployments, .nodes, .pods, .services].map { TopicFilter($0) })
+        #expect(configuration.renderers.map(\.resource.plural) == FamilyRegistry.defaultResources)
+        #expect(configuration.notBuilt.isEmpty)
+        #expect(configuration.topics == configuration.renderers.map { TopicFilter($0.resource) })
     }
 
-    @Test("a resource that is not built is refused by name, one that does not exist too")
+    @Test("every resource of kube-state-metrics' is served, and one that does not exist is refused by name")
     func resources() {
-        #expect(refusal("--resources=pods,jobs")?.place == "--resources")
-        #expect(refusal("--resources=pods,jobs")?.message.contains("jobs are not built yet") == true)
+        #expect(refusal("--resources=\(Resource.all.map(\.plural).joined(separator: ","))") == nil)
+        #expect(refusal("--resources=pods,pod")?.place == "--resources")
         #expect(refusal("--resources=pod")?.message.contains("there is no resource 'pod'") == true)
         #expect(refusal("--metric-labels-allowlist=pod=[a]")?.place == "--metric-labels-allowlist")
         #expect(refusal("--metric-labels-allowlist=jobs=[a]") == nil)

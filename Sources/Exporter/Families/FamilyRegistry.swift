@@ -7,7 +7,15 @@ enum FamilyRegistry {
     /// In the order in which an exposition shows them: by the resources' names, as kube-state-metrics does.
     static let all: [ResourceFamilies] = groups.flatMap { $0 }.sorted { $0.resource.plural < $1.resource.plural }
 
-    private static let groups: [[ResourceFamilies]] = [coreFamilies, appsFamilies]
+    private static let groups: [[ResourceFamilies]] = [
+        coreFamilies,
+        appsFamilies,
+        networkingFamilies,
+        discoveryFamilies,
+        storageFamilies,
+        rbacFamilies,
+        admissionFamilies,
+    ]
 
     static func families(of resource: Resource) -> ResourceFamilies? { all.first { $0.resource == resource } }
 
