@@ -10,6 +10,11 @@ enum FamilyRegistry {
     private static let groups: [[ResourceFamilies]] = [
         coreFamilies,
         appsFamilies,
+        batchFamilies,
+        autoscalingFamilies,
+        policyFamilies,
+        coordinationFamilies,
+        certificatesFamilies,
         networkingFamilies,
         discoveryFamilies,
         storageFamilies,

@@ -6,15 +6,7 @@ let deploymentFamilies: [MetricFamily<Deployment>] = deploymentIdentityFamilies 
 
 private let deploymentIdentityFamilies: [MetricFamily<Deployment>] = [
     DeploymentFamily("kube_deployment_owner", .alpha, "Each owner of the deployment; one sample with empty labels if it has none.") {
-        deployment, out in
-        let owners = deployment.metadata.ownerReferences
-        if owners.isEmpty { out.sample(1, labels: [("owner_kind", ""), ("owner_name", "")]) }
-        owners.forEach { owner in
-            out.info { label in
-                label("owner_kind", owner.kind)
-                label("owner_name", owner.name)
-            }
-        }
+        deployment, out in out.owners(of: deployment.metadata)
     },
     .created("kube_deployment_created"),
     .deleted("kube_deployment_deletion_timestamp"),
