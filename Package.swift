@@ -40,7 +40,7 @@ let certificates: Target.Dependency = .product(name: "X509", package: "swift-cer
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 
 let fuzzDependencies: [Target.Dependency] = [
-    "Names", "RecordTable", "RecordTableWriter", "KubernetesObjects", "DeltaStream", "Frontend", "Collector", "MizzenSystem",
+    "Names", "RecordTable", "RecordTableWriter", "KubernetesObjects", "DeltaStream", "Frontend", "Collector", "Exporter", "MizzenSystem",
     "ProcessRuntime", logging,
 ]
 
@@ -105,6 +105,7 @@ let package = Package(
         .systemLibrary(
             name: "CProtobufC", path: "Sources/Shared/CProtobufC", pkgConfig: "libprotobuf-c",
             providers: [.apt(["libprotobuf-c-dev"])]),
+        .systemLibrary(name: "CZlib", path: "Sources/Shared/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CMizzenSystem", path: "Sources/Shared/CSystem"),
         // Debian's libre2 has a C++ header only, hence a target with a C one.
         .target(name: "CRE2", path: "Sources/Shared/CRE2", linkerSettings: [.linkedLibrary("re2")]),
@@ -163,8 +164,8 @@ let package = Package(
         + process(
             "Exporter", executable: "mizzen-exporter",
             [
-                "DeltaStream", "KubernetesObjects", "MizzenSystem", "Names", "ProcessRuntime", "RegularExpressions", "StreamCommandLine",
-                argumentParser, lifecycle, logging, nio, hummingbird,
+                "CZlib", "DeltaStream", "KubernetesObjects", "MizzenSystem", "Names", "ProcessRuntime", "RegularExpressions",
+                "StreamCommandLine", argumentParser, lifecycle, logging, nio, hummingbird,
             ])
         + [
             .target(
@@ -184,6 +185,8 @@ let package = Package(
                 path: "Tests/ClusterSimulator/Main", swiftSettings: strict),
             // The least a DNS server can do: what `make bench` measures against.
             .executableTarget(name: "dns-floor", dependencies: ["CMizzenSystem"], path: "Tests/Benchmarks/Floor"),
+            // The same for a server of metrics.
+            .executableTarget(name: "scrape-floor", path: "Tests/Benchmarks/ScrapeFloor"),
             // One process of those that attack the record table in tests.
             .executableTarget(
                 name: "table-probe", dependencies: ["RecordTable", "RecordTableWriter", "Names"], path: "Tests/TableProbe",

@@ -15,6 +15,7 @@ public struct ExporterCommand: AsyncParsableCommand {
     @OptionGroup(title: "Streams") var sampling: SampleOptions
     @OptionGroup(title: "Serving") var serving: ServingOptions
     @OptionGroup(title: "Selection") var selection: SelectionOptions
+    @OptionGroup(title: "Custom resources") var customs: CustomResourceMetricsOptions
     @OptionGroup(title: "Accepted without effect") var ignored: IgnoredOptions
     @OptionGroup(title: "Refused") var unbuilt: UnbuiltOptions
     @OptionGroup(title: "Logging") var logging: LoggingOptions
@@ -30,7 +31,7 @@ public struct ExporterCommand: AsyncParsableCommand {
         Allocator.staysSmall()
         let logger = logging.makeLogger("mizzen-exporter")
         try unbuilt.refuse()
-        let configuration = try ExporterConfiguration(selection)
+        let configuration = try ExporterConfiguration(selection, servesOnlyCustoms: customs.customResourceStateOnly)
         for (flag, reason) in ignored.given {
             logger.warning("this option has no effect here", metadata: ["option": "\(flag)", "reason": "\(reason)"])
         }
@@ -39,18 +40,34 @@ public struct ExporterCommand: AsyncParsableCommand {
                 "metrics of these resources are not built yet and are left out",
                 metadata: ["resources": "\(configuration.notBuilt.joined(separator: ","))"])
         }
-        let telemetry = ExporterTelemetry(shard: configuration.shard, totalShards: configuration.totalShards)
+        let telemetry = ExporterTelemetry(
+            shard: configuration.shard, totalShards: configuration.totalShards, becameWhole: { Self.releaseWhatTheStartTook() })
         let feed = ObjectFeed(configuration, telemetry: telemetry, logger: logger)
+        let customs = try customs.source().map { source throws(ProcessError) in
+            try CustomResourceService(source, streams, selection: configuration.customs, registry: telemetry.registry, logger: logger)
+        }
+        if let customs { telemetry.alsoAwait { customs.missing } }
         try await ProcessMain.serve(
             services: [
                 try DeltaFollower(streams, configuration, feed: feed, logger: logger),
                 try SampleFollower(streams, sampling, feed: feed, logger: logger),
                 ScrapeServer(
                     address: HTTPAddress(host: ListenHost.usable(serving.host), port: serving.port),
-                    sections: feed.sections, idleTimeout: serving.serverIdleTimeout, telemetry: telemetry, logger: logger),
+                    sections: feed.sections, moreSections: { customs?.sections ?? [] }, idleTimeout: serving.serverIdleTimeout,
+                    compresses: serving.enableGzipEncoding,
+                    servesPartial: serving.servePartial, telemetry: telemetry, logger: logger),
                 HTTPEndpoints(
                     address: HTTPAddress(host: ListenHost.usable(serving.telemetryHost), port: serving.telemetryPort),
                     routes: TelemetryRoutes.make(telemetry), logger: logger),
-            ], logger: logger)
+            ] + (customs.map { [$0] } ?? []), logger: logger)
+    }
+
+    /// The start is over, but for what still happens at the same moment.
+    private static func releaseWhatTheStartTook() {
+        Task {
+            try await Task.sleep(for: .seconds(3))
+            Allocator.trim()
+            ProgramPages.release()
+        }
     }
 }

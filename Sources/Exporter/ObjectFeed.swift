@@ -29,7 +29,8 @@ final class ObjectFeed: DeltaConsumer {
         var channels: [Resource: Channel] = [:]
         var sections: [ExpositionSection] = []
         for renderer in configuration.renderers {
-            let store = ObjectStore(isNamed: [.pods, .nodes].contains(renderer.resource))
+            let store = ObjectStore(
+                families: renderer.families, isNamed: [.pods, .nodes].contains(renderer.resource))
             channels[renderer.resource] = Channel(renderer: renderer, store: store)
             sections.append(
                 ExpositionSection(resource: renderer.resource.plural, families: renderer.families, store: store))
@@ -66,7 +67,7 @@ final class ObjectFeed: DeltaConsumer {
             channel.store.remove(uid: ObjectKey(uid: delta.uid), bucket: delta.bucket)
             let name = ObjectKey(namespace: delta.namespace, name: delta.name)
             // A newer object of this name may be there already.
-            if channel.store.entry(named: name) == nil { usage.forget([name], of: delta.resource) }
+            if channel.store.identity(named: name) == nil { usage.forget([name], of: delta.resource) }
         }
     }
 
@@ -84,7 +85,7 @@ final class ObjectFeed: DeltaConsumer {
         do throws(ObjectDecodingError) {
             guard let record = try channel.renderer.record(delta.object) else { return nil }
             return ObjectStore.Entry(
-                uid: ObjectKey(uid: delta.uid), name: ObjectKey(namespace: delta.namespace, name: delta.name), kept: record)
+                uid: ObjectKey(uid: delta.uid), name: ObjectKey(namespace: delta.namespace, name: delta.name), record: record)
         } catch {
             telemetry.undecodable(delta.resource)
             if complained.withLock({ $0.insert(delta.resource).inserted }) {

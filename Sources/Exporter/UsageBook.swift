@@ -27,10 +27,8 @@ final class UsageBook: Sendable {
     /// The objects; nil where they are not served.
     private let nodes: ObjectStore?
     private let pods: ObjectStore?
-    private let nodeObjects: Int
-    private let podObjects: Int
-    private let nodeUsage = ObjectStore(isNamed: true)
-    private let podUsage = ObjectStore(isNamed: true)
+    private let nodeUsage: ObjectStore
+    private let podUsage: ObjectStore
     private let telemetry: ExporterTelemetry
     private let now: @Sendable () -> SampleMoment
 
@@ -40,12 +38,10 @@ final class UsageBook: Sendable {
         _ configuration: ExporterConfiguration, nodes: ObjectStore?, pods: ObjectStore?, telemetry: ExporterTelemetry,
         now: @escaping @Sendable () -> SampleMoment
     ) {
-        func families(of resource: Resource) -> Int {
-            configuration.renderers.first { $0.resource == resource }?.families.count ?? 0
-        }
         (self.nodes, self.pods, self.telemetry, self.now) = (nodes, pods, telemetry, now)
-        (nodeObjects, podObjects) = (families(of: .nodes), families(of: .pods))
         (nodeFamilies, podFamilies) = (configuration.nodeUsage, configuration.podUsage)
+        nodeUsage = ObjectStore(families: nodeFamilies.descriptions, isNamed: true)
+        podUsage = ObjectStore(families: podFamilies.descriptions, isNamed: true)
         state = Mutex(State(awaited: Set((nodes == nil ? [] : [.nodes]) + (pods == nil ? [] : [.pods]))))
         sections = [
             ExpositionSection(resource: "nodes", families: configuration.nodeUsage.descriptions, store: nodeUsage),
@@ -100,11 +96,10 @@ final class UsageBook: Sendable {
 
     private func apply(_ sample: NodeSample, _ state: inout State) {
         let name = ObjectKey(namespace: "", name: sample.node)
-        if let (bucket, node) = nodes?.entry(named: name) {
+        if let (bucket, uid, labels) = nodes?.identity(named: name) {
             let usage = NodeUsage(reading: sample.usage, hasFailed: sample.failure != nil)
-            let identity = Array(node.kept.identity(families: nodeObjects))
-            let record = nodeFamilies.record(of: usage, identity: identity)
-            nodeUsage.upsert(ObjectStore.Entry(uid: node.uid, name: name, kept: record), bucket: bucket)
+            let record = nodeFamilies.record(of: usage, identity: labels)
+            nodeUsage.upsert(ObjectStore.Entry(uid: uid, name: name, record: record), bucket: bucket)
         } else {
             nodeUsage.remove(named: name)
         }
@@ -122,10 +117,9 @@ final class UsageBook: Sendable {
         }
         var shown: Set<ObjectKey> = []
         for (name, usage) in usages {
-            guard let (bucket, pod) = pods?.entry(named: name) else { continue }
-            let identity = Array(pod.kept.identity(families: podObjects))
-            let record = podFamilies.record(of: usage, identity: identity)
-            podUsage.upsert(ObjectStore.Entry(uid: pod.uid, name: name, kept: record), bucket: bucket)
+            guard let (bucket, uid, labels) = pods?.identity(named: name) else { continue }
+            let record = podFamilies.record(of: usage, identity: labels)
+            podUsage.upsert(ObjectStore.Entry(uid: uid, name: name, record: record), bucket: bucket)
             shown.insert(name)
         }
         return shown

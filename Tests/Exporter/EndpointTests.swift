@@ -13,12 +13,14 @@ import Testing
 @Suite struct EndpointTests {
     /// Answers of a server on a free port of this host.
     private func serving(
-        _ exporter: ExporterUnderTest, _ body: @Sendable (String) async throws -> Void
+        _ exporter: ExporterUnderTest, compresses: Bool = false, servesPartial: Bool = false,
+        _ body: @Sendable (String) async throws -> Void
     ) async throws {
         let (addresses, continuation) = AsyncStream.makeStream(of: HTTPAddress.self)
         var server = ScrapeServer(
             address: HTTPAddress(host: "127.0.0.1", port: 0), sections: exporter.feed.sections,
-            telemetry: exporter.telemetry, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            compresses: compresses, servesPartial: servesPartial, telemetry: exporter.telemetry,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         server.listening = { continuation.yield($0) }
         let running = server
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -31,11 +33,21 @@ import Testing
     }
 
     private func get(_ url: String, accept: String? = nil) async throws -> (status: Int, type: String, text: String) {
+        var headers: HTTPHeaders = [:]
+        if let accept { headers.add(name: "Accept", value: accept) }
+        let response = try await answer(url, headers)
+        return (response.status, response.headers.first(name: "Content-Type") ?? "", String(buffer: response.body))
+    }
+
+    private func answer(
+        _ url: String, _ headers: HTTPHeaders = [:], _ method: HTTPMethod = .GET
+    ) async throws -> (status: Int, headers: HTTPHeaders, body: ByteBuffer) {
         var request = HTTPClientRequest(url: url)
-        if let accept { request.headers.add(name: "Accept", value: accept) }
+        request.method = method
+        request.headers = headers
         let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
         let body = try await response.body.collect(upTo: 1 << 26)
-        return (Int(response.status.code), response.headers.first(name: "Content-Type") ?? "", String(buffer: body))
+        return (Int(response.status.code), response.headers, body)
     }
 
     @Test("/metrics answers in the format that is asked for, whole")
@@ -64,6 +76,66 @@ import Testing
             #expect(two.contains("kube_pod_info"))
             #expect(!two.contains("kube_node_info"))
             #expect(!two.contains("kube_service_info"))
+        }
+    }
+
+    @Test(
+        "until every resource that is asked for is whole, a scrape says so and gives nothing, or the part that is there where that is wanted"
+    )
+    func partial() async throws {
+        let exporter = try ExporterUnderTest(["--resources=pods,nodes,services"])
+        for object in try CapturedCluster.objects(.nodes) { exporter.upsert(object) }
+        exporter.feed.joined(.nodes, synced: true)
+        // A watcher that has no whole list itself gives no whole stream.
+        exporter.feed.joined(.pods, synced: false)
+        try await serving(exporter) { address in
+            let all = try await get("\(address)/metrics")
+            #expect(all.status == 503)
+            #expect(all.text == "not whole yet: waiting for pods, services\n")
+            let head = try await answer("\(address)/metrics", [:], .HEAD)
+            let ready = try await get("\(address)/readyz")
+            #expect(head.status == 503 && ready.status == 503)
+            let (nodes, both) = (
+                try await get("\(address)/metrics?resources=nodes"), try await get("\(address)/metrics?resources=nodes,pods")
+            )
+            #expect(nodes.status == 200)
+            #expect(both.text.hasSuffix("waiting for pods\n"))
+        }
+        try await serving(exporter, servesPartial: true) { address in
+            let all = try await get("\(address)/metrics")
+            #expect(all.status == 200 && all.text.contains("kube_node_info{"))
+        }
+        exporter.feed.joined(.pods, synced: true)
+        exporter.feed.joined(.services, synced: true)
+        // A stream that goes stale later takes nothing away.
+        exporter.feed.stale(.pods, since: 0)
+        try await serving(exporter) { address in
+            let (metrics, ready) = (try await get("\(address)/metrics"), try await get("\(address)/readyz"))
+            #expect(metrics.status == 200 && ready.text == "OK")
+        }
+    }
+
+    @Test("who accepts gzip gets it, where it is switched on")
+    func compressed() async throws {
+        let exporter = try ExporterUnderTest(captured: [])
+        try await serving(exporter, compresses: true) { address in
+            let plain = try await answer("\(address)/metrics", ["Accept-Encoding": "identity"])
+            #expect(plain.headers.first(name: "Content-Encoding") == nil)
+            #expect(plain.headers.first(name: "Vary") == "Accept-Encoding")
+            // The client unpacks it.
+            for round in 0..<2 {
+                let packed = try await answer("\(address)/metrics", ["Accept-Encoding": "deflate, gzip;q=0.5"])
+                #expect(packed.headers.first(name: "Content-Encoding") == "gzip", "round \(round)")
+                #expect(packed.body == plain.body, "round \(round)")
+            }
+            for refusal in ["gzip;q=0", "identity", "*;q=0", "br"] {
+                let headers = try await answer("\(address)/metrics", ["Accept-Encoding": refusal]).headers
+                #expect(headers.first(name: "Content-Encoding") == nil, "\(refusal)")
+            }
+        }
+        try await serving(exporter) { address in
+            let plain = try await answer("\(address)/metrics", ["Accept-Encoding": "gzip"])
+            #expect(plain.headers.first(name: "Content-Encoding") == nil && plain.headers.first(name: "Vary") == nil)
         }
     }
 

@@ -105,17 +105,14 @@ final class ExporterUnderTest {
         }
     }
 
-    func exposition(_ format: ExpositionFormat = .text, pieceSize: Int = 1000) -> String {
-        Self.exposition(feed.sections, format, pieceSize: pieceSize)
-    }
+    func exposition(_ format: ExpositionFormat = .text) -> String { Self.exposition(feed.sections, format) }
 
     static func exposition(
-        _ sections: [ExpositionSection], _ format: ExpositionFormat = .text, pieceSize: Int = 1000
+        _ sections: [ExpositionSection], _ format: ExpositionFormat = .text
     ) -> String {
-        var cursor = ExpositionCursor(sections, format: format)
-        var buffer = ByteBuffer()
-        while cursor.write(into: &buffer, size: pieceSize) {}
-        return String(buffer: buffer)
+        var text = ByteBuffer()
+        for chunk in Exposition(sections, format: format) { chunk.print(into: &text) }
+        return String(buffer: text)
     }
 
     /// The exposition's lines without HELP.

@@ -93,7 +93,7 @@ import Testing
         #expect(none == all.filter { $0.contains("node=\"\"") })
     }
 
-    @Test("a scrape while objects change shows each object's family whole, as it was before or after a change")
+    @Test("a scrape while objects change shows each object whole, as it was before or after a change")
     func churn() async throws {
         let exporter = try ExporterUnderTest()
         // Two states of each pod, with two and with three containers, all samples of a state with one value.
@@ -123,12 +123,15 @@ import Testing
             }
         }()
         for _ in 0..<60 {
-            let text = ExporterUnderTest.exposition(feed.sections, pieceSize: 300)
-            let samples = text.split(separator: "\n").filter { $0.hasPrefix("kube_pod_container_status_restarts_total{") }
-            let byPod = Dictionary(grouping: samples) { $0.split(separator: "\"")[3] }
-            #expect(byPod.count == 20)
-            for (_, lines) in byPod {
+            let lines = ExporterUnderTest.exposition(feed.sections).split(separator: "\n")
+            func byPod(_ family: String) -> [Substring: [Substring]] {
+                Dictionary(grouping: lines.filter { $0.hasPrefix(family + "{") }) { $0.split(separator: "\"")[3] }
+            }
+            let (restarts, ready) = (byPod("kube_pod_container_status_restarts_total"), byPod("kube_pod_container_status_ready"))
+            #expect(restarts.count == 20)
+            for (pod, lines) in restarts {
                 #expect(lines.allSatisfy { $0.hasSuffix("} \(lines.count)") }, "\(lines)")
+                #expect(ready[pod]?.count == lines.count, "half of \(pod) is older")
             }
             await Task.yield()
         }

@@ -58,8 +58,7 @@ import Testing
     @Test(
         "what would change the answers and is not built is refused",
         arguments: [
-            ["--auth-filter"], ["--tls-config=x"], ["--custom-resource-state-config=x"],
-            ["--custom-resource-state-config-file=x"], ["--custom-resource-state-only"], ["--config=x"], ["--pod=x"],
+            ["--auth-filter"], ["--tls-config=x"], ["--config=x"], ["--pod=x"],
         ])
     func unbuilt(arguments: [String]) throws {
         let command = try ExporterCommand.parse(arguments)

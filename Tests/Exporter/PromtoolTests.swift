@@ -1,9 +1,11 @@
 import Foundation
+import KubernetesObjects
+import NIOCore
 import Testing
 
 @testable import Exporter
 
-/// Prometheus' own judgement of what we write.
+/// What others read in what we write.
 @Suite("Promtool")
 struct PromtoolProcessTests {
     @Test("promtool finds nothing that the names kept from kube-state-metrics do not bring with them")
@@ -21,9 +23,30 @@ struct PromtoolProcessTests {
         #expect(unexpected.isEmpty, "\(unexpected.joined(separator: "\n"))")
     }
 
+    @Test("what is sent compressed reads back as what is sent plain, also after changes to a part of it")
+    func gzip() throws {
+        let exporter = try ExporterUnderTest(captured: [])
+        let compressor = Compressor()
+        for round in 0..<2 {
+            var file = GzipFile()
+            var chunks = Exposition(exporter.feed.sections, format: .openMetrics).makeIterator()
+            var packed = Array(GzipFile.head.readableBytesView)
+            while case let batch = chunks.gzip(&file, compressor, bytes: 1000), !batch.isEmpty {
+                for blocks in batch { packed += blocks.readableBytesView }
+            }
+            packed += file.tail.readableBytesView
+            #expect(try Self.run("/bin/gzip", ["-dc"], input: Data(packed)) == exporter.exposition(.openMetrics), "round \(round)")
+            for pod in try CapturedCluster.objects(.pods).prefix(20) { exporter.delete(pod) }
+        }
+    }
+
     private static func run(_ tool: String, _ arguments: [String], input: String) throws -> String {
+        try run(tool, arguments, input: Data(input.utf8))
+    }
+
+    private static func run(_ tool: String, _ arguments: [String], input: Data) throws -> String {
         let file = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
-        try Data(input.utf8).write(to: file)
+        try input.write(to: file)
         defer { try? FileManager.default.removeItem(at: file) }
         let process = Process()
         let output = Pipe()

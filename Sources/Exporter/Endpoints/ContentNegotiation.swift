@@ -10,8 +10,10 @@ enum ContentNegotiation {
         for range in ranked.map(\.element) {
             switch range.type {
             case "application/vnd.google.protobuf":
-                // Scrapers that prefer it get the older text, never OpenMetrics: so did kube-state-metrics.
-                return text
+                let form = (range.parameters["proto"], range.parameters["encoding"])
+                // The older text stands for other encodings of it, as for kube-state-metrics.
+                guard form == ("io.prometheus.client.metricfamily", "delimited") else { return text }
+                return (.protobuf, "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited")
             case "text/plain":
                 if range.parameters["version"] == nil || range.parameters["version"] == "0.0.4" { return text }
             case "application/openmetrics-text":
@@ -23,9 +25,16 @@ enum ContentNegotiation {
         }
         return text
     }
+
+    /// Whether an Accept-Encoding header allows gzip (RFC 9110, section 12.5.3); a `*` stands for codings that it does not name.
+    static func acceptsGzip(_ header: String?) -> Bool {
+        let ranges = (header ?? "").split(separator: ",").map(MediaRange.init)
+        let named = ranges.last { $0.type == "gzip" || $0.type == "x-gzip" } ?? ranges.last { $0.type == "*" }
+        return (named?.quality ?? 0) > 0
+    }
 }
 
-/// One entry of an Accept header (RFC 9110, section 12.5.1).
+/// One entry of an Accept or Accept-Encoding header (RFC 9110, section 12.5).
 private struct MediaRange {
     var type: String
     var parameters: [String: String] = [:]

@@ -33,12 +33,19 @@ final class ExporterTelemetry: Sendable {
     private let streams = Mutex<[Resource: Stream]>([:])
     private let counters = Mutex<[Resource: Counters]>([:])
 
-    /// - Parameter now: nanoseconds since 1970-01-01 UTC.
+    /// Called once, when everything that is wanted has been joined for the first time.
+    private let becameWhole: @Sendable () -> Void
+    private let isWhole = Mutex(false)
+
+    /// - Parameters:
+    ///   - now: nanoseconds since 1970-01-01 UTC.
+    ///   - becameWhole: called once, when everything that is wanted has been joined for the first time.
     init(
         registry: MetricsRegistry = MetricsRegistry(), shard: Int = 0, totalShards: Int = 1,
-        now: @escaping @Sendable () -> Int64 = { WallClock.nanoseconds() }
+        now: @escaping @Sendable () -> Int64 = { WallClock.nanoseconds() }, becameWhole: @escaping @Sendable () -> Void = {}
     ) {
         self.registry = registry
+        self.becameWhole = becameWhole
         registry.countDroppedLogLines()
         self.now = now
         requests = registry.histogram(
@@ -83,9 +90,9 @@ final class ExporterTelemetry: Sendable {
                 "mizzen_exporter_undecodable_objects_total", help: "Objects left out because they cannot be decoded.",
                 labels: labels))
         counters.withLock { $0[resource] = made }
-        registry.gauge("mizzen_exporter_objects", help: "Objects held.", labels: labels) { Double(store.size.objects) }
-        registry.gauge("mizzen_exporter_object_bytes", help: "Bytes of rendered samples held.", labels: labels) {
-            Double(store.size.bytes)
+        registry.gauge("mizzen_exporter_objects", help: "Objects held.", labels: labels) { Double(store.count) }
+        registry.gauge("mizzen_exporter_object_bytes", help: "Bytes of the samples held, as text.", labels: labels) {
+            Double(store.bytes)
         }
         registry.gauge(
             "mizzen_exporter_stream_joined", help: "Whether what is held is complete and current.", labels: labels
@@ -108,6 +115,14 @@ final class ExporterTelemetry: Sendable {
         streams.withLock { $0.filter { !$0.value.hasJoined }.map(\.key.plural).sorted() }
     }
 
+    private let furtherMissing = Mutex<@Sendable () -> [String]>({ [] })
+
+    /// Scrapes wait for this too, whatever it is at the time: custom resources.
+    func alsoAwait(_ names: @escaping @Sendable () -> [String]) { furtherMissing.withLock { $0 = names } }
+
+    /// Everything that scrapes wait for.
+    var awaited: [String] { missing + furtherMissing.withLock { $0 }() }
+
     func joined(_ resource: Resource, synced: Bool) {
         let isNew = streams.withLock { streams in
             let isNew = streams[resource]?.isJoined == false
@@ -116,6 +131,14 @@ final class ExporterTelemetry: Sendable {
             if synced { streams[resource]?.hasJoined = true }
             streams[resource]?.asOf = now()
             return isNew
+        }
+        if missing.isEmpty,
+            isWhole.withLock({ isWhole in
+                defer { isWhole = true }
+                return !isWhole
+            })
+        {
+            becameWhole()
         }
         guard isNew, let counters = counters.withLock({ $0[resource] }) else { return }
         counters.lists.add()

@@ -8,12 +8,15 @@ import ServiceLifecycle
 
 /// The main port: `/metrics`, health, and a page that links to them.
 struct ScrapeServer: Service {
-    /// Bytes of one piece of an answer.
-    private static let pieceSize = 256 * 1024
-
     let address: HTTPAddress
     let sections: [ExpositionSection]
+    /// Further ones, which may be others at each scrape.
+    var moreSections: @Sendable () -> [ExpositionSection] = { [] }
     var idleTimeout = Duration.seconds(300)
+    /// Whether who accepts gzip gets it.
+    var compresses = false
+    /// Whether a scrape is answered while objects are still missing.
+    var servesPartial = false
     let telemetry: ExporterTelemetry
     let logger: Logger
     /// Called once with the address in use, which has a number where port 0 was asked for.
@@ -22,7 +25,7 @@ struct ScrapeServer: Service {
     /// Serves until graceful shutdown.
     /// - Throws: `ProcessError` 69 naming the address if it cannot be bound.
     func run() async throws {
-        let responder = CallbackResponder<BasicRequestContext> { request, _ in respond(to: request) }
+        let responder = CallbackResponder<ScrapeContext> { request, context in respond(to: request, context.executor) }
         let application = Application(
             responder: responder,
             server: .http1(configuration: .init(idleTimeout: TimeAmount(idleTimeout))),
@@ -40,36 +43,44 @@ struct ScrapeServer: Service {
         }
     }
 
-    private func respond(to request: Request) -> Response {
+    private func respond(to request: Request, _ executor: EventLoopExecutor) -> Response {
         guard request.method == .get || request.method == .head else {
             return answer(request, 405, "only GET and HEAD are served here\n")
         }
         return switch request.uri.path {
-        case "/metrics": scrape(request)
+        case "/metrics": scrape(request, executor)
         case "/healthz", "/livez": answer(request, 200, "OK")
+        case "/readyz": readiness(request)
         case "/": answer(request, 200, LandingPage.main, type: "text/html; charset=utf-8")
-        default: answer(request, 404, "not found; served here: / /healthz /livez /metrics\n")
+        default: answer(request, 404, "not found; served here: / /healthz /livez /readyz /metrics\n")
         }
     }
 
-    private func scrape(_ request: Request) -> Response {
+    private func readiness(_ request: Request) -> Response {
+        let missing = telemetry.awaited
+        return missing.isEmpty
+            ? answer(request, 200, "OK") : answer(request, 503, "not ready: waiting for \(missing.joined(separator: ", "))\n")
+    }
+
+    private func scrape(_ request: Request, _ executor: EventLoopExecutor) -> Response {
         let start = ContinuousClock.now
-        let (format, contentType) = ContentNegotiation.format(accept: request.headers[.accept])
-        let headers: HTTPFields = [.contentType: contentType]
-        if request.method == .head { return Response(status: .ok, headers: headers) }
-        let cursor = ExpositionCursor(selected(by: request), format: format)
-        let requests = telemetry.requests
-        let body = ResponseBody { writer in
-            var cursor = cursor
-            var piece = ByteBuffer()
-            while cursor.write(into: &piece, size: Self.pieceSize) {
-                try await writer.write(piece)
-                piece.clear()
-            }
-            try await writer.finish(nil)
-            requests.observe((ContinuousClock.now - start) / .seconds(1))
+        let selected = selected(by: request)
+        let missing = servesPartial ? [] : telemetry.awaited.filter { name in selected.contains { $0.resource == name } }
+        guard missing.isEmpty else {
+            // Part of the series would look like objects that are gone, and fire alerts; no answer is a target that is down.
+            return answer(request, 503, "not whole yet: waiting for \(missing.joined(separator: ", "))\n")
         }
-        return Response(status: .ok, headers: headers, body: body)
+        let (format, contentType) = ContentNegotiation.format(accept: request.headers[.accept])
+        let isCompressed = compresses && ContentNegotiation.acceptsGzip(request.headers[.acceptEncoding])
+        var headers: HTTPFields = [.contentType: contentType]
+        if compresses { headers[.vary] = "Accept-Encoding" }
+        if isCompressed { headers[.contentEncoding] = "gzip" }
+        if request.method == .head { return Response(status: .ok, headers: headers) }
+        let requests = telemetry.requests
+        let body = ExpositionBody(sections: selected, format: format, isCompressed: isCompressed)
+        return Response(
+            status: .ok, headers: headers,
+            body: body.response(on: executor) { requests.observe((ContinuousClock.now - start) / .seconds(1)) })
     }
 
     /// `?resources=pods,nodes` and `?exclude_resources=pods` choose among what is served.
@@ -79,7 +90,7 @@ struct ScrapeServer: Service {
             return values.isEmpty ? nil : ExporterConfiguration.items(values)
         }
         let (wanted, unwanted) = (names("resources"), names("exclude_resources"))
-        return sections.filter { section in
+        return (sections + moreSections()).filter { section in
             (wanted?.contains(section.resource) ?? true) && !(unwanted?.contains(section.resource) ?? false)
         }
     }
@@ -102,8 +113,8 @@ struct ScrapeServer: Service {
 
 enum LandingPage {
     static let main = page(
-        "Metrics of Kubernetes objects, from Mizzen's delta stream.", links: ["/metrics", "/healthz", "/livez"])
-    static let telemetry = page("The exporter's metrics about itself.", links: ["/metrics", "/readyz"])
+        "Metrics of Kubernetes objects, from Mizzen's delta stream.", links: ["/metrics", "/healthz", "/livez", "/readyz"])
+    static let telemetry = page("The exporter's metrics about itself.", links: ["/metrics", "/healthz", "/livez", "/readyz"])
 
     private static func page(_ text: String, links: [String]) -> String {
         let items = links.map { "<li><a href=\"\($0)\">\($0)</a></li>" }.joined()

@@ -8,7 +8,7 @@ enum TelemetryRoutes {
             "/metrics": { .metrics(telemetry.registry.render() + ProcessMetrics.render()) },
             "/healthz": { .text("OK") },
             "/livez": { .text("OK") },
-            "/readyz": { readiness(missing: telemetry.missing) },
+            "/readyz": { readiness(missing: telemetry.awaited) },
             "/": { HTTPAnswer(contentType: "text/html; charset=utf-8", body: Array(LandingPage.telemetry.utf8)) },
         ]
     }

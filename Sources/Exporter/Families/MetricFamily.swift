@@ -61,15 +61,19 @@ struct FamilyDescription: Hashable, Sendable {
     let isOptIn: Bool
     let help: String
 
+    /// As scrapers see it: stable families say so.
+    var shownHelp: String { stability == .stable ? "[STABLE] \(help)" : help }
+
     /// The HELP and TYPE lines.
     func header(_ format: ExpositionFormat) -> String {
-        let escaped = help.replacing("\\", with: "\\\\").replacing("\n", with: "\\n")
-        let prefix = stability == .stable ? "[STABLE] " : ""
+        let escaped = shownHelp.replacing("\\", with: "\\\\").replacing("\n", with: "\\n")
         let shown: MetricType =
             switch (type, format) {
-            case (.info, .text), (.stateset, .text): .gauge
+            case (.info, .text), (.info, .protobuf), (.stateset, .text), (.stateset, .protobuf): .gauge
             case (.gauge, _), (.counter, _), (.info, .openMetrics), (.stateset, .openMetrics): type
             }
-        return "# HELP \(name) \(prefix)\(escaped)\n# TYPE \(name) \(shown.rawValue)\n"
+        // OpenMetrics: a counter's family has the name of its samples without the ending.
+        let name = format == .openMetrics && type == .counter && name.hasSuffix("_total") ? String(name.dropLast(6)) : name
+        return "# HELP \(name) \(escaped)\n# TYPE \(name) \(shown.rawValue)\n"
     }
 }

@@ -15,9 +15,12 @@ struct ExporterConfiguration: Sendable {
     /// The families of usage that are served.
     var nodeUsage: FamilySet<NodeUsage>
     var podUsage: FamilySet<PodUsage>
+    /// What of custom resources is served, if any.
+    var customs: CustomResourceService.Selection
 
+    /// - Parameter servesOnlyCustoms: custom resources and nothing else.
     /// - Throws: 64, naming the flag and what it expects.
-    init(_ options: SelectionOptions) throws(ProcessError) {
+    init(_ options: SelectionOptions, servesOnlyCustoms: Bool = false) throws(ProcessError) {
         (shard, totalShards) = (options.shard, options.totalShards)
         try Self.check(shard: shard, of: totalShards)
         let filter = try FamilyFilter(
@@ -29,7 +32,7 @@ struct ExporterConfiguration: Sendable {
                 code: ExitStatus.usage, message: "only pods can be selected by node, not \(other); add --resources=pods",
                 place: "--node")
         }
-        let resources = try Self.resources(wanted, notBuilt: &notBuilt)
+        let resources = servesOnlyCustoms ? [] : try Self.resources(wanted, notBuilt: &notBuilt)
         let labels = try Self.allowLists(options.metricLabelsAllowlist, "--metric-labels-allowlist")
         let annotations = try Self.allowLists(options.metricAnnotationsAllowlist, "--metric-annotations-allowlist")
         let nodes: NodeSelection =
@@ -46,6 +49,10 @@ struct ExporterConfiguration: Sendable {
         topics = Self.topics(
             resources.map(\.resource), namespaces: Self.items(options.namespaces),
             buckets: .shard(shard, of: totalShards))
+        let families = renderers.flatMap(\.families) + nodeUsage.descriptions + podUsage.descriptions
+        customs = CustomResourceService.Selection(
+            filter: filter, namespaces: Self.items(options.namespaces), deniedNamespaces: deniedNamespaces,
+            buckets: .shard(shard, of: totalShards), taken: Set(families.map(\.name)))
     }
 
     /// The entries of comma lists, without blanks and empty ones, each once.
@@ -117,13 +124,6 @@ extension UnbuiltOptions {
         let given: [(String, Bool, String)] = [
             ("--auth-filter", authFilter, "keep the ports away from strangers by other means"),
             ("--tls-config", tlsConfig != nil, "put a proxy that speaks TLS in front"),
-            ("--custom-resource-state-config", customResourceStateConfig != nil, "leave it out"),
-            ("--custom-resource-state-config-file", customResourceStateConfigFile != nil, "leave it out"),
-            ("--custom-resource-state-only", customResourceStateOnly, "leave it out"),
-            (
-                "--continue-without-custom-resource-state-config-file", continueWithoutCustomResourceStateConfigFile,
-                "leave it out"
-            ),
             ("--config", config != nil, "give the options on the command line or in the environment"),
             ("--continue-without-config", continueWithoutConfig, "leave it out"),
             ("--pod", pod != nil, "give --shard and --total-shards"),
@@ -146,7 +146,6 @@ extension IgnoredOptions {
             ("--server-read-timeout", serverReadTimeout != nil, timeout),
             ("--server-read-header-timeout", serverReadHeaderTimeout != nil, timeout),
             ("--server-write-timeout", serverWriteTimeout != nil, timeout),
-            ("--enable-gzip-encoding", enableGzipEncoding, "answers are not compressed yet"),
             ("--auto-gomemlimit", autoGomemlimit, "there is no Go heap here"),
             ("--auto-gomemlimit-ratio", autoGomemlimitRatio != nil, "there is no Go heap here"),
             ("-v", verbosity != nil, "--log-level decides what is logged"),

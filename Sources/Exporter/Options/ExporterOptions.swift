@@ -21,6 +21,12 @@ struct ServingOptions: ParsableArguments, Sendable {
         help: ArgumentHelp("How long a kept connection may be idle.", valueName: "duration"),
         transform: OptionValue.duration)
     var serverIdleTimeout = Duration.seconds(300)
+
+    @Flag(help: "Compress answers for scrapers that accept gzip.")
+    var enableGzipEncoding = false
+
+    @Flag(help: "Answer scrapes from the first moment with what is there, where otherwise 503 says what is still missing.")
+    var servePartial = false
 }
 
 /// What is served. Names and meanings are kube-state-metrics'; lists are comma lists and may be given more than once.
@@ -88,9 +94,6 @@ struct IgnoredOptions: ParsableArguments, Sendable {
     @Option(help: ArgumentHelp("Ignored.", valueName: "duration"), transform: OptionValue.duration)
     var serverWriteTimeout: Duration?
 
-    @Flag(help: "Ignored: answers are not compressed yet.")
-    var enableGzipEncoding = false
-
     @Flag(help: "Ignored: there is no Go heap here.")
     var autoGomemlimit = false
 
@@ -105,10 +108,6 @@ struct IgnoredOptions: ParsableArguments, Sendable {
 struct UnbuiltOptions: ParsableArguments, Sendable {
     @Flag(help: "Not built yet.") var authFilter = false
     @Option(help: ArgumentHelp("Not built yet.", valueName: "file")) var tlsConfig: String?
-    @Option(help: ArgumentHelp("Not built yet.", valueName: "yaml")) var customResourceStateConfig: String?
-    @Option(help: ArgumentHelp("Not built yet.", valueName: "file")) var customResourceStateConfigFile: String?
-    @Flag(help: "Not built yet.") var customResourceStateOnly = false
-    @Flag(help: "Not built yet.") var continueWithoutCustomResourceStateConfigFile = false
     @Option(help: ArgumentHelp("Not built yet.", valueName: "file")) var config: String?
     @Flag(help: "Not built yet.") var continueWithoutConfig = false
     @Option(help: ArgumentHelp("Not built yet: use --shard.", valueName: "name")) var pod: String?

@@ -1,172 +1,198 @@
 import DeltaStream
 import NIOCore
 
-/// In which of Prometheus' two text formats a scrape is answered.
+/// In which of Prometheus' formats a scrape is answered.
 enum ExpositionFormat: Sendable, Hashable {
     /// Prometheus text 0.0.4.
     case text
     case openMetrics
+    /// `io.prometheus.client.MetricFamily`, delimited: ``ProtobufExposition``.
+    case protobuf
 }
 
-/// One resource's share of an exposition: its families and where its records are.
+/// One resource's share of an exposition: its families and where its samples are.
 final class ExpositionSection: Sendable {
     /// The name that `?resources=` selects.
     let resource: String
     let store: ObjectStore
     let families: [FamilyDescription]
+    /// As ``LinePrinter`` takes them.
     fileprivate let names: [[UInt8]]
-    private let textHeaders: [[UInt8]]
-    private let openMetricsHeaders: [[UInt8]]
+    private let textHeaders: [ExpositionHeader]
+    private let openMetricsHeaders: [ExpositionHeader]
 
     init(resource: String, families: [FamilyDescription], store: ObjectStore) {
         self.resource = resource
         self.families = families
         self.store = store
-        names = families.map { Array($0.name.utf8) }
-        textHeaders = families.map { Array($0.header(.text).utf8) }
-        openMetricsHeaders = families.map { Array($0.header(.openMetrics).utf8) }
+        names = families.map { Array($0.name.utf8) + repeatElement(0, count: LinePrinter.padding) }
+        let compressor = Compressor()
+        textHeaders = families.map { ExpositionHeader($0.header(.text), compressor) }
+        openMetricsHeaders = families.map { ExpositionHeader($0.header(.openMetrics), compressor) }
     }
 
-    fileprivate func header(_ family: Int, _ format: ExpositionFormat) -> [UInt8] {
+    fileprivate func headers(_ format: ExpositionFormat) -> [ExpositionHeader] {
         switch format {
-        case .text: textHeaders[family]
-        case .openMetrics: openMetricsHeaders[family]
+        case .text, .protobuf: textHeaders
+        case .openMetrics: openMetricsHeaders
         }
     }
 }
 
-/// Writes an exposition piece by piece: every family of every section, each with the samples of all objects together.
+/// The HELP and TYPE lines of a family, or what stands at the end.
+final class ExpositionHeader: Sendable {
+    let text: ByteBuffer
+    fileprivate let compressed: DeflatedText
+
+    init(_ text: String, _ compressor: Compressor = Compressor()) {
+        self.text = ByteBuffer(string: text)
+        compressed = compressor.deflated(self.text)
+    }
+}
+
+/// An exposition as it is when this is made: every family of every section, each with the samples of all objects together.
 ///
-/// All objects are as they were when it was made. Nothing is formatted and, the pieces themselves aside, nothing is
-/// allocated: a line is three copies, of the family's name, of the object's identity labels and of the rest.
-struct ExpositionCursor: Sendable {
+/// A sequence of parts that many scrapes share; lines are put together when they are sent.
+struct Exposition: Sendable, Sequence {
+    enum Chunk: Sendable {
+        case header(ExpositionHeader)
+        case samples(TextPiece, IdentityList, name: [UInt8])
+
+        /// Bytes of text.
+        var size: Int {
+            switch self {
+            case .header(let header): header.text.readableBytes
+            case .samples(let piece, _, _): piece.size
+            }
+        }
+
+        func print(into buffer: inout ByteBuffer) {
+            switch self {
+            case .header(let header): buffer.writeImmutableBuffer(header.text)
+            case .samples(let piece, let identities, let name): LinePrinter.print(piece, identities, name: name, into: &buffer)
+            }
+        }
+
+        func deflated(_ compressor: Compressor) -> DeflatedText {
+            switch self {
+            case .header(let header): header.compressed
+            case .samples(let piece, let identities, let name):
+                piece.deflated { compressor.deflated { LinePrinter.print(piece, identities, name: name, into: &$0) } }
+            }
+        }
+    }
+
+    /// The samples of one family.
+    struct Family: Sendable {
+        var description: FamilyDescription
+        var chunks: [Chunk]
+    }
+
     private struct Part: Sendable {
         var section: ExpositionSection
-        var buckets: [ObjectStore.Bucket]
+        var headers: [ExpositionHeader]
+        var groups: [TextGroup]
     }
+
+    private static let end = ExpositionHeader("# EOF\n")
 
     private let parts: [Part]
     private let format: ExpositionFormat
-    private var part = 0
-    private var family = 0
-    private var bucket = 0
-    private var entry = 0
-    /// How much of the record's samples of this family is written.
-    private var position = 0
-    private var isHeaderWritten = false
-    private var isEndWritten = false
-    /// What the next line needs, if it did not fit.
-    private var needed = 0
 
     init(_ sections: [ExpositionSection], format: ExpositionFormat) {
         // A resource without objects shows no headers either.
-        parts = sections.map { Part(section: $0, buckets: $0.store.snapshot()) }
-            .filter { part in part.buckets.contains { !$0.isEmpty } }
+        parts = sections.map { Part(section: $0, headers: $0.headers(format), groups: $0.store.snapshot()) }
+            .filter { !$0.groups.isEmpty }
         self.format = format
     }
 
-    /// Appends the next lines, about `size` bytes of them.
-    /// - Returns: false when there was nothing left to write.
-    mutating func write(into buffer: inout ByteBuffer, size: Int) -> Bool {
-        guard !isEndWritten else { return false }
-        let written = buffer.writerIndex
-        // A line longer than the piece does not fit at first; it is then asked for by its length.
-        repeat {
-            let room = max(size, needed)
-            needed = 0
-            buffer.writeWithOutputRawSpan(minimumWritableBytes: room) { window in fill(&window) }
-        } while buffer.writerIndex == written && !isEndWritten
-        return buffer.writerIndex > written
+    /// In bytes of text.
+    var size: Int {
+        parts.reduce(format == .openMetrics ? Self.end.text.readableBytes : 0) { sum, part in
+            part.groups.reduce(part.headers.reduce(sum) { $0 + $1.text.readableBytes }) { $0 + $1.size }
+        }
     }
 
-    private mutating func fill(_ window: inout OutputRawSpan) {
-        while part < parts.count {
-            let section = parts[part].section
-            while family < section.names.count {
-                guard writeFamily(section, &window) else { return }
-                (family, bucket, entry, isHeaderWritten) = (family + 1, 0, 0, false)
+    /// Every family of every section that has objects.
+    var families: [Family] {
+        parts.flatMap { part in
+            part.section.families.enumerated().map { index, family in
+                Family(
+                    description: family,
+                    chunks: part.groups.compactMap { group in
+                        group.pieces[index].map { .samples($0, group.identities, name: part.section.names[index]) }
+                    })
             }
-            (part, family) = (part + 1, 0)
         }
-        if format == .openMetrics {
-            let end = Array("# EOF\n".utf8)
-            guard window.fits(end.count) else { return needed = end.count }
-            window.append(end.span)
-        }
-        isEndWritten = true
     }
 
-    /// - Returns: whether all of the family is written.
-    private mutating func writeFamily(_ section: ExpositionSection, _ window: inout OutputRawSpan) -> Bool {
-        if !isHeaderWritten {
-            let header = section.header(family, format)
-            guard window.fits(header.count) else {
-                needed = header.count
-                return false
+    func makeIterator() -> Iterator { Iterator(exposition: self) }
+
+    struct Iterator: IteratorProtocol, Sendable {
+        fileprivate let exposition: Exposition
+        private var part = 0
+        private var family = 0
+        /// nil: the family's header comes next.
+        private var group: Int?
+        private var isEndGiven = false
+        /// What there was no room for.
+        private var waiting: Chunk?
+
+        fileprivate init(exposition: Exposition) { self.exposition = exposition }
+
+        mutating func next() -> Chunk? {
+            while part < exposition.parts.count {
+                if let chunk = nextOfPart() { return chunk }
+                (part, family) = (part + 1, 0)
             }
-            window.append(header.span)
-            isHeaderWritten = true
+            guard exposition.format == .openMetrics, !isEndGiven else { return nil }
+            isEndGiven = true
+            return .header(Exposition.end)
         }
-        let name = section.names[family]
-        let families = section.names.count
-        while bucket < parts[part].buckets.count {
-            while entry < parts[part].buckets[bucket].count {
-                let missing = Self.writeSamples(
-                    parts[part].buckets[bucket][entry].kept, family: family, families: families, name: name,
-                    position: &position, into: &window)
-                guard missing == 0 else {
-                    needed = missing
-                    return false
+
+        private mutating func nextOfPart() -> Chunk? {
+            while family < exposition.parts[part].headers.count {
+                guard var group else {
+                    group = 0
+                    return .header(exposition.parts[part].headers[family])
                 }
-                (entry, position) = (entry + 1, 0)
+                while group < exposition.parts[part].groups.count {
+                    let piece = exposition.parts[part].groups[group].pieces[family]
+                    group += 1
+                    if let piece {
+                        self.group = group
+                        let identities = exposition.parts[part].groups[group - 1].identities
+                        return .samples(piece, identities, name: exposition.parts[part].section.names[family])
+                    }
+                }
+                (family, self.group) = (family + 1, nil)
             }
-            (bucket, entry) = (bucket + 1, 0)
+            return nil
         }
-        return true
-    }
 
-    /// - Returns: 0, or how long the line is that does not fit any more.
-    private static func writeSamples(
-        _ record: ObjectRecord, family: Int, families: Int, name: [UInt8], position: inout Int,
-        into window: inout OutputRawSpan
-    ) -> Int {
-        let bytes = record.bytes.span
-        let start = ObjectRecord.offset(of: family, in: bytes)
-        let end = ObjectRecord.offset(of: family + 1, in: bytes)
-        guard start + position < end else { return 0 }
-        let identityStart = ObjectRecord.identityStart(families: families, width: Int(bytes[0]))
-        let identity = bytes.extracting(identityStart..<ObjectRecord.offset(of: 0, in: bytes))
-        var lineStart = start + position
-        while lineStart < end {
-            var lineEnd = lineStart
-            while bytes[lineEnd] != UInt8(ascii: "\n") { lineEnd += 1 }
-            lineEnd += 1
-            let length = name.count + identity.count + lineEnd - lineStart
-            guard window.fits(length) else {
-                position = lineStart - start
-                return length
+        /// Writes the next text from the buffer's beginning, as much as there is room for; a chunk that is larger than the room makes more.
+        /// - Returns: false when there was nothing left.
+        mutating func print(into buffer: inout ByteBuffer, room: Int) -> Bool {
+            buffer.clear(minimumCapacity: room)
+            while let chunk = waiting ?? next() {
+                waiting = chunk
+                guard buffer.readableBytes == 0 || buffer.readableBytes + chunk.size + LinePrinter.padding <= room else { break }
+                chunk.print(into: &buffer)
+                waiting = nil
             }
-            window.append(name.span)
-            window.append(identity)
-            window.append(bytes.extracting(lineStart..<lineEnd))
-            lineStart = lineEnd
+            return buffer.readableBytes > 0
         }
-        return 0
-    }
-}
 
-extension OutputRawSpan {
-    fileprivate func fits(_ length: Int) -> Bool { freeCapacity >= length }
-
-    /// The caller has asked whether it fits; what does not fit traps.
-    fileprivate mutating func append(_ bytes: Span<UInt8>) {
-        // Safe: copyMemory checks that the slice, which is bounds-checked itself, is as long as the source.
-        unsafe bytes.withUnsafeBytes { source in
-            unsafe withUnsafeMutableBytes { target, count in
-                let slice = unsafe target[count..<count + source.count]
-                unsafe UnsafeMutableRawBufferPointer(rebasing: slice).copyMemory(from: source)
-                count += source.count
+        /// The next pieces of a gzip file, of at least so many bytes together unless they are the last; empty at the end.
+        mutating func gzip(_ file: inout GzipFile, _ compressor: Compressor, bytes: Int) -> [ByteBuffer] {
+            var batch: [ByteBuffer] = []
+            var size = 0
+            while size < bytes, let chunk = next() {
+                let blocks = file.append(chunk.deflated(compressor))
+                batch.append(blocks)
+                size += blocks.readableBytes
             }
+            return batch
         }
     }
 }

@@ -1,47 +1,43 @@
 import DeltaStream
 import Synchronization
 
-/// The rendered records of one resource, by bucket of the delta stream.
+/// The samples of one resource, ready to be sent, shared by the thread that follows the stream and by scrapes.
 ///
-/// One thread writes; scrapes take a snapshot, which holds the lock for one reference count.
+/// One thread writes; scrapes take a snapshot, which holds the lock for one reference count, or for as long as it takes to put
+/// together those that wait.
 final class ObjectStore: Sendable {
-    typealias Entry = FollowedObjects<ObjectRecord>.Entry
-    typealias Bucket = FollowedObjects<ObjectRecord>.Bucket
-
-    private struct State: Sendable {
-        var objects: FollowedObjects<ObjectRecord>
-        /// Of all records.
-        var bytes = 0
+    /// What the feed knows of an object.
+    struct Entry: Sendable {
+        var uid: ObjectKey
+        /// Of namespace and name.
+        var name: ObjectKey
+        var record: ObjectRecord
     }
 
-    private let state: Mutex<State>
+    private let state: Mutex<GroupedText>
 
-    /// - Parameter isNamed: whether ``entry(named:)`` is needed.
-    init(isNamed: Bool) {
-        state = Mutex(State(objects: FollowedObjects(isNamed: isNamed)))
+    /// - Parameters:
+    ///   - families: of each record.
+    ///   - isNamed: whether ``identity(named:)`` and ``remove(named:)`` are needed.
+    init(families: [FamilyDescription], isNamed: Bool) {
+        state = Mutex(GroupedText(names: families.map(\.name.utf8.count), isNamed: isNamed))
     }
 
     func upsert(_ entry: Entry, bucket: UInt8) {
-        state.withLock { state in
-            let old = state.objects.upsert(entry, bucket: bucket)
-            state.bytes += entry.kept.bytes.count - (old?.kept.bytes.count ?? 0)
-        }
+        state.withLock { $0.upsert(entry, bucket: bucket) }
     }
 
     /// - Returns: whether it was there.
     @discardableResult
     func remove(uid: ObjectKey, bucket: UInt8) -> Bool {
-        state.withLock { state in
-            guard let old = state.objects.remove(uid: uid, bucket: bucket) else { return false }
-            state.bytes -= old.kept.bytes.count
-            return true
-        }
+        state.withLock { $0.remove(uid: uid, bucket: bucket) }
     }
 
     /// Removes the object of this name, if names are kept and it is there.
     func remove(named name: ObjectKey) {
-        guard let (bucket, entry) = entry(named: name) else { return }
-        remove(uid: entry.uid, bucket: bucket)
+        state.withLock { state in
+            if let (bucket, uid, _) = state.identity(named: name) { _ = state.remove(uid: uid, bucket: bucket) }
+        }
     }
 
     /// These are now all objects of the bucket.
@@ -49,19 +45,22 @@ final class ObjectStore: Sendable {
     @discardableResult
     func replace(bucket: UInt8, with entries: [Entry]) -> [ObjectKey] {
         state.withLock { state in
-            for entry in state.objects.buckets[Int(bucket)] { state.bytes -= entry.kept.bytes.count }
-            let gone = state.objects.replace(bucket: bucket, with: entries)
-            for entry in state.objects.buckets[Int(bucket)] { state.bytes += entry.kept.bytes.count }
-            return gone.map(\.name).filter { state.objects.entry(named: $0) == nil }
+            let gone = state.replace(bucket: bucket, with: entries)
+            return gone.filter { state.identity(named: $0) == nil }
         }
     }
 
-    /// The object of this name, if names are kept and it is there.
-    func entry(named name: ObjectKey) -> (bucket: UInt8, entry: Entry)? { state.withLock { $0.objects.entry(named: name) } }
+    /// The labels that identify the object of this name, and where it belongs, if names are kept and it is there.
+    func identity(named name: ObjectKey) -> (bucket: UInt8, uid: ObjectKey, labels: [UInt8])? {
+        state.withLock { $0.identity(named: name) }
+    }
 
     /// Everything as it is now; later changes do not show in it.
-    func snapshot() -> [Bucket] { state.withLock { $0.objects.buckets } }
+    func snapshot() -> [TextGroup] { state.withLock { $0.snapshot() } }
 
-    /// How many objects are held, and the bytes of their records.
-    var size: (objects: Int, bytes: Int) { state.withLock { ($0.objects.count, $0.bytes) } }
+    /// How many objects are held.
+    var count: Int { state.withLock { $0.count } }
+
+    /// Bytes of the text of all objects, as it is sent.
+    var bytes: Int { snapshot().reduce(0) { $0 + $1.size } }
 }

@@ -10,8 +10,8 @@ package struct RenderingProbe: Sendable {
         renderer = families.renderer(filter)
     }
 
-    /// The size of the object's record in bytes.
+    /// The size of the object's lines in bytes.
     package func render(_ object: EncodedObject) throws(ObjectDecodingError) -> Int {
-        try renderer.record(object)?.bytes.count ?? 0
+        try renderer.record(object)?.samples.count ?? 0
     }
 }

@@ -35,19 +35,41 @@ private func isPlain(_ byte: UInt8) -> Bool {
 
 /// The labels of one sample, appended in the order of the calls: `label("node", pod.spec.nodeName)`.
 struct SampleLabels: Sendable {
+    /// Whole samples as ``TextPiece`` has them, each behind its length, but for the one that is being written.
     fileprivate(set) var bytes: [UInt8] = []
+    /// Where the length of the sample stands that is being written; nil between samples.
+    private var start: Int?
 
     mutating func callAsFunction(_ name: String, _ value: borrowing some LabelValue & ~Escapable) {
+        _ = begun()
         bytes.append(UInt8(ascii: ","))
         bytes.append(label: name, value: value)
     }
 
     /// Ends the sample.
     mutating func end(_ value: Double) {
+        let start = begun()
         bytes.append(UInt8(ascii: "}"))
         bytes.append(UInt8(ascii: " "))
         bytes.append(number: value)
         bytes.append(UInt8(ascii: "\n"))
+        let length = bytes.count - start - 1
+        if length < 255 {
+            bytes[start] = UInt8(length)
+        } else {
+            var long: [UInt8] = []
+            long.append(length: length)
+            bytes.replaceSubrange(start...start, with: long)
+        }
+        self.start = nil
+    }
+
+    private mutating func begun() -> Int {
+        if let start { return start }
+        let start = bytes.count
+        bytes.append(0)
+        self.start = start
+        return start
     }
 }
 

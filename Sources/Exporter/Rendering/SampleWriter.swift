@@ -3,11 +3,11 @@ import KubernetesObjects
 /// Appends the samples of one object and one family, without the family's name and without the labels that every
 /// sample of the object has: `,container="web"} 1` and a line feed.
 ///
-/// A line feed ends each sample and occurs nowhere else, because label values have theirs escaped. Nothing is allocated for a
-/// sample but room at the end of the bytes.
+/// Nothing is allocated for a sample but room at the end of the bytes.
 struct SampleWriter: Sendable {
     private var line = SampleLabels()
 
+    /// Samples as ``TextPiece`` has them.
     var bytes: [UInt8] { line.bytes }
     var count: Int { line.bytes.count }
 

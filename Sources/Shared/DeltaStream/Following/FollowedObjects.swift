@@ -55,6 +55,17 @@ public struct FollowedObjects<Kept: Sendable>: Sendable {
     @inlinable public var buckets: [Bucket] { held }
     @inlinable public var count: Int { size }
 
+    /// What is kept of the object; nil where it is not held.
+    @inlinable
+    public func kept(uid: ObjectKey, bucket: UInt8) -> Kept? { held[Int(bucket)].first { $0.uid == uid }?.kept }
+
+    /// Keeps something else of an object that is held.
+    @inlinable
+    public mutating func setKept(_ kept: Kept, uid: ObjectKey, bucket: UInt8) {
+        guard let position = held[Int(bucket)].firstIndex(where: { $0.uid == uid }) else { return }
+        held[Int(bucket)][position].kept = kept
+    }
+
     /// - Returns: what was held of this object before.
     @inlinable @discardableResult
     public mutating func upsert(_ entry: Entry, bucket: UInt8) -> Entry? {

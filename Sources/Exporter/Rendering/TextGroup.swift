@@ -1,0 +1,108 @@
+/// The samples of up to 128 objects of one resource: a piece for each family.
+///
+/// A change of one object makes anew the pieces of the families in which it changes, and no others. Pieces are never written again, so that
+/// a scrape may send those that it has seen while newer ones take their places.
+struct TextGroup: Sendable {
+    /// How many objects a group has room for. A family's piece of so many pods has some 5 KB: little enough to be made anew for each
+    /// change, and enough to be worth the hundred bytes that a piece costs.
+    static let size = 128
+
+    /// One for each family; nil where no object has samples of it.
+    private(set) var pieces: [TextPiece?]
+    let identities: IdentityList
+    /// Bytes of all pieces' lines, put together.
+    private(set) var size = 0
+    /// How many objects are left.
+    private(set) var count: Int
+    private var isGone: [Bool]
+
+    /// - Parameters:
+    ///   - records: 1 to ``size``, each with as many families.
+    ///   - names: how many bytes the name of each family has.
+    init(_ records: [ObjectRecord], names: [Int]) {
+        count = records.count
+        isGone = Array(repeating: false, count: records.count)
+        identities = IdentityList(records.map(\.identity))
+        let lengths = records.map(\.identity.count)
+        var positions = Array(repeating: 0, count: records.count)
+        pieces = []
+        pieces.reserveCapacity(names.count)
+        for (family, name) in names.enumerated() {
+            let slots = records.indices.map { index in
+                let start = positions[index]
+                positions[index] += records[index].lengths[family]
+                return records[index].samples[start..<positions[index]]
+            }
+            pieces.append(TextPiece(slots: slots, identities: lengths, name: name))
+            size += pieces[family]?.size ?? 0
+        }
+    }
+
+    /// Puts what an object has now in the place of what it had. Its identity must be the same.
+    /// - Returns: in how many families it changes.
+    @discardableResult
+    mutating func replace(slot: Int, with record: ObjectRecord, names: [Int]) -> Int {
+        var changed = 0
+        var position = 0
+        for (family, name) in names.enumerated() {
+            let samples = record.samples[position..<position + record.lengths[family]]
+            position += samples.count
+            let old = pieces[family]?.samples(slot: slot) ?? []
+            guard !old.elementsEqual(samples) else { continue }
+            changed += 1
+            var slots = pieces[family]?.slots(identities.indices.count) ?? identities.indices.map { _ in [] }
+            slots[slot] = samples
+            let new = TextPiece(slots: slots, identities: identities.lengths, name: name)
+            size += (new?.size ?? 0) - (pieces[family]?.size ?? 0)
+            pieces[family] = new
+        }
+        return changed
+    }
+
+    /// The object is gone; its place stays empty.
+    mutating func remove(slot: Int, names: [Int]) {
+        guard !isGone[slot] else { return }
+        isGone[slot] = true
+        count -= 1
+        let nothing = ObjectRecord(identity: [], samples: [], lengths: names.map { _ in 0 })
+        replace(slot: slot, with: nothing, names: names)
+    }
+
+    /// What an object has, as it stands in the pieces; nil where it is gone.
+    func record(slot: Int) -> ObjectRecord? {
+        guard !isGone[slot] else { return nil }
+        var samples: [UInt8] = []
+        var lengths: [Int] = []
+        for piece in pieces {
+            let own = piece?.samples(slot: slot) ?? []
+            samples += own
+            lengths.append(own.count)
+        }
+        return ObjectRecord(identity: identities[slot], samples: samples, lengths: lengths)
+    }
+}
+
+/// The labels that identify the objects of a group, one after another; immutable.
+///
+/// ``LinePrinter/padding`` bytes that mean nothing stand at the end.
+struct IdentityList: Sendable {
+    let bytes: [UInt8]
+    /// Where each begins, and where the last one ends.
+    let starts: [UInt32]
+
+    init(_ identities: [[UInt8]]) {
+        var (bytes, starts): ([UInt8], [UInt32]) = ([], [0])
+        bytes.reserveCapacity(identities.reduce(LinePrinter.padding) { $0 + $1.count })
+        for identity in identities {
+            bytes += identity
+            starts.append(UInt32(bytes.count))
+        }
+        bytes += repeatElement(0, count: LinePrinter.padding)
+        (self.bytes, self.starts) = (bytes, starts)
+    }
+
+    var indices: Range<Int> { 0..<starts.count - 1 }
+    var lengths: [Int] { indices.map { Int(starts[$0 + 1] - starts[$0]) } }
+
+    subscript(slot: Int) -> [UInt8] { Array(bytes[Int(starts[slot])..<Int(starts[slot + 1])]) }
+}
