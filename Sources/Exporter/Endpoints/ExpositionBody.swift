@@ -5,7 +5,7 @@ import NIOCore
 struct ExpositionBody: Sendable {
     /// How many bytes are handed to a connection at once, and how many such buffers a scrape has, in turns, so that none is allocated
     /// anew. Larger ones would come from the system each time and cost more than what is written into them.
-    private static let bufferSize = 128 * 1024
+    private static let bufferSize = 256 * 1024
     private static let buffers = 3
     /// The same for text that may have to be compressed first.
     private static let compressedBatchSize = 64 * 1024

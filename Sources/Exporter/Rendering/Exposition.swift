@@ -135,8 +135,6 @@ struct Exposition: Sendable, Sequence {
         /// nil: the family's header comes next.
         private var group: Int?
         private var isEndGiven = false
-        /// What there was no room for.
-        private var waiting: Chunk?
 
         fileprivate init(exposition: Exposition) { self.exposition = exposition }
 
@@ -174,13 +172,42 @@ struct Exposition: Sendable, Sequence {
         /// - Returns: false when there was nothing left.
         mutating func print(into buffer: inout ByteBuffer, room: Int) -> Bool {
             buffer.clear(minimumCapacity: room)
-            while let chunk = waiting ?? next() {
-                waiting = chunk
-                guard buffer.readableBytes == 0 || buffer.readableBytes + chunk.size + LinePrinter.padding <= room else { break }
-                chunk.print(into: &buffer)
-                waiting = nil
+            while part < exposition.parts.count {
+                guard printPart(exposition.parts[part], into: &buffer, room: room) else { return true }
+                (part, family) = (part + 1, 0)
+            }
+            if exposition.format == .openMetrics, !isEndGiven {
+                let end = Exposition.end.text
+                guard buffer.readableBytes + end.readableBytes <= room || buffer.readableBytes == 0 else { return true }
+                buffer.writeImmutableBuffer(end)
+                isEndGiven = true
             }
             return buffer.readableBytes > 0
+        }
+
+        /// As ``next()`` goes, without making a value of each chunk, which costs as much as its lines.
+        /// - Returns: false when the rest did not fit.
+        private mutating func printPart(_ part: borrowing Part, into buffer: inout ByteBuffer, room: Int) -> Bool {
+            func fits(_ size: Int) -> Bool { buffer.readableBytes == 0 || buffer.readableBytes + size + LinePrinter.padding <= room }
+            while family < part.headers.count {
+                if group == nil {
+                    guard fits(part.headers[family].text.readableBytes) else { return false }
+                    buffer.writeImmutableBuffer(part.headers[family].text)
+                }
+                var index = group ?? 0
+                while index < part.groups.count {
+                    if let piece = part.groups[index].pieces[family] {
+                        guard fits(piece.size) else {
+                            group = index
+                            return false
+                        }
+                        LinePrinter.print(piece, part.groups[index].identities, name: part.section.names[family], into: &buffer)
+                    }
+                    index += 1
+                }
+                (family, group) = (family + 1, nil)
+            }
+            return true
         }
 
         /// The next pieces of a gzip file, of at least so many bytes together unless they are the last; empty at the end.

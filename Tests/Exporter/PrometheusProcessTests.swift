@@ -1,0 +1,161 @@
+import AsyncHTTPClient
+import Foundation
+import Logging
+import NIOCore
+import NIOHTTP1
+import ProcessRuntime
+import TestSupport
+import Testing
+
+@testable import Exporter
+
+/// A real Prometheus scrapes us, and says what it has understood.
+@Suite("Prometheus", .serialized)
+struct PrometheusProcessTests {
+    /// A series without `job` and `instance`, which the scrape adds, and its value.
+    private struct Sample: Hashable, CustomStringConvertible {
+        var labels: [String: String]
+        var value: Double
+
+        var description: String { "\(labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")) \(value)" }
+    }
+
+    private struct Answer: Decodable {
+        struct Content: Decodable {
+            struct Series: Decodable {
+                struct Point: Decodable {
+                    var value: Double
+
+                    init(from decoder: any Decoder) throws {
+                        var parts = try decoder.unkeyedContainer()
+                        _ = try parts.decode(Double.self)
+                        value = Double(try parts.decode(String.self)) ?? .nan
+                    }
+                }
+
+                var metric: [String: String]
+                var value: Point
+            }
+
+            var result: [Series]
+        }
+
+        var data: Content
+    }
+
+    // Debian's Prometheus asks for OpenMetrics; with native histograms for protobuf.
+    @Test(
+        "every series of the captured cluster arrives as it was sent, and so do the exporter's own metrics",
+        arguments: [[], ["--enable-feature=native-histograms"]], [false, true])
+    func scraped(options: [String], compresses: Bool) async throws {
+        let program = "/usr/bin/prometheus"
+        try #require(
+            FileManager.default.isExecutableFile(atPath: program),
+            "\(program) is missing; `make test` installs it (Debian's package prometheus)")
+        let exporter = try ExporterUnderTest(captured: [
+            try CapturedCluster.text("all.flags").trimmed, "--metric-opt-in-list=.*", "--metric-labels-allowlist=*=[*]",
+        ])
+        let expected = Set(exporter.lines().filter { $0.hasPrefix("kube_") }.map(Self.sample))
+        let running = exporter.lines().count { $0.hasPrefix("kube_pod_status_phase{") && $0.hasSuffix(#"phase="Running"} 1"#) }
+        try await Self.serving(exporter, compresses: compresses) { targets in
+            try await Self.withPrometheus(program, options, scraping: targets) { query in
+                try await eventually("both ports are scraped", within: .seconds(60)) { try await query("sum(up)").map(\.value) == [2] }
+                let got = Set(try await query(#"{__name__=~"kube_.*",__name__!~"kube_state_metrics_.*"}"#))
+                #expect(got.count == expected.count)
+                for sample in expected.symmetricDifference(got).sorted(by: { $0.description < $1.description }).prefix(6) {
+                    Issue.record("\(expected.contains(sample) ? "missing" : "too much"): \(sample)")
+                }
+                #expect(try await query("kube_state_metrics_build_info").count == 1)
+                // What a dashboard asks.
+                #expect(try await query(#"sum(kube_pod_status_phase{phase="Running"})"#).map(\.value) == [Double(running)])
+            }
+        }
+    }
+
+    /// - Parameter body: is given the addresses of both ports.
+    private static func serving(
+        _ exporter: ExporterUnderTest, compresses: Bool, _ body: ([String]) async throws -> Void
+    ) async throws {
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let (addresses, continuation) = AsyncStream.makeStream(of: HTTPAddress.self)
+        var server = ScrapeServer(
+            address: HTTPAddress(host: "127.0.0.1", port: 0), sections: exporter.feed.sections, compresses: compresses,
+            telemetry: exporter.telemetry, logger: logger)
+        server.listening = { continuation.yield($0) }
+        let (running, telemetry) = (server, HTTPAddress(host: "127.0.0.1", port: Int(freePort())))
+        let routes = TelemetryRoutes.make(exporter.telemetry)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await running.run() }
+            group.addTask { try await HTTPEndpoints(address: telemetry, routes: routes, logger: logger).run() }
+            var iterator = addresses.makeAsyncIterator()
+            let main = try #require(await iterator.next())
+            try await body(["\(main)", "\(telemetry)"])
+            group.cancelAll()
+        }
+    }
+
+    private static func withPrometheus(
+        _ program: String, _ options: [String], scraping targets: [String],
+        _ body: (@Sendable (String) async throws -> [Sample]) async throws -> Void
+    ) async throws {
+        let folder = try TemporaryFolder()
+        let port = freePort()
+        let list = targets.map { "'\($0)'" }.joined(separator: ", ")
+        let configuration = """
+            global: {scrape_interval: 1s, scrape_timeout: 1s}
+            scrape_configs:
+            - {job_name: mizzen, honor_labels: true, static_configs: [{targets: [\(list)]}]}
+
+            """
+        try folder.write(Array(configuration.utf8), to: "prometheus.yml")
+        let process = Process()
+        process.executableURL = URL(filePath: program)
+        process.arguments =
+            [
+                "--config.file=\(folder.path("prometheus.yml"))", "--storage.tsdb.path=\(folder.path("data"))",
+                "--web.listen-address=127.0.0.1:\(port)",
+            ] + options
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        defer {
+            process.terminate()
+            process.waitUntilExit()
+        }
+        try await body { expression in
+            var address = URLComponents(string: "http://127.0.0.1:\(port)/api/v1/query")!
+            address.queryItems = [URLQueryItem(name: "query", value: expression)]
+            var request = HTTPClientRequest(url: address.string!)
+            // The client takes answers that shrink so well for bombs.
+            request.headers.add(name: "Accept-Encoding", value: "identity")
+            let response = try await HTTPClient.shared.execute(request, timeout: .seconds(20))
+            let text = Data(try await response.body.collect(upTo: 1 << 26).readableBytesView)
+            return try JSONDecoder().decode(Answer.self, from: text).data.result.map { series in
+                Sample(labels: series.metric.filter { !["job", "instance"].contains($0.key) }, value: series.value.value)
+            }
+        }
+    }
+
+    /// A line of text; escapes resolved.
+    private static func sample(_ line: String) -> Sample {
+        var labels: [String: String] = [:]
+        var rest = line[...]
+        labels["__name__"] = String(rest.prefix { $0 != "{" })
+        rest = rest.drop { $0 != "{" }.dropFirst()
+        while rest.first != "}" {
+            if rest.first == "," { rest.removeFirst() }
+            let name = String(rest.prefix { $0 != "=" })
+            rest = rest.dropFirst(name.count + 2)
+            var value = ""
+            while let character = rest.popFirst(), character != "\"" {
+                if character == "\\", let escaped = rest.popFirst() {
+                    value.append(escaped == "n" ? "\n" : escaped)
+                } else {
+                    value.append(character)
+                }
+            }
+            // Prometheus does not tell an empty label from none.
+            if !value.isEmpty { labels[name] = value }
+        }
+        return Sample(labels: labels, value: Double(rest.dropFirst(2)) ?? .nan)
+    }
+}
