@@ -107,6 +107,8 @@ let package = Package(
             providers: [.apt(["libprotobuf-c-dev"])]),
         .systemLibrary(name: "CZlib", path: "Sources/Shared/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CMizzenSystem", path: "Sources/Shared/CSystem"),
+        .systemLibrary(
+            name: "CCrypt", path: "Sources/Shared/CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
         // Debian's libre2 has a C++ header only, hence a target with a C one.
         .target(name: "CRE2", path: "Sources/Shared/CRE2", linkerSettings: [.linkedLibrary("re2")]),
         .target(
@@ -164,8 +166,10 @@ let package = Package(
         + process(
             "Exporter", executable: "mizzen-exporter",
             [
-                "CZlib", "DeltaStream", "KubernetesObjects", "MizzenSystem", "Names", "ProcessRuntime", "RegularExpressions",
-                "StreamCommandLine", argumentParser, lifecycle, logging, nio, hummingbird,
+                "CCrypt", "CZlib", "DeltaStream", "KubernetesObjects", "MizzenSystem", "Names", "NetworkErrors", "ProcessRuntime",
+                "RegularExpressions", "StreamCommandLine", argumentParser, lifecycle, logging, nio, nioSSL, hummingbird, hummingbirdTLS,
+                .product(name: "HummingbirdHTTP2", package: "hummingbird"),
+                .product(name: "NIOTLS", package: "swift-nio"),
             ])
         + [
             .target(
@@ -262,8 +266,8 @@ let package = Package(
             tests(
                 "ExporterTests", path: "Exporter",
                 [
-                    "Exporter", "DeltaStream", "KubernetesObjects", "ProcessRuntime", "StreamCommandLine", argumentParser, asyncHTTPClient,
-                    nio, logging,
+                    "Exporter", "DeltaStream", "KubernetesObjects", "MizzenSystem", "ProcessRuntime", "StreamCommandLine", argumentParser,
+                    asyncHTTPClient, nio, nioSSL, logging,
                     .product(name: "NIOHTTP1", package: "swift-nio"),
                 ]),
             tests(

@@ -1,6 +1,8 @@
 public import ArgumentParser
+import HummingbirdCore
 import Logging
 import MizzenSystem
+import NIOCore
 import ProcessRuntime
 import StreamCommandLine
 
@@ -35,13 +37,19 @@ public struct ExporterCommand: AsyncParsableCommand {
         for (flag, reason) in ignored.given {
             logger.warning("this option has no effect here", metadata: ["option": "\(flag)", "reason": "\(reason)"])
         }
-        if !configuration.notBuilt.isEmpty {
-            logger.notice(
-                "metrics of these resources are not built yet and are left out",
-                metadata: ["resources": "\(configuration.notBuilt.joined(separator: ","))"])
+        for warning in configuration.warnings {
+            logger.warning("a part of the options has no effect", metadata: ["reason": "\(warning)"])
         }
         let telemetry = ExporterTelemetry(
             shard: configuration.shard, totalShards: configuration.totalShards, becameWhole: { Self.releaseWhatTheStartTook() })
+        let web: WebConfigurationSource? =
+            serving.tlsConfig.isEmpty ? nil : try .init(serving.tlsConfig, registry: telemetry.registry, logger: logger)
+        let passwords = PasswordBook()
+        /// Of one port.
+        func front(idleTimeout: Duration) -> HTTPFront {
+            web.map { WebFront($0, passwords: passwords).front(idleTimeout: idleTimeout) }
+                ?? HTTPFront(server: .http1(configuration: .init(idleTimeout: TimeAmount(idleTimeout))))
+        }
         let feed = ObjectFeed(configuration, telemetry: telemetry, logger: logger)
         let customs = try customs.source().map { source throws(ProcessError) in
             try CustomResourceService(source, streams, selection: configuration.customs, registry: telemetry.registry, logger: logger)
@@ -53,12 +61,13 @@ public struct ExporterCommand: AsyncParsableCommand {
                 try SampleFollower(streams, sampling, feed: feed, logger: logger),
                 ScrapeServer(
                     address: HTTPAddress(host: ListenHost.usable(serving.host), port: serving.port),
-                    sections: feed.sections, moreSections: { customs?.sections ?? [] }, idleTimeout: serving.serverIdleTimeout,
+                    sections: feed.sections, moreSections: { customs?.sections ?? [] },
+                    front: front(idleTimeout: serving.serverIdleTimeout),
                     compresses: serving.enableGzipEncoding,
                     servesPartial: serving.servePartial, telemetry: telemetry, logger: logger),
                 HTTPEndpoints(
                     address: HTTPAddress(host: ListenHost.usable(serving.telemetryHost), port: serving.telemetryPort),
-                    routes: TelemetryRoutes.make(telemetry), logger: logger),
+                    routes: TelemetryRoutes.make(telemetry), front: front(idleTimeout: .seconds(300)), logger: logger),
             ] + (customs.map { [$0] } ?? []), logger: logger)
     }
 

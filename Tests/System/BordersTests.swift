@@ -50,7 +50,7 @@ struct BordersTests {
         ("StreamCommandLine", ["Watcher", "Collector", "Exporter"]), ("RecordTable", ["Watcher", "Frontend"]),
         // Patterns are compiled and matched in one place, whose time is in proportion to the text.
         ("RegularExpressions", ["Frontend", "Exporter"]), ("CRE2", []),
-        ("CZeroMQ", []), ("CZlib", ["Exporter"]), ("CSchemas", ["Collector"]), ("CProtobufC", ["Collector"]),
+        ("CZeroMQ", []), ("CZlib", ["Exporter"]), ("CCrypt", ["Exporter"]), ("CSchemas", ["Collector"]), ("CProtobufC", ["Collector"]),
     ]
 
     private static let toolchain: Set<String> = ["Foundation", "FoundationEssentials", "Glibc", "Synchronization", "Dispatch"]

@@ -12,7 +12,7 @@ struct ScrapeServer: Service {
     let sections: [ExpositionSection]
     /// Further ones, which may be others at each scrape.
     var moreSections: @Sendable () -> [ExpositionSection] = { [] }
-    var idleTimeout = Duration.seconds(300)
+    var front = HTTPFront()
     /// Whether who accepts gzip gets it.
     var compresses = false
     /// Whether a scrape is answered while objects are still missing.
@@ -25,10 +25,12 @@ struct ScrapeServer: Service {
     /// Serves until graceful shutdown.
     /// - Throws: `ProcessError` 69 naming the address if it cannot be bound.
     func run() async throws {
-        let responder = CallbackResponder<ScrapeContext> { request, context in respond(to: request, context.executor) }
+        let responder = CallbackResponder<ScrapeContext> { request, context in
+            await front.admit(request) { respond(to: request, context.executor) }
+        }
         let application = Application(
             responder: responder,
-            server: .http1(configuration: .init(idleTimeout: TimeAmount(idleTimeout))),
+            server: front.server,
             configuration: .init(address: .hostname(address.host, port: address.port)),
             onServerRunning: { channel in
                 let bound = HTTPAddress(host: address.host, port: channel.localAddress?.port ?? address.port)

@@ -22,6 +22,10 @@ struct ServingOptions: ParsableArguments, Sendable {
         transform: OptionValue.duration)
     var serverIdleTimeout = Duration.seconds(300)
 
+    @Option(
+        help: ArgumentHelp("Encryption, passwords and headers of both ports, in Prometheus' web configuration format.", valueName: "file"))
+    var tlsConfig = ""
+
     @Flag(help: "Compress answers for scrapers that accept gzip.")
     var enableGzipEncoding = false
 
@@ -31,7 +35,7 @@ struct ServingOptions: ParsableArguments, Sendable {
 
 /// What is served. Names and meanings are kube-state-metrics'; lists are comma lists and may be given more than once.
 struct SelectionOptions: ParsableArguments, Sendable {
-    @Option(help: ArgumentHelp("Resources to serve; without it all that are built.", valueName: "pods,nodes,…"))
+    @Option(help: ArgumentHelp("Resources to serve; without it kube-state-metrics' usual ones.", valueName: "pods,nodes,…"))
     var resources: [String] = []
 
     @Option(help: ArgumentHelp("Namespaces to serve; without it all.", valueName: "names"))
@@ -70,44 +74,9 @@ struct SelectionOptions: ParsableArguments, Sendable {
     var totalShards = 1
 }
 
-/// Accepted, so that a command line for kube-state-metrics works, but without effect here.
-struct IgnoredOptions: ParsableArguments, Sendable {
-    @Option(help: ArgumentHelp("Ignored: nothing here talks to the API server.", valueName: "file"))
-    var kubeconfig: String?
-
-    @Option(help: ArgumentHelp("Ignored: nothing here talks to the API server.", valueName: "url"))
-    var apiserver: String?
-
-    @Flag(help: "Ignored: nothing here talks to the API server.")
-    var useApiserverCache = false
-
-    @Option(
-        help: ArgumentHelp("Ignored: nothing here lists objects.", valueName: "number"), transform: OptionValue.count)
-    var objectLimit: Int?
-
-    @Option(help: ArgumentHelp("Ignored.", valueName: "duration"), transform: OptionValue.duration)
-    var serverReadTimeout: Duration?
-
-    @Option(help: ArgumentHelp("Ignored.", valueName: "duration"), transform: OptionValue.duration)
-    var serverReadHeaderTimeout: Duration?
-
-    @Option(help: ArgumentHelp("Ignored.", valueName: "duration"), transform: OptionValue.duration)
-    var serverWriteTimeout: Duration?
-
-    @Flag(help: "Ignored: there is no Go heap here.")
-    var autoGomemlimit = false
-
-    @Option(help: ArgumentHelp("Ignored: there is no Go heap here.", valueName: "ratio"))
-    var autoGomemlimitRatio: Double?
-
-    @Option(name: [.customLong("v"), .customShort("v")], help: ArgumentHelp("Ignored: see --log-level.", valueName: "number"))
-    var verbosity: Int?
-}
-
 /// Options of kube-state-metrics that would change what is served and are not built yet: refused rather than ignored.
 struct UnbuiltOptions: ParsableArguments, Sendable {
     @Flag(help: "Not built yet.") var authFilter = false
-    @Option(help: ArgumentHelp("Not built yet.", valueName: "file")) var tlsConfig: String?
     @Option(help: ArgumentHelp("Not built yet.", valueName: "file")) var config: String?
     @Flag(help: "Not built yet.") var continueWithoutConfig = false
     @Option(help: ArgumentHelp("Not built yet: use --shard.", valueName: "name")) var pod: String?

@@ -2,10 +2,8 @@ public import ArgumentParser
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
-import HummingbirdTLS
 public import Logging
 import NIOCore
-public import NIOSSL
 public import ServiceLifecycle
 
 /// Where an HTTP server listens: `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`, or `:8080` for every address.
@@ -64,7 +62,7 @@ public struct HTTPEndpoints: Service {
 
     private let address: HTTPAddress
     private let routes: [String: Route]
-    private let tls: TLSConfiguration?
+    private let front: HTTPFront
     private let logger: Logger
     private let listening: @Sendable (HTTPAddress) -> Void
 
@@ -72,12 +70,12 @@ public struct HTTPEndpoints: Service {
     ///   - routes: path (`/metrics`) to handler, called at every request.
     ///   - listening: called once with the address in use, which has a number where port 0 was asked for.
     public init(
-        address: HTTPAddress, routes: [String: Route], tls: TLSConfiguration? = nil, logger: Logger,
+        address: HTTPAddress, routes: [String: Route], front: HTTPFront = HTTPFront(), logger: Logger,
         listening: @escaping @Sendable (HTTPAddress) -> Void = { _ in }
     ) {
         self.address = address
         self.routes = routes
-        self.tls = tls
+        self.front = front
         self.logger = logger
         self.listening = listening
     }
@@ -89,12 +87,13 @@ public struct HTTPEndpoints: Service {
         let address = address
         let logger = logger
         let listening = listening
+        let front = front
         let responder = CallbackResponder<BasicRequestContext> { request, _ in
-            await Self.response(to: request, routes: routes)
+            await front.admit(request) { await Self.response(to: request, routes: routes) }
         }
         let application = Application(
             responder: responder,
-            server: try tls.map { try .tls(.http1(), tlsConfiguration: $0) } ?? .http1(),
+            server: front.server,
             configuration: .init(address: .hostname(address.host, port: address.port)),
             onServerRunning: { channel in
                 let bound = HTTPAddress(host: address.host, port: channel.localAddress?.port ?? address.port)
