@@ -37,10 +37,8 @@ public struct ExporterCommand: AsyncParsableCommand {
         for (flag, reason) in ignored.given {
             logger.warning("this option has no effect here", metadata: ["option": "\(flag)", "reason": "\(reason)"])
         }
-        if !configuration.notBuilt.isEmpty {
-            logger.notice(
-                "metrics of these resources are not built yet and are left out",
-                metadata: ["resources": "\(configuration.notBuilt.joined(separator: ","))"])
+        for warning in configuration.warnings {
+            logger.warning("a part of the options has no effect", metadata: ["reason": "\(warning)"])
         }
         let telemetry = ExporterTelemetry(
             shard: configuration.shard, totalShards: configuration.totalShards, becameWhole: { Self.releaseWhatTheStartTook() })

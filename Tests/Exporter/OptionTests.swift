@@ -33,7 +33,7 @@ import Testing
         #expect(command.streams.deltas == DefaultPaths.deltas)
         let configuration = try ExporterConfiguration(command.selection)
         #expect(configuration.renderers.map(\.resource.plural) == FamilyRegistry.defaultResources)
-        #expect(configuration.notBuilt.isEmpty)
+        #expect(configuration.warnings.isEmpty)
         #expect(configuration.topics == configuration.renderers.map { TopicFilter($0.resource) })
     }
 
@@ -42,8 +42,15 @@ import Testing
         #expect(refusal("--resources=\(Resource.all.map(\.plural).joined(separator: ","))") == nil)
         #expect(refusal("--resources=pods,pod")?.place == "--resources")
         #expect(refusal("--resources=pod")?.message.contains("there is no resource 'pod'") == true)
-        #expect(refusal("--metric-labels-allowlist=pod=[a]")?.place == "--metric-labels-allowlist")
-        #expect(refusal("--metric-labels-allowlist=jobs=[a]") == nil)
+    }
+
+    @Test("a resource that does not exist in a list of labels is told, and refused by nobody")
+    func unknownInAllowList() throws {
+        let command = try ExporterCommand.parse(["--metric-labels-allowlist=jobs=[a],poddisruptionbudget=[*],*=[b]"])
+        #expect(
+            try ExporterConfiguration(command.selection).warnings == [
+                "--metric-labels-allowlist: there is no resource 'poddisruptionbudget'; write plurals in lower case, as in pods or deployments"
+            ])
     }
 
     @Test("lists that exclude one another and broken patterns are refused, naming their flags")
@@ -58,7 +65,7 @@ import Testing
     @Test(
         "what would change the answers and is not built is refused",
         arguments: [
-            ["--auth-filter"], ["--tls-config=x"], ["--config=x"], ["--pod=x"],
+            ["--auth-filter"], ["--config=x"], ["--pod=x"],
         ])
     func unbuilt(arguments: [String]) throws {
         let command = try ExporterCommand.parse(arguments)

@@ -4,6 +4,6 @@ import ProcessRuntime
 @main
 enum Main {
     static func main() async {
-        await ProcessMain.run(ExporterCommand.self)
+        await ProcessMain.run(ExporterCommand.self, rewriting: ExporterCommand.words)
     }
 }

@@ -1,11 +1,12 @@
 import ProcessRuntime
 
-/// Reads `--metric-labels-allowlist` and its sister: `pods=[app,example.com/*],nodes=[*]`.
+/// Reads `--metric-labels-allowlist` and its sister: `pods=[app,example.com/*],nodes=[*]`, with blanks and line breaks between the parts.
 enum AllowListSyntax {
     /// - Returns: the patterns of each resource, in their order; a resource named twice has the patterns of the second.
     /// - Throws: 64, naming the flag.
     static func parse(_ text: String, flag: String) throws(ProcessError) -> [String: [String]] {
         var lists: [String: [String]] = [:]
+        let text = text.trimmed
         var rest = text[...]
         while !rest.isEmpty {
             guard let equals = rest.firstIndex(of: "="), let close = rest.firstIndex(of: "]"),
@@ -15,7 +16,7 @@ enum AllowListSyntax {
             guard !name.isEmpty, !name.contains(where: { "[],".contains($0) }) else { throw malformed(text, flag) }
             let body = rest[rest.index(equals, offsetBy: 2)..<close]
             lists[name] = try patterns(body, text, flag)
-            rest = rest[rest.index(after: close)...]
+            rest = rest[rest.index(after: close)...].drop(while: \.isWhitespace)
             if rest.first == "," {
                 rest.removeFirst()
                 guard !rest.isEmpty else { throw malformed(text, flag) }
@@ -29,7 +30,7 @@ enum AllowListSyntax {
     private static func patterns(
         _ body: Substring, _ text: String, _ flag: String
     ) throws(ProcessError) -> [String] {
-        if body.isEmpty { return [] }
+        if body.allSatisfy(\.isWhitespace) { return [] }
         var patterns: [String] = []
         for part in body.split(separator: ",", omittingEmptySubsequences: false) {
             let pattern = String(part).trimmed

@@ -6,8 +6,8 @@ import ProcessRuntime
 struct ExporterConfiguration: Sendable {
     /// In the order in which they are shown.
     var renderers: [ResourceRenderer] = []
-    /// Those of the default set that are left out, as they are not built.
-    var notBuilt: [String] = []
+    /// What of the options has no effect, and why.
+    var warnings: [String] = []
     var topics: [TopicFilter] = []
     var deniedNamespaces: Set<String> = []
     var shard = 0
@@ -32,9 +32,10 @@ struct ExporterConfiguration: Sendable {
                 code: ExitStatus.usage, message: "only pods can be selected by node, not \(other); add --resources=pods",
                 place: "--node")
         }
-        let resources = servesOnlyCustoms ? [] : try Self.resources(wanted, notBuilt: &notBuilt)
-        let labels = try Self.allowLists(options.metricLabelsAllowlist, "--metric-labels-allowlist")
-        let annotations = try Self.allowLists(options.metricAnnotationsAllowlist, "--metric-annotations-allowlist")
+        let resources = servesOnlyCustoms ? [] : try Self.resources(wanted)
+        let labels = try Self.allowLists(options.metricLabelsAllowlist, "--metric-labels-allowlist", &warnings)
+        let annotations = try Self.allowLists(
+            options.metricAnnotationsAllowlist, "--metric-annotations-allowlist", &warnings)
         let nodes: NodeSelection =
             options.trackUnscheduledPods ? .none : options.node.isEmpty ? .all : .named(options.node)
         for families in resources {
@@ -75,34 +76,28 @@ struct ExporterConfiguration: Sendable {
         }
     }
 
-    private static func resources(
-        _ wanted: [String], notBuilt: inout [String]
-    ) throws(ProcessError) -> [ResourceFamilies] {
-        let built = FamilyRegistry.all.map(\.resource.plural)
+    /// - Throws: 64 for one that does not exist, as kube-state-metrics does.
+    private static func resources(_ wanted: [String]) throws(ProcessError) -> [ResourceFamilies] {
         let names = wanted.isEmpty ? FamilyRegistry.defaultResources : wanted
-        for name in wanted {
-            try checkKnown(name, "--resources")
-            guard built.contains(name) else {
-                throw ProcessError(
-                    code: ExitStatus.usage,
-                    message: "metrics of \(name) are not built yet; built are \(built.joined(separator: ", "))",
-                    place: "--resources")
-            }
+        let known = FamilyRegistry.all.map(\.resource.plural)
+        if let unknown = names.first(where: { !known.contains($0) }) {
+            throw ProcessError(
+                code: ExitStatus.usage,
+                message: "there is no resource '\(unknown)'; there are \(known.sorted().joined(separator: ", "))",
+                place: "--resources")
         }
-        notBuilt = names.filter { !built.contains($0) }
         return FamilyRegistry.all.filter { names.contains($0.resource.plural) }
     }
 
-    private static func checkKnown(_ name: String, _ flag: String) throws(ProcessError) {
-        guard Resource.named(name) == nil else { return }
-        throw ProcessError(
-            code: ExitStatus.usage,
-            message: "there is no resource '\(name)'; write plurals in lower case, as in pods or deployments", place: flag)
-    }
-
-    private static func allowLists(_ text: String?, _ flag: String) throws(ProcessError) -> [String: [String]] {
+    /// A resource that does not exist is no reason to serve nothing: manifests in the field name some (`poddisruptionbudget`).
+    private static func allowLists(
+        _ text: String?, _ flag: String, _ warnings: inout [String]
+    ) throws(ProcessError) -> [String: [String]] {
         let lists = try AllowListSyntax.parse(text ?? "", flag: flag)
-        for name in lists.keys.sorted() where name != "*" { try checkKnown(name, flag) }
+        let known = Set(FamilyRegistry.all.map(\.resource.plural))
+        for name in lists.keys.sorted() where name != "*" && !known.contains(name) {
+            warnings.append("\(flag): there is no resource '\(name)'; write plurals in lower case, as in pods or deployments")
+        }
         return lists
     }
 
@@ -131,24 +126,5 @@ extension UnbuiltOptions {
         for (flag, isGiven, advice) in given where isGiven {
             throw ProcessError(code: ExitStatus.usage, message: "this option is not built yet; \(advice)", place: flag)
         }
-    }
-}
-
-extension IgnoredOptions {
-    /// The options that are given, with why they do nothing.
-    var given: [(flag: String, reason: String)] {
-        let server = "nothing here talks to the API server"
-        let timeout = "only idle connections are timed out"
-        let all: [(String, Bool, String)] = [
-            ("--kubeconfig", kubeconfig != nil, server), ("--apiserver", apiserver != nil, server),
-            ("--use-apiserver-cache", useApiserverCache, server), ("--object-limit", objectLimit != nil, server),
-            ("--server-read-timeout", serverReadTimeout != nil, timeout),
-            ("--server-read-header-timeout", serverReadHeaderTimeout != nil, timeout),
-            ("--server-write-timeout", serverWriteTimeout != nil, timeout),
-            ("--auto-gomemlimit", autoGomemlimit, "there is no Go heap here"),
-            ("--auto-gomemlimit-ratio", autoGomemlimitRatio != nil, "there is no Go heap here"),
-            ("-v", verbosity != nil, "--log-level decides what is logged"),
-        ]
-        return all.compactMap { $0.1 ? ($0.0, $0.2) : nil }
     }
 }

@@ -35,7 +35,7 @@ struct ServingOptions: ParsableArguments, Sendable {
 
 /// What is served. Names and meanings are kube-state-metrics'; lists are comma lists and may be given more than once.
 struct SelectionOptions: ParsableArguments, Sendable {
-    @Option(help: ArgumentHelp("Resources to serve; without it all that are built.", valueName: "pods,nodes,…"))
+    @Option(help: ArgumentHelp("Resources to serve; without it kube-state-metrics' usual ones.", valueName: "pods,nodes,…"))
     var resources: [String] = []
 
     @Option(help: ArgumentHelp("Namespaces to serve; without it all.", valueName: "names"))
@@ -72,40 +72,6 @@ struct SelectionOptions: ParsableArguments, Sendable {
         help: ArgumentHelp("Into how many shards objects are divided, 1 to 256.", valueName: "number"),
         transform: OptionValue.count)
     var totalShards = 1
-}
-
-/// Accepted, so that a command line for kube-state-metrics works, but without effect here.
-struct IgnoredOptions: ParsableArguments, Sendable {
-    @Option(help: ArgumentHelp("Ignored: nothing here talks to the API server.", valueName: "file"))
-    var kubeconfig: String?
-
-    @Option(help: ArgumentHelp("Ignored: nothing here talks to the API server.", valueName: "url"))
-    var apiserver: String?
-
-    @Flag(help: "Ignored: nothing here talks to the API server.")
-    var useApiserverCache = false
-
-    @Option(
-        help: ArgumentHelp("Ignored: nothing here lists objects.", valueName: "number"), transform: OptionValue.count)
-    var objectLimit: Int?
-
-    @Option(help: ArgumentHelp("Ignored.", valueName: "duration"), transform: OptionValue.duration)
-    var serverReadTimeout: Duration?
-
-    @Option(help: ArgumentHelp("Ignored.", valueName: "duration"), transform: OptionValue.duration)
-    var serverReadHeaderTimeout: Duration?
-
-    @Option(help: ArgumentHelp("Ignored.", valueName: "duration"), transform: OptionValue.duration)
-    var serverWriteTimeout: Duration?
-
-    @Flag(help: "Ignored: there is no Go heap here.")
-    var autoGomemlimit = false
-
-    @Option(help: ArgumentHelp("Ignored: there is no Go heap here.", valueName: "ratio"))
-    var autoGomemlimitRatio: Double?
-
-    @Option(name: [.customLong("v"), .customShort("v")], help: ArgumentHelp("Ignored: see --log-level.", valueName: "number"))
-    var verbosity: Int?
 }
 
 /// Options of kube-state-metrics that would change what is served and are not built yet: refused rather than ignored.

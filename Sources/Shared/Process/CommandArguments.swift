@@ -1,4 +1,4 @@
-import ArgumentParser
+package import ArgumentParser
 import FoundationEssentials
 
 /// What a command line is about to run: the command and the arguments it is to parse.
@@ -14,19 +14,19 @@ struct CommandInvocation {
 
 /// The named options of one command, learnt from swift-argument-parser's own description of it, so that no command has
 /// to repeat its options for the environment.
-struct OptionDescription: Decodable {
-    enum Kind: String, Decodable {
+package struct OptionDescription: Decodable {
+    package enum Kind: String, Decodable {
         case positional, option, flag
     }
-    struct Name: Decodable {
+    package struct Name: Decodable {
         var kind: String
         var name: String
         /// As typed: `--table`, `-t`.
-        var spelling: String { (kind == "long" ? "--" : "-") + name }
+        package var spelling: String { (kind == "long" ? "--" : "-") + name }
     }
 
-    var kind: Kind
-    var names: [Name]?
+    package var kind: Kind
+    package var names: [Name]?
 
     var longName: String? { names?.first { $0.kind == "long" }?.name }
 
@@ -35,7 +35,7 @@ struct OptionDescription: Decodable {
         "MIZZEN_" + name.uppercased().map { $0 == "-" || $0 == "." ? "_" : String($0) }.joined()
     }
 
-    static func options(of command: any ParsableCommand.Type) -> [OptionDescription] {
+    package static func options(of command: any ParsableCommand.Type) -> [OptionDescription] {
         struct Tool: Decodable { var command: Command }
         struct Command: Decodable { var arguments: [OptionDescription]? }
         // The description is made by the library in this process; it decodes, or there are no defaults to learn.

@@ -13,11 +13,19 @@ public enum ProcessMain {
     /// Every option can come from the environment (`--table` from `MIZZEN_TABLE`); the command line wins. A flag may be
     /// written `--flag=true` or `--flag=false`. `--help` and `--version` work on every command. Whatever is thrown
     /// ends as one line on standard error and an exit code from ``ExitStatus``.
-    public static func run(_ root: any AsyncParsableCommand.Type) async -> Never {
+    /// - Parameter rewriting: makes of the words of the command line those that are parsed.
+    public static func run(
+        _ root: any AsyncParsableCommand.Type, rewriting: ([String]) throws(ProcessError) -> [String] = { $0 }
+    ) async -> Never {
         // A reader that went away is found out by write's result, not by a signal that kills the process.
         signal(SIGPIPE, SIG_IGN)
-        let status = await status(
-            root, words: Array(CommandLine.arguments.dropFirst()), environment: ProcessInfo.processInfo.environment)
+        let status: Int32
+        do throws(ProcessError) {
+            let words = try rewriting(Array(CommandLine.arguments.dropFirst()))
+            status = await Self.status(root, words: words, environment: ProcessInfo.processInfo.environment)
+        } catch {
+            status = complain(root._commandName, error.description, code: error.code)
+        }
         // What was logged last says why the process ends; a stream that nobody reads does not keep it from ending.
         LogWriter.flushStandardStreams(within: .seconds(1))
         exit(status)
