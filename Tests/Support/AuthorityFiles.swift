@@ -1,24 +1,22 @@
-import TestSupport
-
 /// An authority of a test's own with its certificates, in a folder: `NAME.crt` and `NAME.key`.
-final class AuthorityFiles: Sendable {
-    let folder: TemporaryFolder
+package final class AuthorityFiles: Sendable {
+    package let folder: TemporaryFolder
     private let name: String
 
     /// - Parameter name: the authority's own, and that of its files.
-    init(_ name: String = "authority") async throws {
+    package init(_ name: String = "authority") async throws {
         folder = try TemporaryFolder()
         self.name = name
         try await openssl(["req", "-x509", "-subj", "/CN=\(name)", "-days", "30", "-out", folder.path("\(name).crt")] + newKey(name))
     }
 
-    var certificate: String { folder.path("\(name).crt") }
+    package var certificate: String { folder.path("\(name).crt") }
 
     /// Makes `file`.crt and `file`.key.
     /// - Parameters:
     ///   - names: alternative names as openssl writes them, for example `DNS:dns.example.org,IP:127.0.0.1`.
     ///   - days: until it expires; it has expired already when that is negative.
-    func issue(_ file: String, names: String, days: Int = 30) async throws {
+    package func issue(_ file: String, names: String, days: Int = 30) async throws {
         try folder.write(Array("subjectAltName=\(names)\n".utf8), to: "\(file).ext")
         let request = folder.path("\(file).csr")
         try await openssl(["req", "-subj", "/CN=\(file)", "-out", request] + newKey(file))
