@@ -86,7 +86,7 @@ extension ReflectorStateMachineTests {
         #expect(!machine.conclude(.failed(Self.status(404)), now: .zero, draw: 0).notices.isEmpty)
     }
 
-    @Test("waits double from 0.8 s to 30 s with jitter and start anew after two healthy minutes")
+    @Test("waits double from 0.8 s to 26 s with jitter and start anew after two healthy minutes")
     func backoff() {
         var backoff = Backoff()
         var now: Duration = .zero
@@ -99,10 +99,40 @@ extension ReflectorStateMachineTests {
         #expect(
             waits == [
                 .milliseconds(800), .milliseconds(1_600), .milliseconds(3_200), .milliseconds(6_400),
-                .milliseconds(12_800), .seconds(15), .seconds(15),
+                .milliseconds(12_800), .seconds(13), .seconds(13),
             ])
-        #expect(backoff.failed(now: now, draw: 0.999) <= .seconds(30))
+        #expect(backoff.failed(now: now, draw: 0.999) <= .seconds(26))
         #expect(backoff.failed(now: now + .seconds(200), draw: 0.5) == .milliseconds(1_200))
+    }
+
+    @Test("what an outage has added to the wait does not delay the list that a server needs which was started again; an endless 410 does")
+    func expiryAfterOutage() {
+        var machine = Self.progressed
+        var now: Duration = .zero
+        for _ in 0..<8 {
+            guard case .wait(let wait) = machine.conclude(.failed(Self.status(503)), now: now, draw: 0.5).step else { break }
+            now += wait
+            _ = machine.conclude(.waited, now: now, draw: 0)
+        }
+        #expect(machine.conclude(.failed(Self.status(410)), now: now, draw: 0.999).step == .wait(.milliseconds(800) * 1.999))
+        var waits: [Duration] = []
+        for _ in 0..<8 {
+            _ = machine.conclude(.waited, now: now, draw: 0)
+            _ = machine.conclude(Self.page(""), now: now, draw: 0)
+            guard case .wait(let wait) = machine.conclude(.failed(Self.status(410)), now: now, draw: 0).step else { break }
+            waits.append(wait)
+            now += wait
+        }
+        #expect(waits.count == 8 && waits.last == Backoff.last)
+    }
+
+    @Test("a server that refuses the first watch is asked for a list, and for such a watch again the next time")
+    func forbiddenAtFirst() {
+        var machine = Self.initial
+        #expect(machine.conclude(.failed(Self.status(403)), now: .zero, draw: 0) == Self.list(.first(.mostRecent)))
+        _ = machine.conclude(Self.page(""), now: .zero, draw: 0)
+        _ = machine.conclude(.failed(Self.status(410)), now: .zero, draw: 0)
+        #expect(machine.conclude(.waited, now: .zero, draw: 0) == Self.initialWatch(.notOlderThan("7")))
     }
 
     @Test("a server's wish for patience is bounded")

@@ -3,7 +3,7 @@
 struct Backoff: Hashable, Sendable {
     static let first: Duration = .milliseconds(800)
     /// Before jitter, which may double it.
-    static let last: Duration = .seconds(15)
+    static let last: Duration = .seconds(13)
     static let healthyPeriod: Duration = .seconds(120)
 
     private var next = first

@@ -89,6 +89,9 @@ struct ReflectorStateMachine: Hashable, Sendable {
     private(set) var usesWatchList: Bool
     private let watchSeconds: Int
     private var backoff = Backoff()
+    /// Of versions that the server says have expired. It is then there and answers: what its absence has added to the wait is no reason to
+    /// wait on, and a server that was started again forgets the versions of all resources.
+    private var expiryBackoff = Backoff()
     private var reportedCause: String?
     private var unfinishedInitialEvents = 0
     /// Where a watch last ended with bytes that could not be decoded.
@@ -263,9 +266,12 @@ extension ReflectorStateMachine {
             }
             if fallsBackToJSON(status) { return resume(.begin(start), moment) }
             switch status.code {
-            case 400, 403, 405, 422:
-                // The server does not know this kind of watch, or does not allow it.
+            case 400, 405, 422:
+                // The server does not know this kind of watch.
                 usesWatchList = false
+                return resume(.list(.first(start)), moment)
+            case 403:
+                // It does not allow it, or not yet: a server that starts refuses what it will allow when it has read its roles.
                 return resume(.list(.first(start)), moment)
             default: return later(.begin(start), moment, after: fault)
             }
@@ -333,7 +339,10 @@ extension ReflectorStateMachine {
         let version = watching.resourceVersion
         switch fault {
         case .status(let status):
-            if status.isExpired { return later(.begin(.notOlderThan(version)), moment) }
+            if status.isExpired {
+                state = .waiting(.begin(.notOlderThan(version)))
+                return Decision(step: .wait(expiryBackoff.failed(now: moment.now, draw: moment.draw)))
+            }
             if status.isResourceVersionTooLarge { return later(.begin(.mostRecent), moment) }
             if fallsBackToJSON(status) { return resume(.watch(version), moment) }
             switch status.code {
