@@ -134,6 +134,7 @@ let package = Package(
                 yams,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
+        shared("AccessReview", ["KubernetesObjects", "KubernetesClient"]),
         shared(
             "DeltaStream",
             ["CMizzenSystem", "CZeroMQ", "CProtobufC", "CSchemas", "KubernetesObjects", "MizzenSystem", "Names", logging]),
@@ -157,7 +158,7 @@ let package = Package(
         + process(
             "Collector", executable: "mizzen-collector",
             [
-                "DeltaStream", "KubernetesObjects", "KubernetesClient", "MizzenSystem", "Names", "NetworkErrors", "ProcessRuntime",
+                "AccessReview", "DeltaStream", "KubernetesObjects", "KubernetesClient", "MizzenSystem", "Names", "NetworkErrors", "ProcessRuntime",
                 "StreamCommandLine", "CSchemas", "CProtobufC", argumentParser,
                 lifecycle, logging, nio, nioPosix, nioSSL, asyncHTTPClient, hummingbird, hummingbirdTLS, certificates,
                 crypto, .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -257,7 +258,7 @@ let package = Package(
             tests(
                 "CollectorTests", path: "Collector",
                 [
-                    "Collector", "ClusterSimulator", "DeltaStream", "KubernetesObjects", "KubernetesClient", "MizzenSystem",
+                    "AccessReview", "Collector", "ClusterSimulator", "DeltaStream", "KubernetesObjects", "KubernetesClient", "MizzenSystem",
                     "ProcessRuntime",
                     logging, nio, nioSSL,
                     asyncHTTPClient, hummingbird, hummingbirdTLS, lifecycle, argumentParser,

@@ -1,3 +1,4 @@
+import AccessReview
 import Names
 import MizzenSystem
 import AsyncHTTPClient

@@ -1,3 +1,4 @@
+import AccessReview
 import ArgumentParser
 import ProcessRuntime
 

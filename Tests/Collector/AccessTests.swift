@@ -1,3 +1,4 @@
+import AccessReview
 import Foundation
 import ProcessRuntime
 import Synchronization

@@ -1,3 +1,4 @@
+import AccessReview
 import Names
 import DeltaStream
 import Foundation

@@ -1,35 +1,4 @@
-/// Who asks.
-struct UserInfo: Hashable, Sendable {
-    var name: String
-    var uid = ""
-    var groups: [String] = []
-    var extra: [String: [String]] = [:]
-
-    static let anonymous = UserInfo(name: "system:anonymous", groups: ["system:unauthenticated"])
-}
-
-/// What somebody wants to do, as a SubjectAccessReview states it.
-struct AccessAttributes: Hashable, Sendable {
-    enum Object: Hashable, Sendable {
-        case resource(name: String, namespace: String?, object: String?, subresource: String?)
-        case path(String)
-    }
-    var verb: String
-    var object: Object
-}
-
-enum AccessDecision: Hashable, Sendable {
-    case allowed
-    case denied(reason: String)
-}
-
-/// Decides who a caller is and what it may do. Throwing means that nobody could decide: such a caller gets nothing.
-protocol AccessControl: Sendable {
-    /// - Parameter token: the bearer token, nil if none was shown.
-    /// - Returns: nil for a token that is not valid.
-    func user(token: String?) async throws -> UserInfo?
-    func decision(_ user: UserInfo, _ attributes: AccessAttributes) async throws -> AccessDecision
-}
+import AccessReview
 
 /// For a collector that knows no API server: everyone is anonymous, and anonymous may do nothing.
 struct NoAccess: AccessControl {
@@ -55,7 +24,7 @@ extension Refusal {
             return Refusal(
                 code: 403, reason: "Forbidden", message: "forbidden: \(who) path \"\(path)\"\(tail)",
                 details: Details())
-        case .resource(let resource, let namespace, let object, let subresource):
+        case .resource(_, _, let resource, let namespace, let object, let subresource):
             let full = subresource.map { "\(resource)/\($0)" } ?? resource
             let place = namespace.map { "in the namespace \"\($0)\"" } ?? "at the cluster scope"
             let subject = object.map { " \"\($0)\"" } ?? ""

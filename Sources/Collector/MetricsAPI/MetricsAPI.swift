@@ -1,3 +1,4 @@
+import AccessReview
 import Names
 import Logging
 import ProcessRuntime
@@ -50,7 +51,7 @@ struct MetricsAPI: Sendable {
             attributes = AccessAttributes(
                 verb: verb,
                 object: .resource(
-                    name: target.resource, namespace: target.namespace, object: target.name,
+                    group: "metrics.k8s.io", version: "v1beta1", name: target.resource, namespace: target.namespace, object: target.name,
                     subresource: target.subresource))
         }
         let user: UserInfo

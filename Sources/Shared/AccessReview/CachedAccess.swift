@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Remembers another's answers for a while, so that `kubectl top` in a loop does not become load on the API server.
-final class CachedAccess: AccessControl {
+package final class CachedAccess: AccessControl {
     private struct Request: Hashable, Sendable {
         var user: UserInfo
         var attributes: AccessAttributes
@@ -18,10 +18,14 @@ final class CachedAccess: AccessControl {
     }
 
     /// How long answers hold.
-    struct Lifetimes: Sendable {
-        var token: Duration = .seconds(10)
-        var allowed: Duration = .seconds(10)
-        var denied: Duration = .seconds(10)
+    package struct Lifetimes: Sendable {
+        package var token: Duration
+        package var allowed: Duration
+        package var denied: Duration
+
+        package init(token: Duration = .seconds(10), allowed: Duration = .seconds(10), denied: Duration = .seconds(10)) {
+            (self.token, self.allowed, self.denied) = (token, allowed, denied)
+        }
     }
 
     /// Beyond this many entries the cache starts anew, so that invalid tokens cannot fill the memory.
@@ -32,7 +36,7 @@ final class CachedAccess: AccessControl {
     private let now: @Sendable () -> ContinuousClock.Instant
     private let state = Mutex(State())
 
-    init(
+    package init(
         _ base: any AccessControl, lifetimes: Lifetimes = Lifetimes(),
         now: @escaping @Sendable () -> ContinuousClock.Instant = { ContinuousClock.now }
     ) {
@@ -41,7 +45,7 @@ final class CachedAccess: AccessControl {
         self.now = now
     }
 
-    func user(token: String?) async throws -> UserInfo? {
+    package func user(token: String?) async throws -> UserInfo? {
         guard let token else { return try await base.user(token: nil) }
         let moment = now()
         if let held = state.withLock({ $0.users[token] }), held.expires > moment { return held.value }
@@ -54,7 +58,7 @@ final class CachedAccess: AccessControl {
         return user
     }
 
-    func decision(_ user: UserInfo, _ attributes: AccessAttributes) async throws -> AccessDecision {
+    package func decision(_ user: UserInfo, _ attributes: AccessAttributes) async throws -> AccessDecision {
         let request = Request(user: user, attributes: attributes)
         let moment = now()
         if let held = state.withLock({ $0.decisions[request] }), held.expires > moment { return held.value }
