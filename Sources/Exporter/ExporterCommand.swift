@@ -11,7 +11,7 @@ public struct ExporterCommand: AsyncParsableCommand {
     public static let configuration = CommandConfiguration(
         commandName: "mizzen-exporter",
         abstract: "Serves the metrics of Kubernetes objects that kube-state-metrics serves, from Mizzen's delta stream.",
-        subcommands: [FamiliesCommand.self])
+        subcommands: [FamiliesCommand.self, CostCommand.self])
 
     @OptionGroup(title: "Streams") var streams: StreamOptions
     @OptionGroup(title: "Streams") var sampling: SampleOptions
