@@ -134,7 +134,7 @@ let package = Package(
                 yams,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
-        shared("AccessReview", ["KubernetesObjects", "KubernetesClient"]),
+        shared("AccessReview", ["KubernetesObjects", "KubernetesClient", "ProcessRuntime", lifecycle, logging]),
         shared(
             "DeltaStream",
             ["CMizzenSystem", "CZeroMQ", "CProtobufC", "CSchemas", "KubernetesObjects", "MizzenSystem", "Names", logging]),
@@ -158,7 +158,8 @@ let package = Package(
         + process(
             "Collector", executable: "mizzen-collector",
             [
-                "AccessReview", "DeltaStream", "KubernetesObjects", "KubernetesClient", "MizzenSystem", "Names", "NetworkErrors", "ProcessRuntime",
+                "AccessReview", "DeltaStream", "KubernetesObjects", "KubernetesClient", "MizzenSystem", "Names", "NetworkErrors",
+                "ProcessRuntime",
                 "StreamCommandLine", "CSchemas", "CProtobufC", argumentParser,
                 lifecycle, logging, nio, nioPosix, nioSSL, asyncHTTPClient, hummingbird, hummingbirdTLS, certificates,
                 crypto, .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -167,7 +168,8 @@ let package = Package(
         + process(
             "Exporter", executable: "mizzen-exporter",
             [
-                "CCrypt", "CZlib", "DeltaStream", "KubernetesObjects", "MizzenSystem", "Names", "NetworkErrors", "ProcessRuntime",
+                "AccessReview", "CCrypt", "CZlib", "DeltaStream", "KubernetesObjects", "MizzenSystem", "Names", "NetworkErrors",
+                "ProcessRuntime",
                 "RegularExpressions", "StreamCommandLine", argumentParser, lifecycle, logging, nio, nioSSL, hummingbird, hummingbirdTLS,
                 .product(name: "HummingbirdHTTP2", package: "hummingbird"),
                 .product(name: "NIOTLS", package: "swift-nio"),
@@ -267,7 +269,8 @@ let package = Package(
             tests(
                 "ExporterTests", path: "Exporter",
                 [
-                    "Exporter", "DeltaStream", "KubernetesObjects", "MizzenSystem", "ProcessRuntime", "StreamCommandLine", argumentParser,
+                    "AccessReview", "ClusterSimulator", "Exporter", "DeltaStream", "KubernetesObjects", "MizzenSystem", "ProcessRuntime",
+                    "StreamCommandLine", argumentParser,
                     asyncHTTPClient, nio, nioSSL, logging,
                     .product(name: "NIOHTTP1", package: "swift-nio"),
                 ]),
