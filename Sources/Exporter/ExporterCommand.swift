@@ -7,7 +7,7 @@ import ProcessRuntime
 import StreamCommandLine
 
 /// `mizzen-exporter`: object metrics from the delta stream, for Prometheus.
-public struct ExporterCommand: AsyncParsableCommand {
+public struct ExporterCommand: AsyncParsableCommand, Sendable {
     public static let configuration = CommandConfiguration(
         commandName: "mizzen-exporter",
         abstract: "Serves the metrics of Kubernetes objects that kube-state-metrics serves, from Mizzen's delta stream.",
@@ -17,6 +17,7 @@ public struct ExporterCommand: AsyncParsableCommand {
     @OptionGroup(title: "Streams") var sampling: SampleOptions
     @OptionGroup(title: "Serving") var serving: ServingOptions
     @OptionGroup(title: "Selection") var selection: SelectionOptions
+    @OptionGroup(title: "Options file") var file: OptionsFileOptions
     @OptionGroup(title: "Custom resources") var customs: CustomResourceMetricsOptions
     @OptionGroup(title: "Accepted without effect") var ignored: IgnoredOptions
     @OptionGroup(title: "Refused") var unbuilt: UnbuiltOptions
@@ -32,16 +33,18 @@ public struct ExporterCommand: AsyncParsableCommand {
         // Each thread that answers scrapes would keep the largest answer's pieces in a heap of its own.
         Allocator.staysSmall()
         let logger = logging.makeLogger("mizzen-exporter")
+        let telemetry = ExporterTelemetry(isPublished: false)
+        let keeper = try GenerationKeeper(self, registry: telemetry.registry, logger: logger)
+        telemetry.alsoAwait { keeper.awaited }
+        try await keeper.command.serve(keeper, telemetry, logger)
+    }
+
+    /// - Parameter keeper: of whose options, with those of the file, these are.
+    private func serve(_ keeper: GenerationKeeper, _ telemetry: ExporterTelemetry, _ logger: Logger) async throws {
         try unbuilt.refuse()
-        let configuration = try ExporterConfiguration(selection, servesOnlyCustoms: customs.customResourceStateOnly)
         for (flag, reason) in ignored.given {
             logger.warning("this option has no effect here", metadata: ["option": "\(flag)", "reason": "\(reason)"])
         }
-        for warning in configuration.warnings {
-            logger.warning("a part of the options has no effect", metadata: ["reason": "\(warning)"])
-        }
-        let telemetry = ExporterTelemetry(
-            shard: configuration.shard, totalShards: configuration.totalShards, becameWhole: { Self.releaseWhatTheStartTook() })
         let web: WebConfigurationSource? =
             serving.tlsConfig.isEmpty ? nil : try .init(serving.tlsConfig, registry: telemetry.registry, logger: logger)
         let passwords = PasswordBook()
@@ -50,29 +53,23 @@ public struct ExporterCommand: AsyncParsableCommand {
             web.map { WebFront($0, passwords: passwords).front(idleTimeout: idleTimeout) }
                 ?? HTTPFront(server: .http1(configuration: .init(idleTimeout: TimeAmount(idleTimeout))))
         }
-        let feed = ObjectFeed(configuration, telemetry: telemetry, logger: logger)
-        let customs = try customs.source().map { source throws(ProcessError) in
-            try CustomResourceService(source, streams, selection: configuration.customs, registry: telemetry.registry, logger: logger)
-        }
-        if let customs { telemetry.alsoAwait { customs.missing } }
         try await ProcessMain.serve(
             services: [
-                try DeltaFollower(streams, configuration, feed: feed, logger: logger),
-                try SampleFollower(streams, sampling, feed: feed, logger: logger),
+                keeper,
                 ScrapeServer(
                     address: HTTPAddress(host: ListenHost.usable(serving.host), port: serving.port),
-                    sections: feed.sections, moreSections: { customs?.sections ?? [] },
+                    sections: [], moreSections: { keeper.sections }, withheld: { keeper.withheld },
                     front: front(idleTimeout: serving.serverIdleTimeout),
                     compresses: serving.enableGzipEncoding,
                     servesPartial: serving.servePartial, telemetry: telemetry, logger: logger),
                 HTTPEndpoints(
                     address: HTTPAddress(host: ListenHost.usable(serving.telemetryHost), port: serving.telemetryPort),
                     routes: TelemetryRoutes.make(telemetry), front: front(idleTimeout: .seconds(300)), logger: logger),
-            ] + (customs.map { [$0] } ?? []), logger: logger)
+            ], logger: logger)
     }
 
     /// The start is over, but for what still happens at the same moment.
-    private static func releaseWhatTheStartTook() {
+    static func releaseWhatTheStartTook() {
         Task {
             try await Task.sleep(for: .seconds(3))
             Allocator.trim()

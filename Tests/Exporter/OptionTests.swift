@@ -65,7 +65,7 @@ import Testing
     @Test(
         "what would change the answers and is not built is refused",
         arguments: [
-            ["--auth-filter"], ["--config=x"], ["--pod=x"],
+            ["--auth-filter"]
         ])
     func unbuilt(arguments: [String]) throws {
         let command = try ExporterCommand.parse(arguments)

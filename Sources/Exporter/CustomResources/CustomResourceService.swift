@@ -210,18 +210,7 @@ final class CustomResourceService: ServiceLifecycle.Service {
     /// kube-state-metrics' own metrics of its configuration.
     private func loaded(_ text: String, isTaken: Bool) {
         guard case .file(let path, _) = source else { return }
-        let labels = [("type", "customresourceconfig"), ("filename", path)]
-        registry.gauge(
-            "kube_state_metrics_last_config_reload_successful", help: "Whether the last configuration could be taken.", labels: labels
-        ).set(isTaken ? 1 : 0)
-        guard isTaken else { return }
-        registry.gauge(
-            "kube_state_metrics_last_config_reload_success_timestamp_seconds", help: "When a configuration was last taken.", labels: labels
-        ).set(Double(WallClock.nanoseconds()) / 1e9)
-        // 48 bits of FNV-1a: a double holds them all.
-        let hash = text.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-        registry.gauge("kube_state_metrics_config_hash", help: "Another number for another configuration.", labels: labels)
-            .set(Double(hash >> 16))
+        registry.report(configuration: "customresourceconfig", file: path, text: text, isTaken: isTaken)
     }
 
     /// The next configuration takes the current one's place when it is whole, or when that takes too long.

@@ -38,14 +38,18 @@ final class ExporterTelemetry: Sendable {
     private let isWhole = Mutex(false)
 
     /// - Parameters:
+    ///   - isPublished: false: what is said of resources and of the shard appears with ``publish(after:)``.
     ///   - now: nanoseconds since 1970-01-01 UTC.
     ///   - becameWhole: called once, when everything that is wanted has been joined for the first time.
     init(
         registry: MetricsRegistry = MetricsRegistry(), shard: Int = 0, totalShards: Int = 1,
-        now: @escaping @Sendable () -> Int64 = { WallClock.nanoseconds() }, becameWhole: @escaping @Sendable () -> Void = {}
+        isPublished: Bool = true, now: @escaping @Sendable () -> Int64 = { WallClock.nanoseconds() },
+        becameWhole: @escaping @Sendable () -> Void = {}
     ) {
         self.registry = registry
         self.becameWhole = becameWhole
+        self.shard = shard
+        self.totalShards = totalShards
         registry.countDroppedLogLines()
         self.now = now
         requests = registry.histogram(
@@ -60,12 +64,34 @@ final class ExporterTelemetry: Sendable {
             "kube_state_metrics_build_info", help: "The version of the exporter; always 1.",
             labels: [("version", MizzenVersion.current)]
         ).set(1)
+        if isPublished { publish(after: nil) }
+    }
+
+    private let shard: Int
+    private let totalShards: Int
+    /// nil once published.
+    private let unpublished = Mutex<[Resource: @Sendable () -> Void]?>([:])
+
+    /// Everything of this that is a series takes the place of what was said before it.
+    func publish(after former: ExporterTelemetry?) {
+        if let former {
+            registry.remove("kube_state_metrics_shard_ordinal", labels: [("shard_ordinal", "\(former.shard)")])
+            let gone = former.streams.withLock { Set($0.keys) }.subtracting(streams.withLock { $0.keys })
+            for resource in gone {
+                for name in Self.readings { registry.remove(name, labels: [("resource", resource.plural)]) }
+            }
+        }
         registry.gauge(
             "kube_state_metrics_shard_ordinal", help: "Which shard this exporter is, from 0.",
             labels: [("shard_ordinal", "\(shard)")]
         ).set(Double(shard))
         registry.gauge("kube_state_metrics_total_shards", help: "Into how many shards objects are divided.")
             .set(Double(totalShards))
+        let waiting = unpublished.withLock { waiting in
+            defer { waiting = nil }
+            return waiting
+        }
+        for register in (waiting ?? [:]).values { register() }
     }
 
     /// Begins to report on a resource; until it is joined, the exporter is not ready.
@@ -90,6 +116,20 @@ final class ExporterTelemetry: Sendable {
                 "mizzen_exporter_undecodable_objects_total", help: "Objects left out because they cannot be decoded.",
                 labels: labels))
         counters.withLock { $0[resource] = made }
+        let register: @Sendable () -> Void = { [weak self] in self?.showReadings(of: resource, store) }
+        let isPublished = unpublished.withLock { waiting in
+            waiting?[resource] = register
+            return waiting == nil
+        }
+        if isPublished { register() }
+    }
+
+    private static let readings = [
+        "mizzen_exporter_objects", "mizzen_exporter_object_bytes", "mizzen_exporter_stream_joined", "mizzen_exporter_stream_age_seconds",
+    ]
+
+    private func showReadings(of resource: Resource, _ store: ObjectStore) {
+        let labels = [("resource", resource.plural)]
         registry.gauge("mizzen_exporter_objects", help: "Objects held.", labels: labels) { Double(store.count) }
         registry.gauge("mizzen_exporter_object_bytes", help: "Bytes of the samples held, as text.", labels: labels) {
             Double(store.bytes)

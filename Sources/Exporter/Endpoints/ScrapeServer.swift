@@ -12,6 +12,8 @@ struct ScrapeServer: Service {
     let sections: [ExpositionSection]
     /// Further ones, which may be others at each scrape.
     var moreSections: @Sendable () -> [ExpositionSection] = { [] }
+    /// What every scrape waits for, whatever it asks for.
+    var withheld: @Sendable () -> String? = { nil }
     var front = HTTPFront()
     /// Whether who accepts gzip gets it.
     var compresses = false
@@ -66,6 +68,7 @@ struct ScrapeServer: Service {
 
     private func scrape(_ request: Request, _ executor: EventLoopExecutor) -> Response {
         let start = ContinuousClock.now
+        if let withheld = withheld() { return answer(request, 503, "not served yet: waiting for \(withheld)\n") }
         let selected = selected(by: request)
         let missing = servesPartial ? [] : telemetry.awaited.filter { name in selected.contains { $0.resource == name } }
         guard missing.isEmpty else {

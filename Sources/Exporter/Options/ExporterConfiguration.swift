@@ -18,11 +18,14 @@ struct ExporterConfiguration: Sendable {
     /// What of custom resources is served, if any.
     var customs: CustomResourceService.Selection
 
-    /// - Parameter servesOnlyCustoms: custom resources and nothing else.
+    /// - Parameters:
+    ///   - servesOnlyCustoms: custom resources and nothing else.
+    ///   - division: comes before the options' share.
     /// - Throws: 64, naming the flag and what it expects.
-    init(_ options: SelectionOptions, servesOnlyCustoms: Bool = false) throws(ProcessError) {
-        (shard, totalShards) = (options.shard, options.totalShards)
-        try Self.check(shard: shard, of: totalShards)
+    init(_ options: SelectionOptions, servesOnlyCustoms: Bool = false, division: Division? = nil) throws(ProcessError) {
+        if division == nil { try Self.check(shard: options.shard, of: options.totalShards) }
+        let division = division ?? Division(index: options.shard, total: options.totalShards)
+        (shard, totalShards) = (division.index, division.total)
         let filter = try FamilyFilter(
             allowList: Self.items(options.metricAllowlist), denyList: Self.items(options.metricDenylist),
             optInList: Self.items(options.metricOptInList))
@@ -49,11 +52,11 @@ struct ExporterConfiguration: Sendable {
         deniedNamespaces = Set(Self.items(options.namespacesDenylist))
         topics = Self.topics(
             resources.map(\.resource), namespaces: Self.items(options.namespaces),
-            buckets: .shard(shard, of: totalShards))
+            buckets: division.buckets)
         let families = renderers.flatMap(\.families) + nodeUsage.descriptions + podUsage.descriptions
         customs = CustomResourceService.Selection(
             filter: filter, namespaces: Self.items(options.namespaces), deniedNamespaces: deniedNamespaces,
-            buckets: .shard(shard, of: totalShards), taken: Set(families.map(\.name)))
+            buckets: division.buckets, taken: Set(families.map(\.name)))
     }
 
     /// The entries of comma lists, without blanks and empty ones, each once.
@@ -117,11 +120,7 @@ extension UnbuiltOptions {
     /// - Throws: 64, naming the first of the options that is given.
     func refuse() throws(ProcessError) {
         let given: [(String, Bool, String)] = [
-            ("--auth-filter", authFilter, "keep the ports away from strangers by other means"),
-            ("--config", config != nil, "give the options on the command line or in the environment"),
-            ("--continue-without-config", continueWithoutConfig, "leave it out"),
-            ("--pod", pod != nil, "give --shard and --total-shards"),
-            ("--pod-namespace", podNamespace != nil, "give --shard and --total-shards"),
+            ("--auth-filter", authFilter, "keep the ports away from strangers by other means")
         ]
         for (flag, isGiven, advice) in given where isGiven {
             throw ProcessError(code: ExitStatus.usage, message: "this option is not built yet; \(advice)", place: flag)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Logging
 import ProcessRuntime
 
 /// Where and how the exporter answers. Names and meanings are kube-state-metrics'.
@@ -72,15 +73,37 @@ struct SelectionOptions: ParsableArguments, Sendable {
         help: ArgumentHelp("Into how many shards objects are divided, 1 to 256.", valueName: "number"),
         transform: OptionValue.count)
     var totalShards = 1
+
+    @Option(
+        help: ArgumentHelp(
+            "This exporter's pod, one of a StatefulSet: its number and the set's replicas are the shard; comes before --shard.",
+            valueName: "name"))
+    var pod = ""
+
+    @Option(help: ArgumentHelp("The namespace of --pod; both belong together.", valueName: "name"))
+    var podNamespace = ""
+
+    /// Where shards follow from a StatefulSet; nil where --shard and --total-shards say them.
+    /// - Throws: 64 for a pod that has not the name of a StatefulSet's.
+    func statefulPod(_ logger: Logger) throws(ProcessError) -> (name: StatefulPodName, namespace: String)? {
+        guard !pod.isEmpty, !podNamespace.isEmpty else {
+            if !pod.isEmpty || !podNamespace.isEmpty {
+                logger.warning("--pod and --pod-namespace have an effect only together; --shard and --total-shards hold")
+            }
+            return nil
+        }
+        guard let name = StatefulPodName(pod) else {
+            throw ProcessError(
+                code: ExitStatus.usage, message: "'\(pod)' is not the name of a pod of a StatefulSet, which ends in a hyphen and a number",
+                place: "--pod")
+        }
+        return (name, podNamespace)
+    }
 }
 
 /// Options of kube-state-metrics that would change what is served and are not built yet: refused rather than ignored.
 struct UnbuiltOptions: ParsableArguments, Sendable {
     @Flag(help: "Not built yet.") var authFilter = false
-    @Option(help: ArgumentHelp("Not built yet.", valueName: "file")) var config: String?
-    @Flag(help: "Not built yet.") var continueWithoutConfig = false
-    @Option(help: ArgumentHelp("Not built yet: use --shard.", valueName: "name")) var pod: String?
-    @Option(help: ArgumentHelp("Not built yet: use --shard.", valueName: "name")) var podNamespace: String?
 }
 
 /// Readers of values whose errors say what is expected.

@@ -123,6 +123,18 @@ package struct ConfigurationNode {
         try members(merging: 0)
     }
 
+    /// The keys of a map, those of values that are null too; none for null.
+    package func keys() throws(Fault) -> [String] {
+        if isNull { return [] }
+        guard case .mapping(let mapping) = node else { throw fault("a map was expected") }
+        var keys: [String] = []
+        for (key, _) in mapping {
+            guard case .scalar(let name) = key else { throw fault("a key is no text") }
+            keys.append(name.string)
+        }
+        return keys
+    }
+
     private func members(merging depth: Int) throws(Fault) -> [(key: String, value: ConfigurationNode)] {
         if isNull { return [] }
         guard case .mapping(let mapping) = node else { throw fault("a map was expected") }
