@@ -1,3 +1,4 @@
+import AccessReview
 public import ArgumentParser
 import HummingbirdCore
 import Logging
@@ -20,7 +21,6 @@ public struct ExporterCommand: AsyncParsableCommand, Sendable {
     @OptionGroup(title: "Options file") var file: OptionsFileOptions
     @OptionGroup(title: "Custom resources") var customs: CustomResourceMetricsOptions
     @OptionGroup(title: "Accepted without effect") var ignored: IgnoredOptions
-    @OptionGroup(title: "Refused") var unbuilt: UnbuiltOptions
     @OptionGroup(title: "Logging") var logging: LoggingOptions
 
     public init() {}
@@ -41,17 +41,25 @@ public struct ExporterCommand: AsyncParsableCommand, Sendable {
 
     /// - Parameter keeper: of whose options, with those of the file, these are.
     private func serve(_ keeper: GenerationKeeper, _ telemetry: ExporterTelemetry, _ logger: Logger) async throws {
-        try unbuilt.refuse()
-        for (flag, reason) in ignored.given {
+        for (flag, reason) in ignored.given where !(serving.authFilter && flag == "--kubeconfig") {
             logger.warning("this option has no effect here", metadata: ["option": "\(flag)", "reason": "\(reason)"])
         }
         let web: WebConfigurationSource? =
             serving.tlsConfig.isEmpty ? nil : try .init(serving.tlsConfig, registry: telemetry.registry, logger: logger)
         let passwords = PasswordBook()
+        let reviewer =
+            serving.authFilter
+            ? try ReviewingClient(kubeconfig: ignored.kubeconfig, userAgent: "mizzen-exporter/\(MizzenVersion.current)", logger: logger)
+            : nil
+        let reviewed = reviewer.map {
+            ReviewedScrapes(access: CachedAccess($0.access, lifetimes: ReviewedScrapes.lifetimes), logger: logger)
+        }
         /// Of one port.
         func front(idleTimeout: Duration) -> HTTPFront {
-            web.map { WebFront($0, passwords: passwords).front(idleTimeout: idleTimeout) }
+            let front =
+                web.map { WebFront($0, passwords: passwords).front(idleTimeout: idleTimeout) }
                 ?? HTTPFront(server: .http1(configuration: .init(idleTimeout: TimeAmount(idleTimeout))))
+            return reviewed.map { $0.behind(front) } ?? front
         }
         try await ProcessMain.serve(
             services: [
@@ -65,7 +73,7 @@ public struct ExporterCommand: AsyncParsableCommand, Sendable {
                 HTTPEndpoints(
                     address: HTTPAddress(host: ListenHost.usable(serving.telemetryHost), port: serving.telemetryPort),
                     routes: TelemetryRoutes.make(telemetry), front: front(idleTimeout: .seconds(300)), logger: logger),
-            ], logger: logger)
+            ] + (reviewer.map { [$0] } ?? []), logger: logger)
     }
 
     /// The start is over, but for what still happens at the same moment.

@@ -12,7 +12,6 @@ import Testing
         do {
             let command = try ExporterCommand.parse(arguments)
             do throws(ProcessError) {
-                try command.unbuilt.refuse()
                 _ = try ExporterConfiguration(command.selection)
                 return nil
             } catch {
@@ -60,17 +59,6 @@ import Testing
         #expect(refusal("--node=n1", "--resources=pods,nodes")?.place == "--node")
         #expect(refusal("--shard=2", "--total-shards=2")?.place == "--shard")
         #expect(refusal("--total-shards=0")?.place == "--total-shards")
-    }
-
-    @Test(
-        "what would change the answers and is not built is refused",
-        arguments: [
-            ["--auth-filter"]
-        ])
-    func unbuilt(arguments: [String]) throws {
-        let command = try ExporterCommand.parse(arguments)
-        let error = #expect(throws: ProcessError.self) { try command.unbuilt.refuse() }
-        #expect(error?.place == arguments[0].split(separator: "=").first.map(String.init))
     }
 
     @Test("what does nothing here is accepted, and said")

@@ -190,7 +190,8 @@ struct BadCommandLineProcessTests {
             Mistake(["--metric-allowlist", "("], 64, "--metric-allowlist", "("),
             Mistake(["--metric-allowlist", "a", "--metric-denylist", "b"], 64, "--metric-denylist"),
             Mistake(["--metric-labels-allowlist", "pods=["], 64, "--metric-labels-allowlist"),
-            Mistake(["--metric-annotations-allowlist", "widgets=[a]"], 64, "--metric-annotations-allowlist", "widgets"),
+            Mistake(["--metric-annotations-allowlist", "pods=[a,]"], 64, "--metric-annotations-allowlist", "pods=[a,]"),
+            Mistake(["--auth-filter", "--kubeconfig", "/nope/kubeconfig"], 78, "/nope/kubeconfig"),
             Mistake(["--server-idle-timeout", "5"], 64, "--server-idle-timeout", "60s"),
             Mistake(["--node", "n", "--resources", "services"], 64, "--node"), Mistake(["--tls-config", "x"], 64, "--tls-config"),
         ])

@@ -115,15 +115,3 @@ struct ExporterConfiguration: Sendable {
         }
     }
 }
-
-extension UnbuiltOptions {
-    /// - Throws: 64, naming the first of the options that is given.
-    func refuse() throws(ProcessError) {
-        let given: [(String, Bool, String)] = [
-            ("--auth-filter", authFilter, "keep the ports away from strangers by other means")
-        ]
-        for (flag, isGiven, advice) in given where isGiven {
-            throw ProcessError(code: ExitStatus.usage, message: "this option is not built yet; \(advice)", place: flag)
-        }
-    }
-}

@@ -27,6 +27,9 @@ struct ServingOptions: ParsableArguments, Sendable {
         help: ArgumentHelp("Encryption, passwords and headers of both ports, in Prometheus' web configuration format.", valueName: "file"))
     var tlsConfig = ""
 
+    @Flag(help: "Let only those read /metrics whom the API server knows by their token and allows it; asks it with --kubeconfig.")
+    var authFilter = false
+
     @Flag(help: "Compress answers for scrapers that accept gzip.")
     var enableGzipEncoding = false
 
@@ -99,11 +102,6 @@ struct SelectionOptions: ParsableArguments, Sendable {
         }
         return (name, podNamespace)
     }
-}
-
-/// Options of kube-state-metrics that would change what is served and are not built yet: refused rather than ignored.
-struct UnbuiltOptions: ParsableArguments, Sendable {
-    @Flag(help: "Not built yet.") var authFilter = false
 }
 
 /// Readers of values whose errors say what is expected.

@@ -166,7 +166,7 @@ struct OptionsFileKey: Sendable {
         duration("server_read_header_timeout") { $0.ignored.serverReadHeaderTimeout = $1 },
         duration("server_write_timeout") { $0.ignored.serverWriteTimeout = $1 },
         text("tls_config", .restart) { $0.serving.tlsConfig = $1 },
-        toggle("auth_filter", .restart) { $0.unbuilt.authFilter = $1 },
+        toggle("auth_filter", .restart) { $0.serving.authFilter = $1 },
         toggle("enable_gzip_encoding", .restart) { $0.serving.enableGzipEncoding = $1 },
         text("apiserver", .none) { $0.ignored.apiserver = $1 },
         text("kubeconfig", .none) { $0.ignored.kubeconfig = $1 },
