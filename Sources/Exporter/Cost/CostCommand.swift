@@ -17,16 +17,16 @@ struct CostCommand: AsyncParsableCommand {
     var top = 20
 
     func run() async throws {
-        let text: String
+        let text: [UInt8]
         if let file {
             do throws(SystemError) {
-                text = String(decoding: try FileContents.read(file), as: UTF8.self)
+                text = try FileContents.read(file)
             } catch {
                 throw ProcessError(
                     code: ExitStatus.usage, message: "cannot be read: \(error)", place: file)
             }
         } else {
-            text = String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
+            text = Array(FileHandle.standardInput.readDataToEndOfFile())
         }
         print(CostTable.text(ExpositionCost(text), top: top), terminator: "")
     }

@@ -4,7 +4,7 @@ import NIOCore
 /// The body of a scrape's answer: made while it is sent.
 struct ExpositionBody: Sendable {
     /// How many bytes are handed to a connection at once, and how many such buffers a scrape has, in turns, so that none is allocated
-    /// anew. Larger ones would come from the system each time and cost more than what is written into them.
+    /// anew: memory that comes from the system each time costs more than what is written into it.
     private static let bufferSize = 256 * 1024
     private static let buffers = 3
     /// The same for text that may have to be compressed first.

@@ -58,14 +58,6 @@ struct Exposition: Sendable, Sequence {
         case header(ExpositionHeader)
         case samples(TextPiece, IdentityList, name: [UInt8])
 
-        /// Bytes of text.
-        var size: Int {
-            switch self {
-            case .header(let header): header.text.readableBytes
-            case .samples(let piece, _, _): piece.size
-            }
-        }
-
         func print(into buffer: inout ByteBuffer) {
             switch self {
             case .header(let header): buffer.writeImmutableBuffer(header.text)
@@ -92,6 +84,11 @@ struct Exposition: Sendable, Sequence {
         var section: ExpositionSection
         var headers: [ExpositionHeader]
         var groups: [TextGroup]
+
+        /// nil where the family has no samples in the group.
+        func chunk(_ family: Int, _ group: Int) -> Chunk? {
+            groups[group].pieces[family].map { .samples($0, groups[group].identities, name: section.names[family]) }
+        }
     }
 
     private static let end = ExpositionHeader("# EOF\n")
@@ -119,95 +116,92 @@ struct Exposition: Sendable, Sequence {
             part.section.families.enumerated().map { index, family in
                 Family(
                     description: family,
-                    chunks: part.groups.compactMap { group in
-                        group.pieces[index].map { .samples($0, group.identities, name: part.section.names[index]) }
-                    })
+                    chunks: part.groups.indices.compactMap { part.chunk(index, $0) })
             }
         }
     }
 
+    /// Appends what stands at a place, if there is room for it or nothing before it. No value is made of a chunk, which would cost as much
+    /// as its lines.
+    /// - Returns: whether it did.
+    private borrowing func print(_ place: Place, into buffer: inout ByteBuffer, room: Int) -> Bool {
+        func fits(_ size: Int) -> Bool { buffer.readableBytes == 0 || buffer.readableBytes + size + LinePrinter.padding <= room }
+        switch place {
+        case .header(let part, let family):
+            guard fits(parts[part].headers[family].text.readableBytes) else { return false }
+            buffer.writeImmutableBuffer(parts[part].headers[family].text)
+        case .samples(let part, let family, let group):
+            guard let piece = parts[part].groups[group].pieces[family] else { return true }
+            guard fits(piece.size) else { return false }
+            LinePrinter.print(piece, parts[part].groups[group].identities, name: parts[part].section.names[family], into: &buffer)
+        case .end:
+            guard fits(Self.end.text.readableBytes) else { return false }
+            buffer.writeImmutableBuffer(Self.end.text)
+        }
+        return true
+    }
+
     func makeIterator() -> Iterator { Iterator(exposition: self) }
 
-    struct Iterator: IteratorProtocol, Sendable {
-        fileprivate let exposition: Exposition
+    /// Where a part of the exposition stands.
+    private enum Place: Sendable {
+        case header(part: Int, family: Int)
+        case samples(part: Int, family: Int, group: Int)
+        case end
+    }
+
+    /// Goes from place to place in the order in which they are sent.
+    private struct Cursor: Sendable {
         private var part = 0
         private var family = 0
         /// nil: the family's header comes next.
         private var group: Int?
         private var isEndGiven = false
 
-        fileprivate init(exposition: Exposition) { self.exposition = exposition }
-
-        mutating func next() -> Chunk? {
+        mutating func next(in exposition: borrowing Exposition) -> Place? {
             while part < exposition.parts.count {
-                if let chunk = nextOfPart() { return chunk }
+                while family < exposition.parts[part].headers.count {
+                    guard let first = group else {
+                        group = 0
+                        return .header(part: part, family: family)
+                    }
+                    for index in first..<exposition.parts[part].groups.count
+                    where exposition.parts[part].groups[index].pieces[family] != nil {
+                        group = index + 1
+                        return .samples(part: part, family: family, group: index)
+                    }
+                    (family, group) = (family + 1, nil)
+                }
                 (part, family) = (part + 1, 0)
             }
             guard exposition.format == .openMetrics, !isEndGiven else { return nil }
             isEndGiven = true
-            return .header(Exposition.end)
+            return .end
         }
+    }
 
-        private mutating func nextOfPart() -> Chunk? {
-            while family < exposition.parts[part].headers.count {
-                guard var group else {
-                    group = 0
-                    return .header(exposition.parts[part].headers[family])
-                }
-                while group < exposition.parts[part].groups.count {
-                    let piece = exposition.parts[part].groups[group].pieces[family]
-                    group += 1
-                    if let piece {
-                        self.group = group
-                        let identities = exposition.parts[part].groups[group - 1].identities
-                        return .samples(piece, identities, name: exposition.parts[part].section.names[family])
-                    }
-                }
-                (family, self.group) = (family + 1, nil)
+    struct Iterator: IteratorProtocol, Sendable {
+        fileprivate let exposition: Exposition
+        private var cursor = Cursor()
+
+        fileprivate init(exposition: Exposition) { self.exposition = exposition }
+
+        mutating func next() -> Chunk? {
+            switch cursor.next(in: exposition) {
+            case .header(let part, let family): .header(exposition.parts[part].headers[family])
+            case .samples(let part, let family, let group): exposition.parts[part].chunk(family, group)
+            case .end: .header(Exposition.end)
+            case nil: nil
             }
-            return nil
         }
 
         /// Writes the next text from the buffer's beginning, as much as there is room for; a chunk that is larger than the room makes more.
         /// - Returns: false when there was nothing left.
         mutating func print(into buffer: inout ByteBuffer, room: Int) -> Bool {
             buffer.clear(minimumCapacity: room)
-            while part < exposition.parts.count {
-                guard printPart(exposition.parts[part], into: &buffer, room: room) else { return true }
-                (part, family) = (part + 1, 0)
-            }
-            if exposition.format == .openMetrics, !isEndGiven {
-                let end = Exposition.end.text
-                guard buffer.readableBytes + end.readableBytes <= room || buffer.readableBytes == 0 else { return true }
-                buffer.writeImmutableBuffer(end)
-                isEndGiven = true
-            }
+            var ahead = cursor
+            while let place = ahead.next(in: exposition), exposition.print(place, into: &buffer, room: room) { cursor = ahead }
             return buffer.readableBytes > 0
-        }
-
-        /// As ``next()`` goes, without making a value of each chunk, which costs as much as its lines.
-        /// - Returns: false when the rest did not fit.
-        private mutating func printPart(_ part: borrowing Part, into buffer: inout ByteBuffer, room: Int) -> Bool {
-            func fits(_ size: Int) -> Bool { buffer.readableBytes == 0 || buffer.readableBytes + size + LinePrinter.padding <= room }
-            while family < part.headers.count {
-                if group == nil {
-                    guard fits(part.headers[family].text.readableBytes) else { return false }
-                    buffer.writeImmutableBuffer(part.headers[family].text)
-                }
-                var index = group ?? 0
-                while index < part.groups.count {
-                    if let piece = part.groups[index].pieces[family] {
-                        guard fits(piece.size) else {
-                            group = index
-                            return false
-                        }
-                        LinePrinter.print(piece, part.groups[index].identities, name: part.section.names[family], into: &buffer)
-                    }
-                    index += 1
-                }
-                (family, group) = (family + 1, nil)
-            }
-            return true
         }
 
         /// The next pieces of a gzip file, of at least so many bytes together unless they are the last; empty at the end.

@@ -19,6 +19,17 @@ struct GroupedText: Sendable {
         var uid: ObjectKey
     }
 
+    private struct Group: Sendable {
+        var text: TextGroup
+        /// Who has each place; nil where the object is gone.
+        var owners: [Owner?]
+    }
+
+    private struct Waiting: Sendable {
+        var owner: Owner
+        var record: ObjectRecord
+    }
+
     /// Objects that wait are made a group when they have so many bytes, however few they are: their number alone would make pieces of
     /// large objects too large to be made anew for each change.
     private static let largestWaiting = 1 << 20
@@ -27,11 +38,8 @@ struct GroupedText: Sendable {
     private let names: [Int]
     private var objects: FollowedObjects<Place>
     /// nil: free to be used again.
-    private var groups: [TextGroup?] = []
-    private var owners: [[Owner?]] = []
-    private var freeGroups: [Int] = []
-    private var waiting: [ObjectRecord] = []
-    private var waitingOwners: [Owner] = []
+    private var groups: [Group?] = []
+    private var waiting: [Waiting] = []
     private var waitingBytes = 0
     /// Made of those that wait, for the last scrape.
     private var lastWaiting: TextGroup?
@@ -44,83 +52,69 @@ struct GroupedText: Sendable {
     var count: Int { objects.count }
 
     mutating func upsert(_ entry: ObjectStore.Entry, bucket: UInt8) {
-        let owner = Owner(bucket: bucket, uid: entry.uid)
         var known = objects.kept(uid: entry.uid, bucket: bucket)
-        if let place = known, let group = place.group, groups[group]?.identities[place.slot] != entry.record.identity {
+        if let place = known, let group = place.group, groups[group]?.text.identities[place.slot] != entry.record.identity {
             _ = remove(uid: entry.uid, bucket: bucket)
             known = nil
         }
         let place = known ?? Place(group: nil, slot: waiting.count)
         objects.upsert(.init(uid: entry.uid, name: entry.name, kept: place), bucket: bucket)
         if let group = place.group {
-            groups[group]?.replace(slot: place.slot, with: entry.record, names: names)
-            return
-        }
-        lastWaiting = nil
-        if known != nil {
-            waitingBytes += entry.record.samples.count - waiting[place.slot].samples.count
-            waiting[place.slot] = entry.record
-            waitingOwners[place.slot] = owner
+            groups[group]?.text.replace(slot: place.slot, with: entry.record, names: names)
+        } else if known != nil {
+            lastWaiting = nil
+            waitingBytes += entry.record.samples.count - waiting[place.slot].record.samples.count
+            waiting[place.slot].record = entry.record
+            makeGroupIfLarge()
         } else {
-            waiting.append(entry.record)
-            waitingOwners.append(owner)
-            waitingBytes += entry.record.samples.count
+            wait(Waiting(owner: Owner(bucket: bucket, uid: entry.uid), record: entry.record))
         }
-        if waiting.count == TextGroup.size || waitingBytes > Self.largestWaiting { makeGroup() }
     }
 
     mutating func remove(uid: ObjectKey, bucket: UInt8) -> Bool {
         guard let place = objects.remove(uid: uid, bucket: bucket)?.kept else { return false }
         if let group = place.group {
-            groups[group]?.remove(slot: place.slot, names: names)
-            owners[group][place.slot] = nil
-            if let left = groups[group]?.count, left * 2 <= owners[group].count { dissolve(group) }
+            groups[group]?.text.remove(slot: place.slot, names: names)
+            groups[group]?.owners[place.slot] = nil
+            dissolveIfSparse(group)
             return true
         }
         lastWaiting = nil
-        waitingBytes -= waiting[place.slot].samples.count
+        waitingBytes -= waiting[place.slot].record.samples.count
         // The order means nothing, so the last one may take the place.
-        let last = waiting.count - 1
-        waiting.swapAt(place.slot, last)
-        waitingOwners.swapAt(place.slot, last)
+        waiting.swapAt(place.slot, waiting.count - 1)
         waiting.removeLast()
-        waitingOwners.removeLast()
-        if place.slot < last { move(waitingOwners[place.slot], to: place) }
+        if place.slot < waiting.count { move(waiting[place.slot].owner, to: place) }
         return true
     }
 
-    /// Makes a group of all that wait.
-    private mutating func makeGroup() {
-        let group = TextGroup(waiting, names: names)
-        let index = freeGroups.popLast() ?? groups.count
-        if index == groups.count {
-            groups.append(group)
-            owners.append(waitingOwners)
-        } else {
-            groups[index] = group
-            owners[index] = waitingOwners
-        }
-        for (slot, owner) in waitingOwners.enumerated() { move(owner, to: .init(group: index, slot: slot)) }
+    /// Its place is the one behind those that wait already.
+    private mutating func wait(_ object: Waiting) {
+        lastWaiting = nil
+        waiting.append(object)
+        waitingBytes += object.record.samples.count
+        makeGroupIfLarge()
+    }
+
+    /// Makes a group of all that wait, if they are enough.
+    private mutating func makeGroupIfLarge() {
+        guard waiting.count == TextGroup.size || waitingBytes > Self.largestWaiting else { return }
+        let group = Group(text: TextGroup(waiting.map(\.record), names: names), owners: waiting.map(\.owner))
+        let index = groups.firstIndex { $0 == nil } ?? groups.count
+        if index == groups.count { groups.append(group) } else { groups[index] = group }
+        for (slot, object) in waiting.enumerated() { move(object.owner, to: Place(group: index, slot: slot)) }
         waiting.removeAll(keepingCapacity: true)
-        waitingOwners.removeAll(keepingCapacity: true)
         waitingBytes = 0
     }
 
-    /// The objects that are left in a group wait for the next one.
-    private mutating func dissolve(_ index: Int) {
-        guard let group = groups[index] else { return }
-        let left = owners[index]
+    /// Once half of a group's objects are gone, those that are left wait for the next one.
+    private mutating func dissolveIfSparse(_ index: Int) {
+        guard let group = groups[index], group.owners.count(where: { $0 != nil }) * 2 <= group.owners.count else { return }
         groups[index] = nil
-        owners[index] = []
-        freeGroups.append(index)
-        lastWaiting = nil
-        for (slot, owner) in left.enumerated() {
-            guard let owner, let record = group.record(slot: slot) else { continue }
-            move(owner, to: .init(group: nil, slot: waiting.count))
-            waiting.append(record)
-            waitingOwners.append(owner)
-            waitingBytes += record.samples.count
-            if waiting.count == TextGroup.size || waitingBytes > Self.largestWaiting { makeGroup() }
+        for (slot, owner) in group.owners.enumerated() {
+            guard let owner else { continue }
+            move(owner, to: Place(group: nil, slot: waiting.count))
+            wait(Waiting(owner: owner, record: group.text.record(slot: slot)))
         }
     }
 
@@ -141,15 +135,15 @@ struct GroupedText: Sendable {
     func identity(named name: ObjectKey) -> (bucket: UInt8, uid: ObjectKey, labels: [UInt8])? {
         guard let (bucket, entry) = objects.entry(named: name) else { return nil }
         let place = entry.kept
-        let labels = place.group.map { groups[$0]?.identities[place.slot] ?? [] } ?? waiting[place.slot].identity
+        let labels = place.group.map { groups[$0]?.text.identities[place.slot] ?? [] } ?? waiting[place.slot].record.identity
         return (bucket, entry.uid, labels)
     }
 
     /// Everything as it is now.
     mutating func snapshot() -> [TextGroup] {
-        let whole = groups.compactMap { $0 }
+        let whole = groups.compactMap { $0?.text }
         guard !waiting.isEmpty else { return whole }
-        let last = lastWaiting ?? TextGroup(waiting, names: names)
+        let last = lastWaiting ?? TextGroup(waiting.map(\.record), names: names)
         lastWaiting = last
         return whole + [last]
     }

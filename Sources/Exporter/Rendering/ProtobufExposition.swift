@@ -59,15 +59,16 @@ enum MetricFamilyMessage {
         return [prefix] + samples
     }
 
-    /// The samples of lines that we wrote ourselves: `name{label="value",…} number`.
+    /// The samples of lines that we wrote ourselves.
     static func metrics(of text: [UInt8], isCounter: Bool) -> ByteBuffer {
-        var lines = LineReader(text)
         var metrics = ByteBuffer()
         metrics.reserveCapacity(text.count)
         var metric = ByteBuffer()
-        while lines.skipName() {
+        for line in text.split(separator: UInt8(ascii: "\n")) {
+            guard let sample = SampleLine(line) else { continue }
             metric.clear()
-            while let (name, value) = lines.nextLabel() {
+            for (name, escaped) in sample.labels {
+                let value = SampleLine.unescaped(escaped)
                 metric.writeInteger(Field.label << 3 | 2)
                 metric.write(varint: sizeOf(name.count) + sizeOf(value.count))
                 metric.write(field: Field.labelName, bytes: name)
@@ -76,7 +77,8 @@ enum MetricFamilyMessage {
             metric.writeInteger((isCounter ? Field.counter : Field.gauge) << 3 | 2)
             metric.writeInteger(UInt8(9))
             metric.writeInteger(Field.value << 3 | 1)
-            metric.writeInteger(lines.nextValue().bitPattern, endianness: .little)
+            let value = Double(String(decoding: sample.rest, as: UTF8.self)) ?? .nan
+            metric.writeInteger(value.bitPattern, endianness: .little)
             metrics.writeInteger(Field.metric << 3 | 2)
             metrics.write(varint: metric.readableBytes)
             metrics.writeBuffer(&metric)
@@ -92,48 +94,6 @@ enum MetricFamilyMessage {
     }
 }
 
-/// Reads lines back that ``SampleWriter`` wrote.
-private struct LineReader {
-    private let text: [UInt8]
-    private var position = 0
-
-    init(_ text: [UInt8]) { self.text = text }
-
-    /// - Returns: false at the end.
-    mutating func skipName() -> Bool {
-        guard let brace = text[position...].firstIndex(of: UInt8(ascii: "{")) else { return false }
-        position = brace + 1
-        return true
-    }
-
-    /// - Returns: nil after the last label.
-    mutating func nextLabel() -> (name: [UInt8], value: [UInt8])? {
-        if text[position] == UInt8(ascii: ",") { position += 1 }
-        guard text[position] != UInt8(ascii: "}"), let equals = text[position...].firstIndex(of: UInt8(ascii: "=")) else { return nil }
-        let name = Array(text[position..<equals])
-        position = equals + 2
-        var value: [UInt8] = []
-        while text[position] != UInt8(ascii: "\"") {
-            if text[position] == UInt8(ascii: "\\") {
-                position += 1
-                value.append(text[position] == UInt8(ascii: "n") ? UInt8(ascii: "\n") : text[position])
-            } else {
-                value.append(text[position])
-            }
-            position += 1
-        }
-        position += 1
-        return (name, value)
-    }
-
-    mutating func nextValue() -> Double {
-        let start = position + 2
-        let end = text[start...].firstIndex(of: UInt8(ascii: "\n")) ?? text.count
-        position = min(end + 1, text.count)
-        return Double(String(decoding: text[start..<end], as: UTF8.self)) ?? .nan
-    }
-}
-
 extension ByteBuffer {
     fileprivate mutating func write(varint value: Int) {
         var rest = UInt64(value)
@@ -145,7 +105,7 @@ extension ByteBuffer {
     }
 
     /// A field of bytes (wire type 2).
-    fileprivate mutating func write(field: UInt8, bytes: [UInt8]) {
+    fileprivate mutating func write(field: UInt8, bytes: some Collection<UInt8>) {
         writeInteger(field << 3 | 2)
         write(varint: bytes.count)
         writeBytes(bytes)

@@ -12,16 +12,11 @@ struct TextGroup: Sendable {
     let identities: IdentityList
     /// Bytes of all pieces' lines, put together.
     private(set) var size = 0
-    /// How many objects are left.
-    private(set) var count: Int
-    private var isGone: [Bool]
 
     /// - Parameters:
     ///   - records: 1 to ``size``, each with as many families.
     ///   - names: how many bytes the name of each family has.
     init(_ records: [ObjectRecord], names: [Int]) {
-        count = records.count
-        isGone = Array(repeating: false, count: records.count)
         identities = IdentityList(records.map(\.identity))
         let lengths = records.map(\.identity.count)
         var positions = Array(repeating: 0, count: records.count)
@@ -61,16 +56,12 @@ struct TextGroup: Sendable {
 
     /// The object is gone; its place stays empty.
     mutating func remove(slot: Int, names: [Int]) {
-        guard !isGone[slot] else { return }
-        isGone[slot] = true
-        count -= 1
         let nothing = ObjectRecord(identity: [], samples: [], lengths: names.map { _ in 0 })
         replace(slot: slot, with: nothing, names: names)
     }
 
-    /// What an object has, as it stands in the pieces; nil where it is gone.
-    func record(slot: Int) -> ObjectRecord? {
-        guard !isGone[slot] else { return nil }
+    /// What an object has, as it stands in the pieces.
+    func record(slot: Int) -> ObjectRecord {
         var samples: [UInt8] = []
         var lengths: [Int] = []
         for piece in pieces {

@@ -44,22 +44,21 @@ final class TextPiece: Sendable {
     /// What the object in this place has.
     func samples(slot: Int) -> ArraySlice<UInt8> {
         var position = 0
-        for _ in 0..<slot {
-            let length = bytes.readLength(at: &position)
-            position += length
-        }
-        let length = bytes.readLength(at: &position)
-        return bytes[position..<position + length]
+        for _ in 0..<slot { _ = next(at: &position) }
+        return bytes[next(at: &position)]
     }
 
     /// What each place has, for so many places.
     func slots(_ count: Int) -> [ArraySlice<UInt8>] {
         var position = 0
-        return (0..<count).map { _ in
-            let length = bytes.readLength(at: &position)
-            defer { position += length }
-            return bytes[position..<position + length]
-        }
+        return (0..<count).map { _ in bytes[next(at: &position)] }
+    }
+
+    /// Where the samples of the place stand that begins here; moves behind them.
+    private func next(at position: inout Int) -> Range<Int> {
+        let length = bytes.readLength(at: &position)
+        defer { position += length }
+        return position..<position + length
     }
 
     /// Two scrapes that ask for a new piece at once wait for one another and share the work.
