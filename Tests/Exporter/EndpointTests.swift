@@ -11,25 +11,10 @@ import Testing
 @testable import Exporter
 
 @Suite struct EndpointTests {
-    /// Answers of a server on a free port of this host.
     private func serving(
-        _ exporter: ExporterUnderTest, compresses: Bool = false, servesPartial: Bool = false,
-        _ body: @Sendable (String) async throws -> Void
+        _ exporter: ExporterUnderTest, compresses: Bool = false, servesPartial: Bool = false, _ body: (String) async throws -> Void
     ) async throws {
-        let (addresses, continuation) = AsyncStream.makeStream(of: HTTPAddress.self)
-        var server = ScrapeServer(
-            address: HTTPAddress(host: "127.0.0.1", port: 0), sections: exporter.feed.sections,
-            compresses: compresses, servesPartial: servesPartial, telemetry: exporter.telemetry,
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        server.listening = { continuation.yield($0) }
-        let running = server
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await running.run() }
-            var iterator = addresses.makeAsyncIterator()
-            let address = try #require(await iterator.next())
-            try await body("http://\(address)")
-            group.cancelAll()
-        }
+        try await exporter.serving(compresses: compresses, servesPartial: servesPartial) { try await body("http://\($0.main)") }
     }
 
     private func get(_ url: String, accept: String? = nil) async throws -> (status: Int, type: String, text: String) {

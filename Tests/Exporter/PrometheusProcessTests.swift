@@ -57,8 +57,8 @@ struct PrometheusProcessTests {
         ])
         let expected = Set(exporter.lines().filter { $0.hasPrefix("kube_") }.map(Self.sample))
         let running = exporter.lines().count { $0.hasPrefix("kube_pod_status_phase{") && $0.hasSuffix(#"phase="Running"} 1"#) }
-        try await Self.serving(exporter, compresses: compresses) { targets in
-            try await Self.withPrometheus(program, options, scraping: targets) { query in
+        try await exporter.serving(compresses: compresses) { addresses in
+            try await Self.withPrometheus(program, options, scraping: ["\(addresses.main)", "\(addresses.telemetry)"]) { query in
                 try await eventually("both ports are scraped", within: .seconds(60)) { try await query("sum(up)").map(\.value) == [2] }
                 let got = Set(try await query(#"{__name__=~"kube_.*",__name__!~"kube_state_metrics_.*"}"#))
                 #expect(got.count == expected.count)
@@ -69,28 +69,6 @@ struct PrometheusProcessTests {
                 // What a dashboard asks.
                 #expect(try await query(#"sum(kube_pod_status_phase{phase="Running"})"#).map(\.value) == [Double(running)])
             }
-        }
-    }
-
-    /// - Parameter body: is given the addresses of both ports.
-    private static func serving(
-        _ exporter: ExporterUnderTest, compresses: Bool, _ body: ([String]) async throws -> Void
-    ) async throws {
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        let (addresses, continuation) = AsyncStream.makeStream(of: HTTPAddress.self)
-        var server = ScrapeServer(
-            address: HTTPAddress(host: "127.0.0.1", port: 0), sections: exporter.feed.sections, compresses: compresses,
-            telemetry: exporter.telemetry, logger: logger)
-        server.listening = { continuation.yield($0) }
-        let (running, telemetry) = (server, HTTPAddress(host: "127.0.0.1", port: Int(freePort())))
-        let routes = TelemetryRoutes.make(exporter.telemetry)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await running.run() }
-            group.addTask { try await HTTPEndpoints(address: telemetry, routes: routes, logger: logger).run() }
-            var iterator = addresses.makeAsyncIterator()
-            let main = try #require(await iterator.next())
-            try await body(["\(main)", "\(telemetry)"])
-            group.cancelAll()
         }
     }
 

@@ -1,6 +1,6 @@
 import AccessReview
-import Names
 import Logging
+import Names
 import ProcessRuntime
 
 /// Answers the requests of `metrics.k8s.io/v1beta1`, whatever transports them.
@@ -56,7 +56,7 @@ struct MetricsAPI: Sendable {
         }
         let user: UserInfo
         do {
-            guard let known = try await access.user(token: token(of: request)) else { throw Refusal.unauthorized }
+            guard let known = try await access.user(token: BearerToken.read(request.authorization)) else { throw Refusal.unauthorized }
             user = known
         } catch let refusal as Refusal {
             throw refusal
@@ -84,13 +84,6 @@ struct MetricsAPI: Sendable {
         alwaysAllowedPaths.contains { pattern in
             pattern.hasSuffix("*") ? path.hasPrefix(pattern.dropLast()) : path == pattern
         }
-    }
-
-    private func token(of request: MetricsRequest) -> String? {
-        guard let header = request.authorization else { return nil }
-        let parts = header.split(separator: " ", maxSplits: 1)
-        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
-        return parts[1].isEmpty ? nil : String(parts[1])
     }
 
     // MARK: Paths

@@ -58,17 +58,12 @@ private func isDigit(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "0") && byte 
 ///
 /// `Quantity` of KubernetesObjects, which is exact, differs from that in the last digit.
 private struct QuantityText {
-    private enum Unit {
-        case decimal(exponent: Int)
-        case binary(bits: Int)
-    }
-
     private var isNegative = false
     /// Before the point, without leading zeros; `0` for none.
     private var whole: [UInt8] = []
     /// Behind the point.
     private var fraction: [UInt8] = []
-    private var unit = Unit.decimal(exponent: 0)
+    private var unit = QuantityScale.decimal(exponent: 0)
 
     init?(_ text: String) {
         guard !text.isEmpty else { return nil }
@@ -89,29 +84,12 @@ private struct QuantityText {
         self.unit = unit
     }
 
-    private static func unit(_ suffix: ArraySlice<UInt8>) -> Unit? {
-        let text = String(decoding: suffix, as: UTF8.self)
-        switch text {
-        case "": return .decimal(exponent: 0)
-        case "n": return .decimal(exponent: -9)
-        case "u": return .decimal(exponent: -6)
-        case "m": return .decimal(exponent: -3)
-        case "k": return .decimal(exponent: 3)
-        case "M": return .decimal(exponent: 6)
-        case "G": return .decimal(exponent: 9)
-        case "T": return .decimal(exponent: 12)
-        case "P": return .decimal(exponent: 15)
-        case "E": return .decimal(exponent: 18)
-        case "Ki": return .binary(bits: 10)
-        case "Mi": return .binary(bits: 20)
-        case "Gi": return .binary(bits: 30)
-        case "Ti": return .binary(bits: 40)
-        case "Pi": return .binary(bits: 50)
-        case "Ei": return .binary(bits: 60)
-        default: break
-        }
-        guard let letter = suffix.first, letter == UInt8(ascii: "e") || letter == UInt8(ascii: "E"),
-            let exponent = Int64(text.dropFirst())
+    private static func unit(_ suffix: ArraySlice<UInt8>) -> QuantityScale? {
+        guard let letter = suffix.first else { return .decimal(exponent: 0) }
+        if suffix.count == 1 { return QuantityScale(letter: letter) }
+        if suffix.count == 2, suffix.last == UInt8(ascii: "i") { return QuantityScale(binaryLetter: letter) }
+        guard letter == UInt8(ascii: "e") || letter == UInt8(ascii: "E"),
+            let exponent = Int64(String(decoding: suffix.dropFirst(), as: UTF8.self))
         else { return nil }
         // Beyond this every amount is 0 or infinite.
         return .decimal(exponent: Int(max(-5000, min(5000, exponent))))

@@ -163,6 +163,13 @@ final class ExporterTelemetry: Sendable {
     /// Everything that scrapes wait for.
     var awaited: [String] { missing + furtherMissing.withLock { $0 }() }
 
+    /// Why the exporter is not ready; nil once every wanted resource has been joined. A stream that is stale later keeps it ready, as what
+    /// it holds stays served.
+    var unreadiness: String? {
+        let awaited = awaited
+        return awaited.isEmpty ? nil : "not ready: waiting for \(awaited.joined(separator: ", "))"
+    }
+
     func joined(_ resource: Resource, synced: Bool) {
         let isNew = streams.withLock { streams in
             let isNew = streams[resource]?.isJoined == false

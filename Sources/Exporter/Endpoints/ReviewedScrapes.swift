@@ -26,7 +26,7 @@ struct ReviewedScrapes: Sendable {
 
     /// - Returns: nil for who may read.
     private func refusal(of request: Request) async -> Response? {
-        guard let token = Self.token(request.headers[.authorization]) else { return Self.answer(.unauthorized, "Unauthorized") }
+        guard let token = BearerToken.read(request.headers[.authorization]) else { return Self.answer(.unauthorized, "Unauthorized") }
         let user: UserInfo
         do {
             guard let known = try await access.user(token: token) else { return Self.answer(.unauthorized, "Unauthorized") }
@@ -45,13 +45,6 @@ struct ReviewedScrapes: Sendable {
             logger.warning("subject access review failed", metadata: ["error": "\(error)"])
             return Self.answer(.serviceUnavailable, "Authorization for user \(user.name) failed")
         }
-    }
-
-    /// The token of a header `Bearer …`; nil for another one.
-    static func token(_ header: String?) -> String? {
-        guard let header, header.prefix(7).lowercased() == "bearer " else { return nil }
-        let token = String(header.dropFirst(7)).trimmed
-        return token.isEmpty ? nil : token
     }
 
     private static func answer(_ status: HTTPResponse.Status, _ text: String) -> Response {

@@ -9,9 +9,8 @@ import ServiceLifecycle
 /// The main port: `/metrics`, health, and a page that links to them.
 struct ScrapeServer: Service {
     let address: HTTPAddress
-    let sections: [ExpositionSection]
-    /// Further ones, which may be others at each scrape.
-    var moreSections: @Sendable () -> [ExpositionSection] = { [] }
+    /// May be others at each scrape.
+    let sections: @Sendable () -> [ExpositionSection]
     /// What every scrape waits for, whatever it asks for.
     var withheld: @Sendable () -> String? = { nil }
     var front = HTTPFront()
@@ -61,9 +60,7 @@ struct ScrapeServer: Service {
     }
 
     private func readiness(_ request: Request) -> Response {
-        let missing = telemetry.awaited
-        return missing.isEmpty
-            ? answer(request, 200, "OK") : answer(request, 503, "not ready: waiting for \(missing.joined(separator: ", "))\n")
+        telemetry.unreadiness.map { answer(request, 503, "\($0)\n") } ?? answer(request, 200, "OK")
     }
 
     private func scrape(_ request: Request, _ executor: EventLoopExecutor) -> Response {
@@ -95,7 +92,7 @@ struct ScrapeServer: Service {
             return values.isEmpty ? nil : ExporterConfiguration.items(values)
         }
         let (wanted, unwanted) = (names("resources"), names("exclude_resources"))
-        return (sections + moreSections()).filter { section in
+        return sections().filter { section in
             (wanted?.contains(section.resource) ?? true) && !(unwanted?.contains(section.resource) ?? false)
         }
     }

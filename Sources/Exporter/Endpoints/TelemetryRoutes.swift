@@ -8,16 +8,9 @@ enum TelemetryRoutes {
             "/metrics": { .metrics(telemetry.registry.render() + ProcessMetrics.render()) },
             "/healthz": { .text("OK") },
             "/livez": { .text("OK") },
-            "/readyz": { readiness(missing: telemetry.awaited) },
+            "/readyz": { telemetry.unreadiness.map { .text($0, status: 503) } ?? .text("OK") },
             "/": { HTTPAnswer(contentType: "text/html; charset=utf-8", body: Array(LandingPage.telemetry.utf8)) },
         ]
-    }
-
-    /// Ready once every wanted resource has been joined; a stream that is stale later keeps the exporter ready, as what
-    /// it holds stays served.
-    private static func readiness(missing: [String]) -> HTTPAnswer {
-        missing.isEmpty
-            ? .text("OK") : .text("not ready: waiting for \(missing.joined(separator: ", "))", status: 503)
     }
 }
 

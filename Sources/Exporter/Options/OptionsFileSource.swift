@@ -100,7 +100,7 @@ final class OptionsFileSource: Sendable {
     }
 
     private func complain(_ error: ProcessError) {
-        registry.report(configuration: "config", file: path, text: "", isTaken: false)
+        registry.report(configuration: "config", file: path, text: nil, isTaken: false)
         logger.error("the options file cannot be taken; the one before it stays", metadata: ["file": "\(path)", "reason": "\(error)"])
     }
 }

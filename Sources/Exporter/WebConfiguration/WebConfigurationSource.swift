@@ -78,13 +78,6 @@ final class WebConfigurationSource: Sendable {
     }
 
     private func report(isTaken: Bool) {
-        let labels = [("type", "tlsconfig"), ("filename", path)]
-        registry.gauge(
-            "kube_state_metrics_last_config_reload_successful", help: "Whether the last configuration could be taken.", labels: labels
-        ).set(isTaken ? 1 : 0)
-        guard isTaken else { return }
-        registry.gauge(
-            "kube_state_metrics_last_config_reload_success_timestamp_seconds", help: "When a configuration was last taken.", labels: labels
-        ).set(Double(WallClock.nanoseconds()) / 1e9)
+        registry.report(configuration: "tlsconfig", file: path, text: nil, isTaken: isTaken)
     }
 }

@@ -37,3 +37,15 @@ package protocol AccessControl: Sendable {
     func user(token: String?) async throws -> UserInfo?
     func decision(_ user: UserInfo, _ attributes: AccessAttributes) async throws -> AccessDecision
 }
+
+/// What a caller shows to say who it is (RFC 6750 section 2.1).
+package enum BearerToken {
+    /// - Parameter header: of `Authorization`.
+    /// - Returns: nil for a header that is missing or of another kind.
+    package static func read(_ header: String?) -> String? {
+        guard let parts = header?.split(separator: " ", maxSplits: 1), parts.count == 2, parts[0].lowercased() == "bearer" else {
+            return nil
+        }
+        return parts[1].isEmpty ? nil : String(parts[1])
+    }
+}

@@ -35,32 +35,15 @@ struct EncryptedPortsProcessTests {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let source = try WebConfigurationSource(
             files.folder.path("web.yml"), registry: exporter.telemetry.registry, logger: logger)
-        let (passwords, idle) = (PasswordBook(), Duration.seconds(60))
-        let (addresses, continuation) = AsyncStream.makeStream(of: (isMain: Bool, address: HTTPAddress).self)
-        let anyPort = HTTPAddress(host: "127.0.0.1", port: 0)
-        var server = ScrapeServer(
-            address: anyPort, sections: exporter.feed.sections, front: WebFront(source, passwords: passwords).front(idleTimeout: idle),
-            compresses: true, telemetry: exporter.telemetry, logger: logger)
-        server.listening = { continuation.yield((true, $0)) }
-        let running = server
-        let telemetry = HTTPEndpoints(
-            address: anyPort, routes: TelemetryRoutes.make(exporter.telemetry),
-            front: WebFront(source, passwords: passwords).front(idleTimeout: idle), logger: logger,
-            listening: { continuation.yield((false, $0)) })
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await running.run() }
-            group.addTask { try await telemetry.run() }
-            var found: [Bool: HTTPAddress] = [:]
-            for await (isMain, address) in addresses {
-                found[isMain] = address
-                if found.count == 2 { break }
-            }
+        let passwords = PasswordBook()
+        try await exporter.serving(
+            front: { WebFront(source, passwords: passwords).front(idleTimeout: .seconds(60)) }, compresses: true
+        ) { addresses in
             let scheme = source.current.loaded.tls == nil ? "http" : "https"
             try await body(
                 Ports(
-                    main: "\(scheme)://\(try #require(found[true]))", telemetry: "\(scheme)://\(try #require(found[false]))",
+                    main: "\(scheme)://\(addresses.main)", telemetry: "\(scheme)://\(addresses.telemetry)",
                     exposition: exporter.exposition(), registry: exporter.telemetry.registry))
-            group.cancelAll()
         }
     }
 

@@ -44,6 +44,43 @@ public struct Quantity: Hashable, Sendable, Comparable {
     }
 }
 
+/// What a quantity's suffix multiplies its number with.
+package enum QuantityScale: Hashable, Sendable {
+    /// 10 to that.
+    case decimal(exponent: Int)
+    /// 2 to that.
+    case binary(bits: Int)
+
+    /// - Parameter letter: a suffix of one letter, as in `100m`.
+    package init?(letter: UInt8) {
+        switch letter {
+        case UInt8(ascii: "n"): self = .decimal(exponent: -9)
+        case UInt8(ascii: "u"): self = .decimal(exponent: -6)
+        case UInt8(ascii: "m"): self = .decimal(exponent: -3)
+        case UInt8(ascii: "k"): self = .decimal(exponent: 3)
+        case UInt8(ascii: "M"): self = .decimal(exponent: 6)
+        case UInt8(ascii: "G"): self = .decimal(exponent: 9)
+        case UInt8(ascii: "T"): self = .decimal(exponent: 12)
+        case UInt8(ascii: "P"): self = .decimal(exponent: 15)
+        case UInt8(ascii: "E"): self = .decimal(exponent: 18)
+        default: return nil
+        }
+    }
+
+    /// - Parameter binaryLetter: what stands before the `i` of a suffix such as `Gi`.
+    package init?(binaryLetter: UInt8) {
+        switch binaryLetter {
+        case UInt8(ascii: "K"): self = .binary(bits: 10)
+        case UInt8(ascii: "M"): self = .binary(bits: 20)
+        case UInt8(ascii: "G"): self = .binary(bits: 30)
+        case UInt8(ascii: "T"): self = .binary(bits: 40)
+        case UInt8(ascii: "P"): self = .binary(bits: 50)
+        case UInt8(ascii: "E"): self = .binary(bits: 60)
+        default: return nil
+        }
+    }
+}
+
 /// Reads one quantity: sign, digits with an optional point, and a suffix.
 private struct QuantityParser<Bytes: Sequence> where Bytes.Element == UInt8 {
     private var iterator: Bytes.Iterator
@@ -114,41 +151,15 @@ private struct QuantityParser<Bytes: Sequence> where Bytes.Element == UInt8 {
         }
     }
 
-    private enum Scale {
-        case binary(bits: Int)
-        case decimal(exponent: Int)
-    }
-
-    private mutating func readSuffix() -> Scale? {
+    private mutating func readSuffix() -> QuantityScale? {
         guard let first = current else { return .decimal(exponent: 0) }
         advance()
         if first == UInt8(ascii: "e") || first == UInt8(ascii: "E"), current != nil, current != UInt8(ascii: "i") {
             return readExponent().map { .decimal(exponent: $0) }
         }
-        if current == nil {
-            switch first {
-            case UInt8(ascii: "n"): return .decimal(exponent: -9)
-            case UInt8(ascii: "u"): return .decimal(exponent: -6)
-            case UInt8(ascii: "m"): return .decimal(exponent: -3)
-            case UInt8(ascii: "k"): return .decimal(exponent: 3)
-            case UInt8(ascii: "M"): return .decimal(exponent: 6)
-            case UInt8(ascii: "G"): return .decimal(exponent: 9)
-            case UInt8(ascii: "T"): return .decimal(exponent: 12)
-            case UInt8(ascii: "P"): return .decimal(exponent: 15)
-            case UInt8(ascii: "E"): return .decimal(exponent: 18)
-            default: return nil
-            }
-        }
+        if current == nil { return QuantityScale(letter: first) }
         guard current == UInt8(ascii: "i"), iterator.next() == nil else { return nil }
-        switch first {
-        case UInt8(ascii: "K"): return .binary(bits: 10)
-        case UInt8(ascii: "M"): return .binary(bits: 20)
-        case UInt8(ascii: "G"): return .binary(bits: 30)
-        case UInt8(ascii: "T"): return .binary(bits: 40)
-        case UInt8(ascii: "P"): return .binary(bits: 50)
-        case UInt8(ascii: "E"): return .binary(bits: 60)
-        default: return nil
-        }
+        return QuantityScale(binaryLetter: first)
     }
 
     private mutating func readExponent() -> Int? {
@@ -170,7 +181,7 @@ private struct QuantityParser<Bytes: Sequence> where Bytes.Element == UInt8 {
     }
 
     /// The amount in billionths, without its sign.
-    private func magnitude(_ scale: Scale) -> Int128 {
+    private func magnitude(_ scale: QuantityScale) -> Int128 {
         let largest = Int128(Int64.max) * 1_000_000_000
         if isOutOfRange { return largest }
         guard mantissa > 0 else { return isInexact ? 1 : 0 }

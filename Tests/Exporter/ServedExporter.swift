@@ -1,0 +1,42 @@
+import Logging
+import ProcessRuntime
+import Testing
+
+@testable import Exporter
+
+extension ExporterUnderTest {
+    /// Where both ports are.
+    struct Addresses: Sendable {
+        var main: HTTPAddress
+        var telemetry: HTTPAddress
+    }
+
+    /// Serves on free ports of this host while the body runs.
+    /// - Parameter front: makes what stands before a port.
+    func serving(
+        front: () -> HTTPFront = { HTTPFront() }, compresses: Bool = false, servesPartial: Bool = false,
+        _ body: (Addresses) async throws -> Void
+    ) async throws {
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let (listening, continuation) = AsyncStream.makeStream(of: (isMain: Bool, address: HTTPAddress).self)
+        let anyPort = HTTPAddress(host: "127.0.0.1", port: 0)
+        let sections = feed.sections
+        let main = ScrapeServer(
+            address: anyPort, sections: { sections }, front: front(), compresses: compresses, servesPartial: servesPartial,
+            telemetry: telemetry, logger: logger, listening: { continuation.yield((true, $0)) })
+        let own = HTTPEndpoints(
+            address: anyPort, routes: TelemetryRoutes.make(telemetry), front: front(), logger: logger,
+            listening: { continuation.yield((false, $0)) })
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await main.run() }
+            group.addTask { try await own.run() }
+            var found: [Bool: HTTPAddress] = [:]
+            for await (isMain, address) in listening {
+                found[isMain] = address
+                if found.count == 2 { break }
+            }
+            try await body(Addresses(main: try #require(found[true]), telemetry: try #require(found[false])))
+            group.cancelAll()
+        }
+    }
+}
