@@ -6,8 +6,12 @@ internal import CMizzenSystem
 /// has a heap of its own, and what the list has freed in them stays the process's for good.
 public enum Allocator {
     /// For a process that holds much and allocates little at a time. To be called first: heaps that threads have got by then stay.
-    public static func staysSmall() { mz_allocator_limit(2, 256 << 10) }
+    /// - Returns: false where the C library knows no such limits (musl needs none).
+    @discardableResult
+    public static func staysSmall() -> Bool { mz_allocator_limit(2, 256 << 10) }
 
     /// Gives free pages back to the system: some milliseconds, in which other threads may wait for memory.
-    public static func trim() { mz_allocator_trim() }
+    /// - Returns: false where the C library cannot.
+    @discardableResult
+    public static func trim() -> Bool { mz_allocator_trim() }
 }
