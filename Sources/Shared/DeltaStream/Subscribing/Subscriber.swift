@@ -69,6 +69,8 @@ public final class Subscriber: Sendable {
         var machine = SubscriberStateMachine(
             interests: interests, configuration: configuration, seed: UInt64.random(in: .min ... .max))
         var decision = SubscriberStateMachine.Decision()
+        var journal = FollowingJournal()
+        defer { for line in journal.lines(now: 0, isEnd: true) { line.write(to: logger) } }
         while true {
             let isCaughtUp = link.drain { received in
                 switch received {
@@ -77,11 +79,12 @@ public final class Subscriber: Sendable {
                 case .failure(let error):
                     machine.count(error)
                 }
-                return carryOut(&decision)
+                return carryOut(&decision, &journal)
             }
             let now = MonotonicClock.nanoseconds()
             machine.handle(.tick(isCaughtUp: isCaughtUp), now: now, into: &decision)
-            link.perform(carryOut(&decision))
+            link.perform(carryOut(&decision, &journal))
+            for line in journal.lines(now: now) { line.write(to: logger) }
             published.withLock { $0 = machine.statistics }
             let wait = isCaughtUp ? min(1_000_000_000, (machine.nextDeadline ?? .max) - now) : 0
             if link.wait(waker: waker, milliseconds: Int(max(0, wait) + 999_999) / 1_000_000) { return }
@@ -90,25 +93,27 @@ public final class Subscriber: Sendable {
 
     /// Tells the consumer what is for it.
     /// - Returns: what is for the sockets.
-    private func carryOut(_ decision: inout SubscriberStateMachine.Decision) -> [SubscriberStateMachine.Request] {
-        for notice in decision.notices { tell(notice) }
+    private func carryOut(
+        _ decision: inout SubscriberStateMachine.Decision, _ journal: inout FollowingJournal
+    ) -> [SubscriberStateMachine.Request] {
+        for notice in decision.notices { tell(notice, &journal) }
         decision.notices.removeAll(keepingCapacity: true)
         if decision.requests.isEmpty { return [] }
         defer { decision.requests = [] }
         return decision.requests
     }
 
-    private func tell(_ notice: SubscriberStateMachine.Notice) {
+    private func tell(_ notice: SubscriberStateMachine.Notice, _ journal: inout FollowingJournal) {
         switch notice {
         case .replaceBucket(let resource, let bucket, let objects, let position):
             consumer.willReplaceBucket(resource, bucket: bucket, position: position)
             consumer.replaceBucket(resource, bucket: bucket, objects: objects)
         case .apply(let delta): consumer.apply(delta)
         case .joined(let resource, let synced):
-            logger.info("joined", metadata: ["resource": "\(resource)", "synced": "\(synced)"])
+            journal.joined(resource, synced: synced, now: MonotonicClock.nanoseconds())
             consumer.joined(resource, synced: synced)
         case .stale(let resource, let since, let reason):
-            logger.warning("stale", metadata: ["resource": "\(resource)", "reason": "\(reason.rawValue)"])
+            journal.stale(resource, reason, now: MonotonicClock.nanoseconds())
             consumer.stale(resource, since: since)
         case .heartbeat(let heartbeat): consumer.heartbeat(heartbeat)
         }
