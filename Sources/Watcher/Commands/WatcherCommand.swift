@@ -122,19 +122,20 @@ public struct WatcherCommand: AsyncParsableCommand {
                 "snapshots": "\(publisher.snapshotsEndpoint)", "resources": "\(watched.count)",
             ])
         let demands = Dictionary(watched.map { ($0, RelistDemand()) }, uniquingKeysWith: { first, _ in first })
+        let server = WatchedServer(client, limits: watching.server, logger: logger)
         let customWatch = try customResourceWatch(client, committer, publisher, metrics, logger)
         var services: [any ServiceLifecycle.Service] = [
             StreamService { try await publisher.run() }, Heartbeat(committer: committer),
             HTTPEndpoints(address: http, routes: WatcherHealth(metrics: metrics).routes, logger: logger),
             Watch(
-                server: WatchedServer(client, limits: watching.server, logger: logger), resources: watched, committer: committer,
-                metrics: metrics, options: watching.reflector,
+                server: server, resources: watched, committer: committer, metrics: metrics, options: watching.reflector,
                 demands: demands, logger: logger),
         ]
         if watching.driftCheckInterval.nanoseconds > 0 {
             services.append(
                 DriftCheck(
-                    client: client, resources: watched, demands: demands, more: { customWatch?.demands ?? [:] }, committer: committer,
+                    client: client, server: server, resources: watched, demands: demands, more: { customWatch?.demands ?? [:] },
+                    committer: committer,
                     publisher: publisher,
                     metrics: metrics, interval: watching.driftCheckInterval.duration,
                     settleTime: watching.driftSettleTime.duration, logger: logger))

@@ -16,6 +16,7 @@ import ServiceLifecycle
 /// The server is asked for metadata only, from its cache (`resourceVersion=0`), one resource after the other.
 struct DriftCheck: ServiceLifecycle.Service {
     let client: APIClient
+    let server: WatchedServer
     let resources: [Resource]
     let demands: [Resource: RelistDemand]
     /// What came while the watcher runs, with the demands of their reflectors.
@@ -27,13 +28,32 @@ struct DriftCheck: ServiceLifecycle.Service {
     let settleTime: Duration
     let logger: Logger
 
+    /// Servers and watches are left alone for so long after an outage.
+    static let outageSettleTime: Duration = .seconds(60)
+
     func run() async throws {
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
-                // Spread, so that watchers which started together do not ask together.
-                guard (try? await Task.sleep(for: interval * Double.random(in: 0.9...1.1))) != nil else { return }
+                guard (try? await waitUntilDue()) != nil else { return }
                 await checkAll()
             }
+        }
+    }
+
+    /// Returns after the interval, or a minute or two after an outage: a server that comes back may have had its store restored from a
+    /// backup, and its versions may have risen past the old ones again before anybody asked.
+    private func waitUntilDue() async throws {
+        // Spread, so that watchers which started together do not ask together.
+        let end = ContinuousClock.now + interval * Double.random(in: 0.9...1.1)
+        let before = server.returns
+        var seen = before
+        while true {
+            let now = ContinuousClock.now
+            guard now < end else { return }
+            try await Task.sleep(for: min(end - now, Self.outageSettleTime))
+            let returns = server.returns
+            if returns != before, returns == seen { return }
+            seen = returns
         }
     }
 

@@ -49,6 +49,7 @@ extension APIServer {
             database throws(StatusError) -> (UInt64, Int, [StoredObject], StatusError?) in
             let wantsInitial = isWatchList || (call.target["sendInitialEvents"] == nil && (asked ?? 0) == 0)
             if wantsInitial {
+                if let asked, asked > database.lastVersion { throw .tooLarge(requested: asked, current: database.lastVersion) }
                 return (
                     database.lastVersion, database.epoch,
                     database.objects(type.resource, namespace: namespace).filter(selection.matches), nil

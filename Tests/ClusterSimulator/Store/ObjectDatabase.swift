@@ -151,8 +151,8 @@ struct ObjectDatabase: Sendable {
     }
 
     func events(of type: ResourceType, after version: UInt64) throws(StatusError) -> ArraySlice<StoreEvent> {
-        // Only after a restart of versions: real servers refuse what they have not reached yet.
-        guard version <= lastVersion else { throw .tooLarge(requested: version, current: lastVersion) }
+        // Only after a restart of versions: real servers take the watch, and send nothing until they get there.
+        guard version <= lastVersion else { return [] }
         guard let collection = collections[type.resource] else {
             guard version >= oldestForNewTypes else {
                 throw .expired(requested: version, oldest: oldestForNewTypes)

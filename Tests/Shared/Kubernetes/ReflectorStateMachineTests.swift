@@ -84,7 +84,38 @@ struct ReflectorStateMachineTests {
     static let next = ListRequest.Page.next(token: "more", resourceVersion: "7")
 
     static let rows: [Row] =
-        idleRows + initialRows + listingRows + watchingRows + waitingRows
+        idleRows + initialRows + listingRows + watchingRows + waitingRows + confirmingRows
+
+    /// Watched up to 9, lost the server, and asks what came back how far it has got.
+    static let confirming = {
+        var machine = progressed
+        _ = machine.conclude(.failed(.connection("refused")), now: .zero, draw: 0)
+        _ = machine.conclude(.waited, now: .zero, draw: 0)
+        return machine
+    }()
+    static let confirm9 = Decision(step: .confirm("9"))
+
+    static let confirmingRows = [
+        Row(
+            "a server that was away is asked how far it has got",
+            {
+                var machine = progressed
+                _ = machine.conclude(.failed(.connection("refused")), now: .zero, draw: 0)
+                return machine
+            }(), .waited, confirm9, .confirming("9")),
+        Row(
+            "so is one whose proxy answered for it",
+            {
+                var machine = progressed
+                _ = machine.conclude(.failed(status(503)), now: .zero, draw: 0)
+                return machine
+            }(), .waited, confirm9, .confirming("9")),
+        Row("it has got as far", confirming, .confirmed, watch("9"), isWatching("9")),
+        Row("its versions went back", confirming, .failed(.rewound), wait(.milliseconds(1600), .rewound), againInitial),
+        Row("it is away again", confirming, .failed(.connection("refused")), wait(.milliseconds(1600)), again9),
+        Row("it has forgotten", confirming, .failed(status(410)), wait(), relist9),
+        Row("it knows no such resource", confirming, .failed(status(404)), wait(.seconds(60), status(404)), againInitial),
+    ]
 
     static let idleRows = [
         Row("idle, started", idle, .started, initialWatch(.mostRecent), .initialEvents(.mostRecent)),

@@ -157,7 +157,10 @@ struct ReflectorTests {
         } _: { bench, server in
             #expect(await bench.sink.calls(until: "+a") == ["list", "listed 5", "+a"])
             #expect(await bench.sink.calls(until: "+a") == ["+a"])
-            #expect(server.requests.map { $0.query["resourceVersion"] } == [nil, "5", "6"])
+            #expect(server.requests.map { $0.query["resourceVersion"] } == [nil, "5", "6", "6"])
+            // Before the second watch the server is asked whether it has got so far.
+            #expect(server.requests.map { $0.query["watch"] } == [nil, "true", nil, "true"])
+            #expect(server.requests[2].query["limit"] == "1")
         }
     }
 

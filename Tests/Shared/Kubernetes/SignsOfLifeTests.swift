@@ -1,3 +1,4 @@
+import KubernetesObjects
 import MizzenSystem
 import Testing
 
@@ -154,5 +155,43 @@ struct FaultJournalTests {
         #expect(journal.isNews("fault 9999", now: .zero) == true)
         #expect(journal.isNews("later", now: .seconds(61)) == true)
         #expect(journal.isNews("later", now: .seconds(62)) == false)
+    }
+}
+
+@Suite("Refusal journal")
+struct RefusalJournalTests {
+    @Test("what a starting server refuses for each of 39 resources is told of the first, and of those that it goes on refusing")
+    func starting() {
+        var journal = RefusalJournal()
+        var verdicts: [RefusalJournal.Verdict] = []
+        for resource in Resource.all { verdicts.append(journal.met(403, resource, now: .milliseconds(3))) }
+        #expect(verdicts.count == 39 && verdicts.prefix(2) == [.reportsNow, .gathers])
+        #expect(verdicts.dropFirst(2).allSatisfy { $0 == .isKnown })
+        for resource in Resource.all where resource != .pods && resource != .secrets { journal.answered(resource) }
+        #expect(journal.gathered(403) == [.pods, .secrets])
+        #expect(journal.gathered(403) == [])
+    }
+
+    @Test("a role that lacks two resources is two lines, however long it lacks them")
+    func lasting() {
+        var journal = RefusalJournal()
+        #expect(journal.met(403, .pods, now: .zero) == .reportsNow)
+        #expect(journal.met(403, .nodes, now: .seconds(1)) == .gathers)
+        #expect(journal.gathered(403) == [.nodes])
+        for minute in 1..<600 {
+            #expect(journal.met(403, .pods, now: .seconds(60 * minute)) == .isKnown)
+            #expect(journal.met(403, .nodes, now: .seconds(60 * minute + 1)) == .isKnown)
+        }
+    }
+
+    @Test("a refusal of another kind is told by itself, and so is one after a time of health")
+    func again() {
+        var journal = RefusalJournal()
+        #expect(journal.met(403, .pods, now: .zero) == .reportsNow)
+        #expect(journal.met(429, .pods, now: .seconds(1)) == .reportsNow)
+        journal.answered(.pods)
+        #expect(journal.met(403, .pods, now: .seconds(30)) == .isKnown)
+        journal.answered(.pods)
+        #expect(journal.met(403, .pods, now: .seconds(91)) == .reportsNow)
     }
 }

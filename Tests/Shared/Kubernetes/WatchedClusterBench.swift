@@ -27,6 +27,7 @@ final class WatchedClusterBench: Sendable {
             var lists = 0
             var watches = 0
             var bookmarks = 0
+            var events = 0
             var failures: [String: Int] = [:]
         }
 
@@ -37,7 +38,7 @@ final class WatchedClusterBench: Sendable {
         func listEnded(_ resource: Resource, items: Int, duration: Duration) { kept.withLock { $0.lists += 1 } }
         func watchStarted(_ resource: Resource) { kept.withLock { $0.watches += 1 } }
         func event(_ resource: Resource, kind: WatchEventKind) {
-            if kind == .bookmark { kept.withLock { $0.bookmarks += 1 } }
+            kept.withLock { if kind == .bookmark { $0.bookmarks += 1 } else { $0.events += 1 } }
         }
         func failed(_ resource: Resource, cause: String) { kept.withLock { $0.failures[cause, default: 0] += 1 } }
     }

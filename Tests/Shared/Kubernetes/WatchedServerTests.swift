@@ -108,4 +108,26 @@ struct WatchedServerTests {
         }
         try await proxy.stop()
     }
+
+    @Test("a server that comes back from a backup is listed anew, and that is one warning", arguments: [true, false])
+    func restored(isSecure: Bool) async throws {
+        let bench = try await WatchedClusterBench(settings())
+        let url = isSecure ? bench.simulator.secureURL : bench.simulator.plainURL
+        try await bench.watch(url ?? "") {
+            try await bench.isWatching()
+            try await eventually("every watch is open") { bench.observer.counts.watches >= Resource.all.count }
+            // Versions that the server will have forgotten.
+            for number in 0..<100 {
+                try bench.simulator.apply(
+                    yaml: "{apiVersion: v1, kind: ConfigMap, metadata: {name: later, labels: {number: '\(number)'}}}")
+            }
+            try await eventually("the last is seen") { bench.observer.counts.events >= 100 }
+            let before = bench.observer.counts
+            try bench.simulator.perform(.restartVersions)
+            try await eventually("the watch that had got so far lists anew", within: .seconds(20)) {
+                bench.observer.counts.failures["rewound"] ?? 0 > 0 && bench.observer.counts.lists > before.lists
+            }
+            #expect(bench.log.warnings.filter { $0.contains("versions went back") }.count == 1, "\(bench.log.warnings)")
+        }
+    }
 }

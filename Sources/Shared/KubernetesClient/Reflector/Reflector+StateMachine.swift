@@ -10,6 +10,8 @@ struct ReflectorStateMachine: Hashable, Sendable {
         /// The list arrives as events of a watch; `accepted` when the server has answered with 2xx.
         case initialEvents(ListStart)
         case listing(ListRequest.Page)
+        /// The server is asked whether it has got as far as this version before a watch goes on there.
+        case confirming(String)
         case watching(Watching)
         case waiting(Resumption)
     }
@@ -49,6 +51,8 @@ struct ReflectorStateMachine: Hashable, Sendable {
     enum Outcome: Hashable, Sendable {
         case started
         case pageEnded(ListMetadata)
+        /// The server has got as far as was asked.
+        case confirmed
         /// The server ended the watch in good order.
         case ended
         case failed(ReflectorFault)
@@ -66,6 +70,8 @@ struct ReflectorStateMachine: Hashable, Sendable {
 
     enum Step: Hashable, Sendable {
         case list(ListRequest)
+        /// Asks whether the server has got as far as this resourceVersion.
+        case confirm(String)
         case watch(WatchRequest)
         case wait(Duration)
     }
@@ -94,6 +100,10 @@ struct ReflectorStateMachine: Hashable, Sendable {
     private var expiryBackoff = Backoff()
     private var reportedCause: String?
     private var unfinishedInitialEvents = 0
+    /// Whether the server was away since it was last heard. What comes back may be another one, with its store restored from a backup, and
+    /// a server takes a watch from a version that it has not reached, and sends nothing until it has (`getAllEventsSinceLocked` in
+    /// apiserver's storage/cacher): all changes before that would be missed.
+    private var hasBeenAway = false
     /// Where a watch last ended with bytes that could not be decoded.
     private var undecodableAt: String?
 
@@ -109,7 +119,7 @@ struct ReflectorStateMachine: Hashable, Sendable {
 extension ReflectorStateMachine {
     mutating func observe(_ signal: Signal, now: Duration) -> [Notice] {
         switch state {
-        case .idle, .waiting:
+        case .idle, .waiting, .confirming:
             // Nothing is under way; a late signal changes nothing.
             return []
         case .initialEvents:
@@ -167,24 +177,33 @@ extension ReflectorStateMachine {
         switch state {
         case .idle:
             switch outcome {
-            case .started, .pageEnded, .ended, .failed, .waited: return resume(.begin(.mostRecent), moment)
+            case .started, .pageEnded, .confirmed, .ended, .failed, .waited: return resume(.begin(.mostRecent), moment)
             }
         case .waiting(let resumption):
             switch outcome {
-            case .started, .pageEnded, .ended, .failed, .waited: return resume(resumption, moment)
+            case .started, .pageEnded, .confirmed, .ended, .failed, .waited: return resume(resumption, moment)
+            }
+        case .confirming(let version):
+            switch outcome {
+            case .confirmed:
+                hasBeenAway = false
+                reportedCause = nil
+                return resume(.watch(version), moment)
+            case .failed(let fault): return watchingFailed(fault, version, moment)
+            case .started, .pageEnded, .ended, .waited: return later(.watch(version), moment)
             }
         case .initialEvents(let start):
             switch outcome {
             case .ended: return initialEventsUnfinished(.cut, start, moment)
             case .failed(let fault): return initialEventsFailed(fault, start, moment)
-            case .started, .pageEnded, .waited: return later(.begin(start), moment)
+            case .started, .pageEnded, .confirmed, .waited: return later(.begin(start), moment)
             }
         case .listing(let page):
             switch outcome {
             case .pageEnded(let metadata): return pageEnded(metadata, page, moment)
             case .failed(let fault): return listingFailed(fault, page, moment)
             case .ended: return listingFailed(.cut, page, moment)
-            case .started, .waited: return later(.begin(.mostRecent), moment)
+            case .started, .confirmed, .waited: return later(.begin(.mostRecent), moment)
             }
         case .watching(let watching):
             switch outcome {
@@ -196,8 +215,8 @@ extension ReflectorStateMachine {
                 // No failure, but servers that end each watch after an event are not asked more often either.
                 state = .waiting(again)
                 return Decision(step: .wait(Self.shortestWatch - lived))
-            case .failed(let fault): return watchingFailed(fault, watching, moment)
-            case .started, .pageEnded, .waited: return later(.begin(.notOlderThan(watching.resourceVersion)), moment)
+            case .failed(let fault): return watchingFailed(fault, watching.resourceVersion, moment)
+            case .started, .pageEnded, .confirmed, .waited: return later(.begin(.notOlderThan(watching.resourceVersion)), moment)
             }
         }
     }
@@ -210,6 +229,8 @@ extension ReflectorStateMachine {
     private mutating func resume(_ resumption: Resumption, _ moment: Moment) -> Decision {
         switch resumption {
         case .begin(let start):
+            // Either the newest state is asked for, or a version that the server refuses if it has not reached it.
+            hasBeenAway = false
             guard usesWatchList else { return resume(.list(.first(start)), moment) }
             state = .initialEvents(start)
             return Decision(step: .watch(watchRequest(.initialEvents(start), moment)))
@@ -217,6 +238,10 @@ extension ReflectorStateMachine {
             state = .listing(page)
             return Decision(step: .list(ListRequest(page: page, offer: offer)))
         case .watch(let version):
+            if hasBeenAway {
+                state = .confirming(version)
+                return Decision(step: .confirm(version))
+            }
             state = .watching(Watching(resourceVersion: version, opened: moment.now))
             return Decision(step: .watch(watchRequest(.after(version), moment)))
         }
@@ -278,7 +303,7 @@ extension ReflectorStateMachine {
         case .connection, .unresponsive: return later(.begin(start), moment, after: fault)
         case .silent, .overdue, .cut, .undecodable, .unexpectedContentType, .unmarkedInitialEvents:
             return initialEventsUnfinished(fault, start, moment)
-        case .disordered, .drifted: return later(.begin(.mostRecent), moment, after: fault)
+        case .disordered, .drifted, .rewound: return later(.begin(.mostRecent), moment, after: fault)
         }
     }
 
@@ -328,15 +353,14 @@ extension ReflectorStateMachine {
             return later(.list(page), moment, after: fault)
         case .connection, .silent, .overdue, .unresponsive, .cut, .unexpectedContentType:
             return later(.list(page), moment, after: fault)
-        case .undecodable, .disordered, .drifted, .unmarkedInitialEvents:
+        case .undecodable, .disordered, .drifted, .rewound, .unmarkedInitialEvents:
             return later(.list(.first(.mostRecent)), moment, after: fault)
         }
     }
 
     private mutating func watchingFailed(
-        _ fault: ReflectorFault, _ watching: Watching, _ moment: Moment
+        _ fault: ReflectorFault, _ version: String, _ moment: Moment
     ) -> Decision {
-        let version = watching.resourceVersion
         switch fault {
         case .status(let status):
             if status.isExpired {
@@ -346,14 +370,20 @@ extension ReflectorStateMachine {
             if status.isResourceVersionTooLarge { return later(.begin(.mostRecent), moment) }
             if fallsBackToJSON(status) { return resume(.watch(version), moment) }
             switch status.code {
-            case 401, 403, 408, 429, 500...599: return later(.watch(version), moment, after: fault)
+            case 401, 403, 408, 429: return later(.watch(version), moment, after: fault)
+            case 500...599:
+                // From whatever stands in front of a server that is not there.
+                hasBeenAway = true
+                return later(.watch(version), moment, after: fault)
             case 404: return later(.begin(.mostRecent), moment, after: fault)
             default: return later(.begin(.notOlderThan(version)), moment, after: fault)
             }
-        case .connection, .silent, .overdue, .unresponsive, .cut, .unexpectedContentType:
+        case .connection, .unresponsive:
+            hasBeenAway = true
             return later(.watch(version), moment, after: fault)
+        case .silent, .overdue, .cut, .unexpectedContentType: return later(.watch(version), moment, after: fault)
         // The server's newest state, not its cache's: the versions that a cache could be asked for are in doubt.
-        case .disordered, .drifted, .unmarkedInitialEvents:
+        case .disordered, .drifted, .rewound, .unmarkedInitialEvents:
             return later(.begin(.mostRecent), moment, after: fault)
         case .undecodable:
             // Once may be a fault of the network; twice at one place is in the data, and a list goes around it.

@@ -67,6 +67,8 @@ public struct Reflector: Sendable {
                 case .next: break
                 }
                 step = await perform(&session) { await $0.list(request, $1) }
+            case .confirm(let version):
+                step = await perform(&session) { await $0.confirm(version, $1) }
             case .watch(let request):
                 if case .initialEvents = request.start { demand.forget() }
                 step = await perform(&session) { await $0.watch(request, $1) }

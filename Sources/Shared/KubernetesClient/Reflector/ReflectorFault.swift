@@ -24,6 +24,8 @@ public enum ReflectorFault: Hashable, Sendable {
     case unmarkedInitialEvents
     /// What is held differs from what the server has; the text says how.
     case drifted(String)
+    /// The server has not got as far as it had before it was away.
+    case rewound
 
     init(_ error: any Error) {
         switch error {
@@ -61,6 +63,16 @@ public enum ReflectorFault: Hashable, Sendable {
         case .disordered: return "out_of_order"
         case .unmarkedInitialEvents: return "initial_events"
         case .drifted: return "drift"
+        case .rewound: return "rewound"
+        }
+    }
+
+    /// What to do about a refusal that concerns `resources`; nil where nobody can say.
+    static func advice(_ status: APIStatus, _ resources: String) -> String? {
+        switch status.code {
+        case 401: "the credentials are not valid (any more): renew the token or certificate"
+        case 403: "allow get, list and watch of \(resources) to this user with a cluster role"
+        default: nil
         }
     }
 
@@ -68,15 +80,14 @@ public enum ReflectorFault: Hashable, Sendable {
     func explanation(_ resource: Resource) -> String {
         switch self {
         case .status(let status):
-            switch status.code {
-            case 401:
-                "\(status); the credentials are not valid (any more): renew the token or certificate"
-            case 403:
-                "\(status); allow get, list and watch of \(resource) to this user with a cluster role"
-            case 404:
-                "the server has no \(resource) (\(resource.apiVersion)); it is asked again from time to time, "
-                    + "leave \(resource.plural) out of --resources if that is as it should be"
-            default: status.description
+            if status.code == 404 {
+                Resource.all.contains(resource)
+                    ? "the server has no \(resource) (\(resource.apiVersion)); it is asked again from time to time, "
+                        + "leave \(resource.plural) out of --resources if that is as it should be"
+                    : "the server has no \(resource) (\(resource.apiVersion)) any more, or not yet; it is asked again until the definition "
+                        + "of this custom resource is gone from the server's list"
+            } else {
+                Self.advice(status, "\(resource)").map { "\(status); \($0)" } ?? status.description
             }
         case .connection(let text): text
         case .silent(let duration):
@@ -96,6 +107,8 @@ public enum ReflectorFault: Hashable, Sendable {
             "a bookmark came before the end of the initial events, so the server or a proxy does not know WatchList; "
                 + "lists are used if that happens again"
         case .drifted(let text): text
+        case .rewound:
+            "the API server's versions went back while it was away, as when its store is restored from a backup; everything is listed anew"
         }
     }
 }

@@ -89,7 +89,7 @@ extension ReflectorSession {
             guard let encoding = ObjectEncoding(contentType: stream.contentType) else {
                 return .failed(.unexpectedContentType(stream.contentType))
             }
-            reflector.server.answered()
+            reflector.server.answered(resource)
             await observe(.accepted)
             var decoder = ListDecoder(encoding: encoding, resource: resource)
             var chunks = stream.body.makeAsyncIterator()
@@ -173,6 +173,29 @@ extension ReflectorSession {
 // MARK: - Watches
 
 extension ReflectorSession {
+    /// Asks for one object of a list that is not older than `version`, and of it for the metadata: a server that has not got so far says
+    /// so instead, after it has waited a few seconds for its cache.
+    mutating func confirm(_ version: String, _ watchdog: SilenceWatchdog) async -> ReflectorStateMachine.Outcome {
+        do {
+            watchdog.waits(.due)
+            let form = ";as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+            let stream = try await reflector.server.client.open(
+                APIRequest(
+                    path: resource.listPath,
+                    query: ListRequest(page: .first(.notOlderThan(version)), offer: .protobufOrJSON).query(pageSize: 1),
+                    accept: "application/vnd.kubernetes.protobuf\(form),application/json\(form),application/json"))
+            for try await _ in stream.body { watchdog.waits(.due) }
+            watchdog.works()
+            reflector.server.answered(resource)
+            reflector.server.cameBack()
+            return .confirmed
+        } catch APIError.status(let status) where status.isResourceVersionTooLarge {
+            return .failed(.rewound)
+        } catch {
+            return .failed(ReflectorFault(error))
+        }
+    }
+
     mutating func watch(
         _ request: WatchRequest, _ watchdog: SilenceWatchdog
     ) async -> ReflectorStateMachine.Outcome {
@@ -189,7 +212,7 @@ extension ReflectorSession {
             guard let encoding = ObjectEncoding(contentType: stream.contentType) else {
                 return .failed(.unexpectedContentType(stream.contentType))
             }
-            reflector.server.answered()
+            reflector.server.answered(resource)
             await observe(.accepted)
             var decoder = WatchFrameDecoder(
                 encoding: encoding, maximumFrameSize: reflector.options.maximumFrameSize)
@@ -214,7 +237,7 @@ extension ReflectorSession {
     private var isListing: Bool {
         switch machine.state {
         case .initialEvents, .listing: true
-        case .idle, .watching, .waiting: false
+        case .idle, .confirming, .watching, .waiting: false
         }
     }
 

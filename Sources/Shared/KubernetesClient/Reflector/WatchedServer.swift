@@ -18,6 +18,8 @@ public final class WatchedServer: Sendable {
     private struct State {
         var signs: SignsOfLife
         var journal = FaultJournal()
+        var refusals = RefusalJournal()
+        var returns = 0
         var question: Task<Void, Never>?
         var questions = 0
         /// What came instead of an answer.
@@ -98,12 +100,18 @@ public final class WatchedServer: Sendable {
         }
     }
 
-    /// A request was answered as it should be.
-    func answered() {
+    /// How often a watch has found the server again after it was away, and no further back than before. Rises by one for each watch.
+    public var returns: Int { state.withLock { $0.returns } }
+
+    func cameBack() { state.withLock { $0.returns += 1 } }
+
+    /// A request for `resource` was answered as it should be.
+    func answered(_ resource: Resource) {
         let now = clock.now()
         state.withLock { state in
             state.signs.heard(now: now)
             state.journal.answered(now: now)
+            state.refusals.answered(resource)
         }
     }
 
@@ -111,11 +119,31 @@ public final class WatchedServer: Sendable {
     func report(_ fault: ReflectorFault, of resource: Resource, retryAfter: Duration) {
         let text = fault.explanation(resource)
         let now = clock.now()
-        let isNews = state.withLock { $0.journal.isNews(text, now: now) }
+        let isNews: Bool
+        if case .status(let status) = fault {
+            let verdict = state.withLock { $0.refusals.met(status.code, resource, now: now) }
+            isNews = verdict == .reportsNow
+            if verdict == .gathers { gatherRefusals(status) }
+        } else {
+            isNews = state.withLock { $0.journal.isNews(text, now: now) }
+        }
         logger.log(
             level: isNews ? .warning : .debug,
             "the API server's objects cannot be listed or watched, trying again",
             metadata: ["resource": "\(resource)", "error": "\(text)", "retry_in": "\(retryAfter.tenths)"])
+    }
+
+    private func gatherRefusals(_ status: APIStatus) {
+        Task {
+            guard (try? await clock.sleep(for: RefusalJournal.gathering)) != nil else { return }
+            let resources = state.withLock { $0.refusals.gathered(status.code) }
+            guard !resources.isEmpty else { return }
+            let names = resources.map(\.description).joined(separator: ",")
+            let advice = ReflectorFault.advice(status, names) ?? "see the warning about the first of them"
+            logger.warning(
+                "the API server refuses more resources in the same way, trying again",
+                metadata: ["resources": "\(names)", "count": "\(resources.count)", "status": "\(status.code)", "advice": "\(advice)"])
+        }
     }
 }
 
