@@ -134,7 +134,18 @@ let package = Package(
                 yams,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
-        shared("AccessReview", ["KubernetesObjects", "KubernetesClient", "ProcessRuntime", lifecycle, logging]),
+        shared(
+            "EncryptedServing",
+            [
+                logging, nio, nioSSL, hummingbird, hummingbirdTLS, .product(name: "HummingbirdHTTP2", package: "hummingbird"),
+                .product(name: "NIOTLS", package: "swift-nio"),
+            ]),
+        shared(
+            "AccessReview",
+            [
+                "KubernetesObjects", "KubernetesClient", "MizzenSystem", "ProcessRuntime", certificates, lifecycle, logging,
+                .product(name: "SwiftASN1", package: "swift-asn1"),
+            ]),
         shared(
             "DeltaStream",
             ["CMizzenSystem", "CZeroMQ", "CProtobufC", "CSchemas", "KubernetesObjects", "MizzenSystem", "Names", logging]),
@@ -158,8 +169,8 @@ let package = Package(
         + process(
             "Collector", executable: "mizzen-collector",
             [
-                "AccessReview", "DeltaStream", "KubernetesObjects", "KubernetesClient", "MizzenSystem", "Names", "NetworkErrors",
-                "ProcessRuntime",
+                "AccessReview", "DeltaStream", "EncryptedServing", "KubernetesObjects", "KubernetesClient", "MizzenSystem", "Names",
+                "NetworkErrors", "ProcessRuntime",
                 "StreamCommandLine", "CSchemas", "CProtobufC", argumentParser,
                 lifecycle, logging, nio, nioPosix, nioSSL, asyncHTTPClient, hummingbird, hummingbirdTLS, certificates,
                 crypto, .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -168,11 +179,10 @@ let package = Package(
         + process(
             "Exporter", executable: "mizzen-exporter",
             [
-                "AccessReview", "CCrypt", "CZlib", "DeltaStream", "KubernetesObjects", "MizzenSystem", "Names", "NetworkErrors",
+                "AccessReview", "CCrypt", "CZlib", "DeltaStream", "EncryptedServing", "KubernetesObjects", "MizzenSystem", "Names",
+                "NetworkErrors",
                 "ProcessRuntime",
                 "RegularExpressions", "StreamCommandLine", argumentParser, lifecycle, logging, nio, nioSSL, hummingbird, hummingbirdTLS,
-                .product(name: "HummingbirdHTTP2", package: "hummingbird"),
-                .product(name: "NIOTLS", package: "swift-nio"),
             ])
         + [
             .target(
@@ -260,7 +270,8 @@ let package = Package(
             tests(
                 "CollectorTests", path: "Collector",
                 [
-                    "AccessReview", "Collector", "ClusterSimulator", "DeltaStream", "KubernetesObjects", "KubernetesClient", "MizzenSystem",
+                    "AccessReview", "Collector", "ClusterSimulator", "DeltaStream", "EncryptedServing", "KubernetesObjects",
+                    "KubernetesClient", "MizzenSystem",
                     "ProcessRuntime",
                     logging, nio, nioSSL,
                     asyncHTTPClient, hummingbird, hummingbirdTLS, lifecycle, argumentParser,

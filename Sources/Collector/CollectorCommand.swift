@@ -2,7 +2,7 @@ import MizzenSystem
 public import ArgumentParser
 import Glibc
 import Logging
-import ProcessRuntime
+public import ProcessRuntime
 import StreamCommandLine
 
 /// `mizzen-collector`: scrapes kubelets, publishes samples and serves `metrics.k8s.io/v1beta1`.
@@ -41,7 +41,17 @@ public struct CollectorCommand: AsyncParsableCommand {
         help: ArgumentHelp("As in metrics-server: from 4 on the same as --log-level debug.", visibility: .hidden))
     var verbosity = 0
 
+    @Option(parsing: .unconditionalSingleValue, help: .hidden)
+    var withoutEffect: [String] = []
+
     public init() {}
+
+    /// - Parameter words: as metrics-server would be given them.
+    /// - Returns: those that are to be parsed.
+    /// - Throws: 64, naming a flag that cannot be read.
+    public static func words(_ words: [String]) throws(ProcessError) -> [String] {
+        try GoCommandLine.rewritten(words, for: Self.self, ignoring: UnusedFlags.all, option: "--without-effect")
+    }
 
     public func validate() throws {
         try streams.check(sampling.samples, of: "--samples")

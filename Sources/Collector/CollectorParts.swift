@@ -16,7 +16,8 @@ import StreamCommandLine
 struct CollectorParts {
     private(set) var services: [any ServiceLifecycle.Service] = []
     private let kubeletHTTP: HTTPClient
-    private let client: APIClient?
+    /// Of the API server: to ask who a caller is, what it may do, and whom to trust.
+    private let clients: ReviewClients
 
     /// - Parameter listening: called once the metrics API is served, with its address.
     init(
@@ -31,16 +32,15 @@ struct CollectorParts {
         let store = UsageStore(
             resolution: command.kubelets.metricResolution.nanoseconds, lifetime: command.kubelets.sampleLifetime)
         let catalog = Self.catalog(registry, logger)
-        let tls = try ServingCertificate.configuration(
-            certificateFile: command.serving.tlsCertFile, keyFile: command.serving.tlsPrivateKeyFile,
-            directory: command.serving.certDir)
+        let encryption = try ServingEncryption(command.serving, logger: logger)
         let nodeSelector = try LabelQuery(command.kubelets.nodeSelector)
         let configuration = try Self.clientConfiguration(command)
         let trust = try KubeletTrust(command.kubelets, configuration, logger: logger)
+        let certificates = ClientCertificates(try AuthenticationLookup.trust(command.serving.trustFiles))
         let stream = try CollectorStreams(command, catalog, store, logger)
         Self.register(store, catalog, stream.publisher, in: registry)
         // Clients come last: they must be shut down, and from here on nothing fails.
-        client = try configuration.map { try Self.apiClient($0, logger) }
+        clients = try ReviewClients(command, configuration, logger)
         kubeletHTTP = Self.kubeletHTTP(command.kubelets)
 
         let publisher = stream.publisher
@@ -65,10 +65,19 @@ struct CollectorParts {
         let health = CollectorHealth(
             catalog: catalog, store: store, lateAfter: command.kubelets.lateAfter,
             silence: { scrapeMetrics.silence })
-        let api = Self.api(command, catalog, store, nodeSelector, health, registry, client, port, logger)
+        var api = Self.api(command, catalog, store, nodeSelector, health, registry, clients, port, logger)
+        api.certificates = certificates
         services = stream.services + [schedule]
         services.append(
-            MetricsAPIServer(address: command.serving.address, tls: tls, api: api, logger: logger) {
+            AuthenticationLookup(
+                certificates, files: command.serving.trustFiles,
+                client: command.serving.authenticationSkipLookup ? nil : clients.authentication,
+                logger: logger))
+        services.append(
+            MetricsAPIServer(
+                address: command.serving.address, encryption: { encryption.current }, api: api, logger: logger,
+                requestLimit: command.serving.maxRequestsInflight
+            ) {
                 port.set($0.port)
                 listening($0)
             })
@@ -77,7 +86,7 @@ struct CollectorParts {
 
     func shutdown() async throws {
         try await kubeletHTTP.shutdown()
-        try await client?.shutdown()
+        await clients.shutdown()
     }
 
     private static func warn(_ command: CollectorCommand, _ logger: Logger) {
@@ -94,6 +103,11 @@ struct CollectorParts {
                     "kubelet-request-timeout": "\(command.kubelets.kubeletRequestTimeout)",
                     "metric-resolution": "\(resolution)",
                 ])
+        }
+        if !command.withoutEffect.isEmpty {
+            logger.warning(
+                "options without effect here: they are about the generic API server, Go or klog",
+                metadata: ["options": "\(command.withoutEffect.joined(separator: ","))"])
         }
         if command.serving.insecureSkipAuthorization {
             logger.warning(
@@ -128,15 +142,6 @@ struct CollectorParts {
         }
     }
 
-    private static func apiClient(_ configuration: ClientConfiguration, _ logger: Logger) throws -> APIClient {
-        do throws(CredentialError) {
-            return try APIClient(
-                configuration, userAgent: "mizzen-collector/\(MizzenVersion.current)", logger: logger)
-        } catch {
-            throw ProcessError(code: ExitStatus.configuration, message: "\(error)")
-        }
-    }
-
     private static func kubeletHTTP(_ options: KubeletOptions) -> HTTPClient {
         var configuration = HTTPClient.Configuration()
         configuration.redirectConfiguration = .disallow
@@ -150,11 +155,11 @@ struct CollectorParts {
 
     private static func api(
         _ command: CollectorCommand, _ catalog: ClusterCatalog, _ store: UsageStore, _ nodeSelector: LabelQuery,
-        _ health: CollectorHealth, _ registry: MetricsRegistry, _ client: APIClient?, _ port: PortBox,
+        _ health: CollectorHealth, _ registry: MetricsRegistry, _ clients: ReviewClients, _ port: PortBox,
         _ logger: Logger
     ) -> MetricsAPI {
         MetricsAPI(
-            catalog: catalog, store: store, access: access(command, client, logger),
+            catalog: catalog, store: store, access: access(command, clients, logger),
             alwaysAllowedPaths: command.serving.authorizationAlwaysAllowPaths.split(separator: ",").map(String.init),
             nodeSelector: nodeSelector, livez: health.livez, readyz: health.readyz, registry: registry,
             freshness: registry.histogram(
@@ -169,11 +174,11 @@ struct CollectorParts {
     }
 
     private static func access(
-        _ command: CollectorCommand, _ client: APIClient?, _ logger: Logger
+        _ command: CollectorCommand, _ clients: ReviewClients, _ logger: Logger
     ) -> any AccessControl {
         if command.serving.insecureSkipAuthorization { return OpenAccess() }
-        if let client {
-            return CachedAccess(DelegatedAccess(client: client), lifetimes: command.serving.lifetimes)
+        if let client = clients.authentication {
+            return CachedAccess(DelegatedAccess(client: client, authorization: clients.authorization), lifetimes: command.serving.lifetimes)
         }
         logger.warning(
             "no API server is known, so nobody may read metrics; give --kubeconfig or --in-cluster")
@@ -211,6 +216,46 @@ struct CollectorParts {
                     "/metrics": { .metrics(registry.render()) },
                 ],
                 logger: logger))
+    }
+}
+
+/// Connections to the API server, one for each set of credentials.
+private struct ReviewClients {
+    private(set) var authentication: APIClient?
+    /// nil: the other one serves.
+    private(set) var authorization: APIClient?
+
+    /// - Parameter configuration: what holds where an option does not say otherwise.
+    /// - Throws: 78 naming what cannot be used.
+    init(_ command: CollectorCommand, _ configuration: ClientConfiguration?, _ logger: Logger) throws {
+        // Read before a client is made: one that is made must be shut down.
+        let first = try command.serving.authenticationKubeconfig.map(Self.read) ?? configuration
+        let second = try command.serving.authorizationKubeconfig.map(Self.read) ?? (first == nil ? nil : configuration)
+        authentication = try (first ?? second).map { try Self.client($0, logger) }
+        if command.serving.authorizationKubeconfig != nil || command.serving.authenticationKubeconfig != nil {
+            authorization = try second.map { try Self.client($0, logger) }
+        }
+    }
+
+    func shutdown() async {
+        try? await authentication?.shutdown()
+        try? await authorization?.shutdown()
+    }
+
+    private static func read(_ path: String) throws -> ClientConfiguration {
+        do throws(CredentialError) {
+            return try .kubeconfig(path: path)
+        } catch {
+            throw ProcessError(code: ExitStatus.configuration, message: "\(error)")
+        }
+    }
+
+    private static func client(_ configuration: ClientConfiguration, _ logger: Logger) throws -> APIClient {
+        do throws(CredentialError) {
+            return try APIClient(configuration, userAgent: "mizzen-collector/\(MizzenVersion.current)", logger: logger)
+        } catch {
+            throw ProcessError(code: ExitStatus.configuration, message: "\(error)")
+        }
     }
 }
 

@@ -4,7 +4,7 @@ import HummingbirdCore
 import Logging
 import MizzenSystem
 import NIOCore
-import ProcessRuntime
+public import ProcessRuntime
 import StreamCommandLine
 
 /// `mizzen-exporter`: object metrics from the delta stream, for Prometheus.
@@ -84,4 +84,11 @@ public struct ExporterCommand: AsyncParsableCommand, Sendable {
             ProgramPages.release()
         }
     }
+}
+
+extension ExporterCommand {
+    /// - Parameter words: as kube-state-metrics would be given them.
+    /// - Returns: those that are to be parsed.
+    /// - Throws: 64, naming a flag that cannot be read.
+    public static func words(_ words: [String]) throws(ProcessError) -> [String] { try GoCommandLine.rewritten(words, for: Self.self) }
 }

@@ -50,12 +50,15 @@ public final class ClusterSimulator: Sendable {
     /// - Throws: `ManifestError` or `StatusError` for sources that cannot be loaded, NIO's errors for addresses that cannot
     ///   be bound.
     public func start() async throws {
-        let (database, discovery, captures) = try load()
-        let store = ObjectStore(database, controllers: ControllerLoop.settle)
+        var (database, discovery, captures) = try load()
         let authority = try Authority()
+        let proxy = try configuration.metricsAPI.map { try MetricsProxy(address: $0) }
+        if let proxy {
+            database.load(ResourceCatalog.type(.configMaps), try proxy.configMap(clients: authority.pem), keepingVersion: false)
+        }
+        let store = ObjectStore(database, controllers: ControllerLoop.settle)
         let administrator = Authenticator.User(name: "kubernetes-admin", groups: ["system:masters"])
         authenticator.issue(configuration.token, to: administrator)
-        let proxy = configuration.metricsAPI.map { MetricsProxy(address: $0) }
         let server = APIServer(
             store: store, discovery: Discovery(captured: discovery, hasMetricsAPI: proxy != nil),
             authenticator: authenticator,

@@ -35,7 +35,7 @@ struct AccessTests {
             catalog: try CapturedCluster.catalog(), store: try CapturedCluster.store(), access: access)
         var request = MetricsRequest(method: "GET", path: path)
         request.userAgent = "curl/8"
-        request.authorization = token.map { "Bearer \($0)" }
+        request.evidence.token = token
         let answer = await api.answer(request)
         return (answer.status, String(decoding: answer.body, as: UTF8.self))
     }

@@ -15,11 +15,14 @@ package final class AuthorityFiles: Sendable {
     /// Makes `file`.crt and `file`.key.
     /// - Parameters:
     ///   - names: alternative names as openssl writes them, for example `DNS:dns.example.org,IP:127.0.0.1`.
+    ///   - subject: as openssl writes it, for example `/O=team/CN=bob`; without it the file's name.
+    ///   - usage: the extended key usage, for example `clientAuth`; without it none is said.
     ///   - days: until it expires; it has expired already when that is negative.
-    package func issue(_ file: String, names: String, days: Int = 30) async throws {
-        try folder.write(Array("subjectAltName=\(names)\n".utf8), to: "\(file).ext")
+    package func issue(_ file: String, names: String, subject: String? = nil, usage: String? = nil, days: Int = 30) async throws {
+        let extensions = "subjectAltName=\(names)\n" + (usage.map { "extendedKeyUsage=\($0)\n" } ?? "")
+        try folder.write(Array(extensions.utf8), to: "\(file).ext")
         let request = folder.path("\(file).csr")
-        try await openssl(["req", "-subj", "/CN=\(file)", "-out", request] + newKey(file))
+        try await openssl(["req", "-subj", subject ?? "/CN=\(file)", "-out", request] + newKey(file))
         try await openssl([
             "x509", "-req", "-in", request, "-CA", certificate, "-CAkey", folder.path("\(name).key"), "-CAcreateserial", "-extfile",
             folder.path("\(file).ext"), "-days", "\(days)", "-out", folder.path("\(file).crt"),

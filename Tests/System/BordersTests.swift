@@ -27,7 +27,11 @@ struct BordersTests {
             "KubernetesClient", "KubernetesClient",
             ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOSSL", "NIOHTTP1", "NIOHTTP2", "NIOFoundationCompat", "Logging", "Yams"]
         ),
-        ("AccessReview", "AccessReview", ["Logging", "ServiceLifecycle"]),
+        (
+            "EncryptedServing", "EncryptedServing",
+            ["HummingbirdCore", "HummingbirdHTTP2", "HummingbirdTLS", "Logging", "NIOCore", "NIOSSL", "NIOTLS"]
+        ),
+        ("AccessReview", "AccessReview", ["Logging", "ServiceLifecycle", "SwiftASN1", "X509"]),
         ("DeltaStream", "DeltaStream", ["Logging"]),
         ("StreamCommandLine", "StreamCommandLine", ["ArgumentParser", "ServiceLifecycle"]),
     ]
@@ -44,7 +48,7 @@ struct BordersTests {
         // The first fact: the watcher reads objects; the collector asks who a caller is.
         ("KubernetesClient", ["Watcher", "Collector"]),
         // Who asks who a caller is needs no more of the API server than that: this module offers nothing else.
-        ("AccessReview", ["Collector", "Exporter"]),
+        ("AccessReview", ["Collector", "Exporter"]), ("EncryptedServing", ["Collector", "Exporter"]),
         ("AsyncHTTPClient", ["Collector"]),
         // One process writes the table.
         ("RecordTableWriter", ["Watcher"]),

@@ -4,6 +4,6 @@ import ProcessRuntime
 @main
 enum Main {
     static func main() async {
-        await ProcessMain.run(CollectorCommand.self)
+        await ProcessMain.run(CollectorCommand.self, rewriting: CollectorCommand.words)
     }
 }

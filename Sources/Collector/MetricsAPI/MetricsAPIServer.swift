@@ -1,34 +1,48 @@
+import AccessReview
+import EncryptedServing
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
-import HummingbirdTLS
 import Logging
 import NIOCore
 import NIOSSL
 import ProcessRuntime
 import ServiceLifecycle
+import Synchronization
 
 /// Serves the Metrics API over TLS.
 struct MetricsAPIServer: Service {
     let address: HTTPAddress
-    let tls: TLSConfiguration
+    /// Asked for each connection; the generation changes when it does.
+    let encryption: @Sendable () -> (settings: EncryptionSettings, generation: Int)
     let api: MetricsAPI
     let logger: Logger
+    /// Requests that are answered at a time; 0 for any number.
+    var requestLimit = 400
     /// Called once with the address in use.
     var listening: @Sendable (HTTPAddress) -> Void = { _ in }
+
+    /// API servers keep their connections: they ask for what is served every few seconds (Go's server has three minutes).
+    private static let idleTimeout = TimeAmount.minutes(3)
 
     /// Serves until graceful shutdown.
     /// - Throws: `ProcessError` 69 naming the address if it cannot be bound.
     func run() async throws {
-        let (api, address, logger, listening) = (api, address, logger, listening)
+        let (api, address, logger, listening, encryption) = (api, address, logger, listening, encryption)
+        let turnstile = Turnstile(limit: requestLimit)
         let responder = CallbackResponder<BasicRequestContext> { request, _ in
+            guard turnstile.enter() else { return Self.tooManyRequests }
+            defer { turnstile.leave() }
             let answer = await api.answer(MetricsRequest(request))
             return Self.response(answer, isHead: request.method == .head)
         }
         var quiet = logger
         if quiet.logLevel > .debug { quiet.logLevel = max(.warning, quiet.logLevel) }
         let application = Application(
-            responder: responder, server: try .tls(.http1(), tlsConfiguration: tls),
+            responder: responder,
+            server: HTTPServerBuilder {
+                EncryptedChannel(settings: encryption, idleTimeout: Self.idleTimeout, responder: $0)
+            },
             configuration: .init(address: .hostname(address.host, port: address.port)),
             onServerRunning: { channel in
                 let bound = HTTPAddress(host: address.host, port: channel.localAddress?.port ?? address.port)
@@ -44,6 +58,12 @@ struct MetricsAPIServer: Service {
         }
     }
 
+    /// As API servers say it, in plain text.
+    private static let tooManyRequests = Response(
+        status: .tooManyRequests,
+        headers: [.contentType: "text/plain; charset=utf-8", .xContentTypeOptions: "nosniff", .retryAfter: "1"],
+        body: .init(byteBuffer: ByteBuffer(string: "Too many requests, please try again later.\n")))
+
     private static func response(_ answer: HTTPAnswer, isHead: Bool) -> Response {
         var headers: HTTPFields = [
             .contentType: answer.contentType, .cacheControl: "no-cache, private",
@@ -56,13 +76,35 @@ struct MetricsAPIServer: Service {
     }
 }
 
+/// Counts those who are inside.
+private final class Turnstile: Sendable {
+    private let limit: Int
+    private let inside = Mutex(0)
+
+    init(limit: Int) { self.limit = limit }
+
+    /// - Returns: false where all places are taken.
+    func enter() -> Bool {
+        inside.withLock { inside in
+            guard limit == 0 || inside < limit else { return false }
+            inside += 1
+            return true
+        }
+    }
+
+    func leave() { inside.withLock { $0 -= 1 } }
+}
+
 extension MetricsRequest {
     fileprivate init(_ request: Request) {
         self.init(
             method: request.method.rawValue, path: request.uri.path,
             query: Self.parameters(request.uri.query ?? ""),
             accept: request.headers[.accept] ?? "", userAgent: request.headers[.userAgent] ?? "",
-            authorization: request.headers[.authorization])
+            evidence: CallerEvidence(
+                token: BearerToken.read(request.headers[.authorization]),
+                certificate: try? EncryptedPeer.current?.certificate?.toDERBytes(),
+                headers: request.headers.map { ($0.name.canonicalName, $0.value) }))
     }
 
     /// Parses `a=b&c`, undoing `%xx` and `+`.

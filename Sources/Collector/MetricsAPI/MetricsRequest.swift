@@ -1,3 +1,4 @@
+import AccessReview
 import ProcessRuntime
 
 /// A request to the Metrics API, as far as answers depend on it.
@@ -8,8 +9,8 @@ struct MetricsRequest: Sendable {
     var query: [(name: String, value: String)] = []
     var accept = ""
     var userAgent = ""
-    /// The whole `Authorization` header.
-    var authorization: String?
+    /// What it shows of who sends it.
+    var evidence = CallerEvidence()
 
     func parameter(_ name: String) -> String? { query.first { $0.name == name }?.value }
 

@@ -13,6 +13,9 @@ enum ServingCertificate {
     private static let certificateFile = "apiserver.crt"
     private static let keyFile = "apiserver.key"
 
+    /// The certificate and its key in `--cert-dir`.
+    static func files(_ directory: String) -> [String] { ["\(directory)/\(certificateFile)", "\(directory)/\(keyFile)"] }
+
     /// From two files (`--tls-cert-file`, `--tls-private-key-file`), else from `directory`, where a self-signed pair is
     /// left for the next start if there is none, else self-signed and forgotten at the end.
     ///

@@ -1,3 +1,4 @@
+import EncryptedServing
 import HTTPTypes
 import KubernetesObjects
 import NIOSSL
@@ -118,8 +119,8 @@ extension WebConfiguration {
         let ciphers = try fields["cipher_suites"]?.elements() ?? []
         guard !ciphers.isEmpty else { return }
         encryption.ciphers = []
-        for cipher in ciphers where !newCipherNames.contains(try cipher.text()) {
-            encryption.ciphers.append(try choice(cipher, cipherNames))
+        for cipher in ciphers where !CipherNames.fixed.contains(try cipher.text()) {
+            encryption.ciphers.append(try choice(cipher, CipherNames.chosen))
         }
         guard encryption.ciphers.isEmpty else { return }
         // Nothing is left that older versions could speak with.

@@ -1,6 +1,8 @@
+import EncryptedServing
 import HTTPTypes
 import HummingbirdCore
 import NIOCore
+import NIOSSL
 import ProcessRuntime
 import Synchronization
 
@@ -27,8 +29,15 @@ final class WebFront: Sendable {
         let idle = TimeAmount(idleTimeout)
         let isEncrypted = source.current.loaded.tls != nil
         let server = HTTPServerBuilder { [source] responder in
-            if isEncrypted { return EncryptedChannel(source: source, idleTimeout: idle, responder: responder) }
-            return HTTP1Channel(responder: responder, configuration: .init(idleTimeout: idle))
+            guard let beginning = source.current.loaded.encryption, isEncrypted else {
+                return HTTP1Channel(responder: responder, configuration: .init(idleTimeout: idle))
+            }
+            // A file that no longer asks for TLS is one that cannot be taken (``WebConfigurationSource``); what holds is never without.
+            return EncryptedChannel(
+                settings: {
+                    let (loaded, generation) = source.current
+                    return (loaded.encryption ?? beginning, generation)
+                }, idleTimeout: idle, responder: responder)
         }
         return HTTPFront(server: server) { [self] request, answer in await admit(request, answer) }
     }
@@ -69,5 +78,34 @@ final class WebFront: Sendable {
         headers[.contentType] = "text/plain; charset=utf-8"
         headers[.xContentTypeOptions] = "nosniff"
         return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(string: "\(status.reasonPhrase)\n")))
+    }
+}
+
+extension LoadedWebConfiguration {
+    /// nil: plain HTTP.
+    fileprivate var encryption: EncryptionSettings? {
+        guard let tls else { return nil }
+        let clients = web.encryption?.clients ?? .none
+        var settings = EncryptionSettings(
+            tls: tls, allowsHTTP2: web.allowsHTTP2,
+            // Who takes any certificate has the library ask for one, and does not judge it.
+            takesAnyCertificate: clients != .none && !clients.isVerified)
+        if let names = web.encryption?.allowedNames {
+            settings.admits = { !names.isDisjoint(with: $0?.alternativeNames ?? []) }
+        }
+        return settings
+    }
+}
+
+extension NIOSSLCertificate {
+    /// Host names, mail addresses, URIs and addresses, as texts.
+    fileprivate var alternativeNames: [String] {
+        _subjectAlternativeNames().compactMap { name in
+            switch name.nameType {
+            case .dnsName, .email, .uri: String(decoding: name.contents, as: UTF8.self)
+            case .ipAddress: (try? SocketAddress(packedIPAddress: ByteBuffer(bytes: name.contents), port: 0))?.ipAddress
+            default: nil
+            }
+        }
     }
 }

@@ -7,12 +7,18 @@ package struct DelegatedAccess: AccessControl {
     /// Sends a review and returns its answer; throws for anything but success.
     let post: @Sendable (_ path: String, _ body: [UInt8]) async throws -> [UInt8]
 
-    package init(client: APIClient) {
+    /// - Parameters:
+    ///   - client: asks who a caller is, and what it may do.
+    ///   - authorization: asks the latter instead.
+    package init(client: APIClient, authorization: APIClient? = nil) {
         post = { path, body in
+            let client = path == Self.subjectPath ? authorization ?? client : client
             let request = APIRequest(.post, path: path, body: body, contentType: "application/json")
             return try await client.send(request, timeout: .seconds(10), limit: 1 << 20).checked().body
         }
     }
+
+    private static let subjectPath = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 
     package init(post: @escaping @Sendable (String, [UInt8]) async throws -> [UInt8]) {
         self.post = post
@@ -27,12 +33,7 @@ package struct DelegatedAccess: AccessControl {
         let answer = try await post("/apis/authentication.k8s.io/v1/tokenreviews", Array("\(review)\n".utf8))
         let status = try JSONDecoder().decode(TokenReview.self, from: Data(answer)).status
         guard status?.authenticated == true, let user = status?.user else { return nil }
-        return UserInfo(
-            name: user.username ?? "", uid: user.uid ?? "",
-            // As every authenticator in Kubernetes adds it.
-            groups: (user.groups ?? []).contains("system:authenticated")
-                ? user.groups ?? [] : (user.groups ?? []) + ["system:authenticated"],
-            extra: user.extra ?? [:])
+        return UserInfo(name: user.username ?? "", uid: user.uid ?? "", groups: user.groups ?? [], extra: user.extra ?? [:]).authenticated
     }
 
     package func decision(_ user: UserInfo, _ attributes: AccessAttributes) async throws -> AccessDecision {
@@ -62,7 +63,7 @@ package struct DelegatedAccess: AccessControl {
                 ])
             ),
         ])
-        let answer = try await post("/apis/authorization.k8s.io/v1/subjectaccessreviews", Array("\(review)\n".utf8))
+        let answer = try await post(Self.subjectPath, Array("\(review)\n".utf8))
         let status = try JSONDecoder().decode(SubjectReview.self, from: Data(answer)).status
         if status?.allowed == true, status?.denied != true { return .allowed }
         return .denied(reason: status?.reason ?? "")

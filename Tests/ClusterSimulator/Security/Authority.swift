@@ -15,10 +15,10 @@ struct Authority: Sendable {
     let certificate: Certificate
     private let key: Certificate.PrivateKey
 
-    init() throws {
+    init(commonName: String = "cluster-simulator-ca") throws {
         let key = Certificate.PrivateKey(P256.Signing.PrivateKey())
         self.key = key
-        let name = try DistinguishedName { CommonName("cluster-simulator-ca") }
+        let name = try DistinguishedName { CommonName(commonName) }
         let now = Date()
         certificate = try Certificate(
             version: .v3, serialNumber: .init(), publicKey: key.publicKey, notValidBefore: now - 3600,

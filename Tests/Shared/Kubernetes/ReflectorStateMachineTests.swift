@@ -111,7 +111,7 @@ struct ReflectorStateMachineTests {
                 return machine
             }(), .waited, confirm9, .confirming("9")),
         Row("it has got as far", confirming, .confirmed, watch("9"), isWatching("9")),
-        Row("its versions went back", confirming, .failed(.rewound), wait(.milliseconds(1600), .rewound), againInitial),
+        Row("its versions went back", confirming, .failed(.rewound), wait(.milliseconds(800), .rewound), againInitial),
         Row("it is away again", confirming, .failed(.connection("refused")), wait(.milliseconds(1600)), again9),
         Row("it has forgotten", confirming, .failed(status(410)), wait(), relist9),
         Row("it knows no such resource", confirming, .failed(status(404)), wait(.seconds(60), status(404)), againInitial),

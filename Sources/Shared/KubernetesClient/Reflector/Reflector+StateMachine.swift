@@ -189,6 +189,13 @@ extension ReflectorStateMachine {
                 hasBeenAway = false
                 reportedCause = nil
                 return resume(.watch(version), moment)
+            case .failed(.rewound):
+                // It is there and answers, as one that has forgotten a version.
+                hasBeenAway = false
+                reportedCause = ReflectorFault.rewound.cause
+                let wait = expiryBackoff.failed(now: moment.now, draw: moment.draw)
+                state = .waiting(.begin(.mostRecent))
+                return Decision(notices: [.report(.rewound, retryAfter: wait)], step: .wait(wait))
             case .failed(let fault): return watchingFailed(fault, version, moment)
             case .started, .pageEnded, .ended, .waited: return later(.watch(version), moment)
             }

@@ -1,0 +1,13 @@
+/// What a request shows of who sends it.
+package struct CallerEvidence: Sendable {
+    /// See ``BearerToken``.
+    package var token: String?
+    /// The client's certificate in DER, whose key the client has; who signed it is not known yet. nil if none was shown.
+    package var certificate: [UInt8]?
+    /// In their order; names may come more than once.
+    package var headers: [(name: String, value: String)]
+
+    package init(token: String? = nil, certificate: [UInt8]? = nil, headers: [(name: String, value: String)] = []) {
+        (self.token, self.certificate, self.headers) = (token, certificate, headers)
+    }
+}
