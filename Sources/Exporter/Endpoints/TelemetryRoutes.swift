@@ -1,4 +1,3 @@
-import Glibc
 import ProcessRuntime
 
 /// The telemetry port: the exporter's own metrics, and whether it is ready.
@@ -11,14 +10,5 @@ enum TelemetryRoutes {
             "/readyz": { telemetry.unreadiness.map { .text($0, status: 503) } ?? .text("OK") },
             "/": { HTTPAnswer(contentType: "text/html; charset=utf-8", body: Array(LandingPage.telemetry.utf8)) },
         ]
-    }
-}
-
-enum ListenHost {
-    /// `::` means every address, also where the kernel has no IPv6.
-    static func usable(_ host: String) -> String {
-        // Safe: the path is a constant, copied for the call.
-        let hasIPv6 = unsafe access("/proc/net/if_inet6", F_OK) == 0
-        return host == "::" && !hasIPv6 ? "0.0.0.0" : host
     }
 }

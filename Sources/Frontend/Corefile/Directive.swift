@@ -156,11 +156,13 @@ struct Directive: Sendable {
                 throw statements[1].name.error(
                     "\(row.name): expected once in a server block, already given at \(first.file):\(first.line)")
             }
+            var all: [Settings] = []
             for statement in statements {
-                var settings = Settings()
+                var settings = row.repetition == .merged ? all.popLast() ?? Settings() : Settings()
                 try row.read(statement, into: &settings, zones: zones, warnings: &warnings)
-                block.add(settings, of: row.name)
+                all.append(settings)
             }
+            for settings in row.counting(all, of: statements, warnings: &warnings) { block.add(settings, of: row.name) }
         }
         makeSources = { block, setup throws(ProcessError) in
             let statements = block.all(Settings.self)

@@ -6,8 +6,17 @@ import RegularExpressions
 /// The row reads statements into `Settings`, words the errors, and is the text of the manual; nothing else knows the
 /// grammar of a directive.
 struct DirectiveRow<Settings: Sendable>: Sendable {
-    /// How often one server block may name the directive.
-    enum Repetition: Sendable { case once, many }
+    /// What it means that one server block names the directive again. CoreDNS refuses that for some directives and not for others, whose
+    /// statements, imported ones often, it takes as here.
+    enum Repetition: Sendable {
+        case once
+        /// Each statement stands for itself.
+        case many
+        /// Later statements go on where the first has ended, as if all lines stood in one block.
+        case merged
+        /// Only the first, or the last, counts; a warning says so where they differ.
+        case first, last
+    }
 
     var name: String
     /// One sentence.
@@ -62,6 +71,26 @@ struct DirectiveRow<Settings: Sendable>: Sendable {
             }
         }
         try check?(&settings, OptionLine(statement: statement, place: name, usage: usageLine, zones: zones))
+    }
+
+    /// What counts of the settings of a block's statements.
+    func counting(_ all: [Settings], of statements: [Statement], warnings: inout [CorefileWarning]) -> [Settings]
+    where Settings: Equatable {
+        guard all.count > 1 else { return all }
+        let counts: Int
+        switch repetition {
+        case .once, .many, .merged: return all
+        case .first: counts = 0
+        case .last: counts = all.count - 1
+        }
+        for (settings, statement) in zip(all, statements) where settings != all[counts] {
+            let other = statements[counts].name
+            warnings.append(
+                CorefileWarning(
+                    file: statement.name.file, line: statement.name.line,
+                    message: "\(name): ignored: the one at \(other.file):\(other.line) counts, the \(repetition) of the server block"))
+        }
+        return [all[counts]]
     }
 
     private func unknownOption(_ statement: Statement) -> CorefileError {

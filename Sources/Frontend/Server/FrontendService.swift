@@ -142,7 +142,6 @@ final class FrontendControl: Sendable {
             // After a fault this begins the drain, without lameduck: the others finish what is under way.
             group.cancelAll()
         }
-        for source in state.withLock({ $0.plan.sources }) { source.close() }
         endpoints.stop()
         for source in state.withLock({ $0.plan.sources }) { source.close() }
         if let fault = end.fault { throw fault }

@@ -26,7 +26,7 @@ public struct HTTPAddress: Hashable, Sendable, CustomStringConvertible, Expressi
         } else if host.contains(":") {
             return nil
         }
-        self.init(host: host.isEmpty ? "0.0.0.0" : String(host), port: Int(port))
+        self.init(host: host.isEmpty ? ListenHost.all : String(host), port: Int(port))
     }
 
     public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
@@ -63,19 +63,22 @@ public struct HTTPEndpoints: Service {
     private let address: HTTPAddress
     private let routes: [String: Route]
     private let front: HTTPFront
+    private let mostConnections: Int
     private let logger: Logger
     private let listening: @Sendable (HTTPAddress) -> Void
 
     /// - Parameters:
     ///   - routes: path (`/metrics`) to handler, called at every request.
+    ///   - mostConnections: further ones wait until one ends. Whoever can reach the port must not take all of the process's descriptors.
     ///   - listening: called once with the address in use, which has a number where port 0 was asked for.
     public init(
-        address: HTTPAddress, routes: [String: Route], front: HTTPFront = HTTPFront(), logger: Logger,
+        address: HTTPAddress, routes: [String: Route], front: HTTPFront = HTTPFront(), mostConnections: Int = 512, logger: Logger,
         listening: @escaping @Sendable (HTTPAddress) -> Void = { _ in }
     ) {
         self.address = address
         self.routes = routes
         self.front = front
+        self.mostConnections = mostConnections
         self.logger = logger
         self.listening = listening
     }
@@ -94,7 +97,9 @@ public struct HTTPEndpoints: Service {
         let application = Application(
             responder: responder,
             server: front.server,
-            configuration: .init(address: .hostname(address.host, port: address.port)),
+            configuration: .init(
+                address: .hostname(address.host, port: address.port),
+                availableConnectionsDelegate: MaximumAvailableConnections(mostConnections)),
             onServerRunning: { channel in
                 let bound = HTTPAddress(host: address.host, port: channel.localAddress?.port ?? address.port)
                 logger.info("listening", metadata: ["address": "\(bound)"])

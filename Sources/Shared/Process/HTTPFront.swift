@@ -1,4 +1,5 @@
 public import HummingbirdCore
+import NIOCore
 
 /// What stands before the answers of a port: how connections are spoken on, and who gets an answer at all.
 public struct HTTPFront: Sendable {
@@ -9,10 +10,17 @@ public struct HTTPFront: Sendable {
     public var admit: @Sendable (_ request: Request, _ answer: Answer) async -> Response
 
     public init(
-        server: HTTPServerBuilder = .http1(),
+        server: HTTPServerBuilder = HTTPFront.plain(),
         admit: @escaping @Sendable (_ request: Request, _ answer: Answer) async -> Response = { _, answer in await answer() }
     ) {
         self.server = server
         self.admit = admit
+    }
+
+    /// HTTP/1.1.
+    ///
+    /// - Parameter idle: after so long without a request a connection is closed, whatever was begun on it. Longer than scrapes are apart.
+    public static func plain(idle: Duration = .seconds(120)) -> HTTPServerBuilder {
+        .http1(configuration: .init(idleTimeout: TimeAmount(idle)))
     }
 }

@@ -37,7 +37,8 @@ struct AutopathTests {
         // The host's own search list, whatever it is, leads nowhere.
         let host = (try? SearchList(file: AutopathSettings.hostFile))?.names ?? []
         upstream = try TestUpstream(
-            ForwardTests.zone + host.map { "\n\($0) 300 SOA ns.example.com. host.example.com. 1 2 3 4 60" }.joined())
+            ForwardTests.zone + "\ncluster.local. 300 SOA ns.example.com. host.example.com. 1 2 3 4 60"
+                + host.map { "\n\($0) 300 SOA ns.example.com. host.example.com. 1 2 3 4 60" }.joined())
     }
 
     private func frontend(_ directives: [String], kubernetes: String = "pods verified") async throws -> RunningFrontend {
@@ -92,6 +93,18 @@ struct AutopathTests {
         #expect(outside(upstream.questions).count == (directives.count > 1 ? 1 : 4))
         #expect(upstream.questions.allSatisfy { !$0.contains("cluster.local") })
         #expect(frontend.metric(#"coredns_autopath_success_total{server="dns://127.0.0.1:0"}"#) == 4)
+        upstream.stop()
+        try await frontend.stop()
+    }
+
+    @Test("what was made for one client reaches no other by way of the cache, where names of the cluster fall through to it")
+    func fallsThrough() async throws {
+        let frontend = try await frontend(["cache", "autopath @kubernetes"], kubernetes: "pods verified\n  fallthrough")
+        let name = "one.example.com.alpha.svc.cluster.local"
+        for _ in 0..<2 {
+            #expect(try await ask(frontend, name, from: Self.alpha).last == "\(name). 300 CNAME one.example.com.")
+            #expect(try await ask(frontend, name, from: Self.beta).first == "NXDOMAIN")
+        }
         upstream.stop()
         try await frontend.stop()
     }

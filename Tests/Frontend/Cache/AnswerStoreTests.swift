@@ -33,7 +33,7 @@ private final class Subject {
 
     @discardableResult
     func put(_ value: UInt8, in store: AnswerStore, count: Int = 0, lifetime: UInt32 = 60, now: Instant = 0) -> Bool {
-        store.put(key, query, message(value, count: count).span, lifetime: lifetime, now: now)
+        store.put(key, query, message(value, count: count).span, lifetime: lifetime, now: now) == .keptForAnother
     }
 
     /// The value of what is found; nil for nothing.

@@ -158,6 +158,36 @@ struct CacheTests {
         #expect(bench.asked.count == 2)
     }
 
+    @Test(
+        "a TTL of more than an hour is an hour, whatever the Corefile allows; its least time may be longer",
+        arguments: [("", 3600), ("success 2000 86400 7200", 7200)])
+    func longest(option: String, kept: Int) throws {
+        let bench = try ChainBench(".:1053 {\n cache 86400 {\n\(option)\n}\n forward . 192.0.2.53\n}") { name, _ in
+            .answer(0, ["\(name) 100000 A 192.0.2.1"])
+        }
+        #expect(try bench.ask("a.example", at: 0) == "\(kept) A 192.0.2.1")
+        #expect(try bench.ask("a.example", at: Double(kept) - 1) == "1 A 192.0.2.1" && bench.asked.count == 1)
+        #expect(try bench.ask("a.example", at: Double(kept) + 1) == "\(kept) A 192.0.2.1" && bench.asked.count == 2)
+    }
+
+    @Test("an answer that is too large to be kept among so few is asked for each time, and counted")
+    func tooLarge() throws {
+        let records = (0..<200).map { "big.example. 60 TXT \(String(repeating: "x", count: 90))\($0)" }
+        let bench = try bench("success 1024") { name, _ in .answer(0, name == "big.example." ? records : ["\(name) 60 TXT x"]) }
+        for _ in 0..<3 { for name in ["big.example", "small.example"] { _ = try bench.ask(name, .txt, over: .tcp) } }
+        #expect(bench.asked.count == 4 && bench.metric("coredns_cache_drops_total") == 3)
+        #expect(bench.metric("coredns_cache_entries{") == 1)
+    }
+
+    @Test("a capacity below 1024 is 1024, that of none too", arguments: [0, 1, 1023])
+    func leastCapacity(capacity: Int) throws {
+        let bench = try bench("success \(capacity)\n denial \(capacity)") { name, _ in
+            name.hasPrefix("n") ? .answer(3, [], authority: Self.denial) : .answer(0, ["\(name) 60 A 192.0.2.1"])
+        }
+        for _ in 0..<2 { for number in 0..<100 { for kind in ["a", "n"] { _ = try bench.ask("\(kind)\(number).example") } } }
+        #expect(bench.asked.count == 200)
+    }
+
     @Test("an answer that was cut is not kept: who asks over TCP gets the whole, and that is cut for others and not for TCP")
     func cutAnswers() throws {
         let many = (1...60).map { "a.example. 60 A 192.0.2.\($0)" }

@@ -102,7 +102,11 @@ struct ForwardTargetTests {
             #expect(throws: ForwardSource.ForwardFault.self) { try settings(targets).endpoints() }?.message
         }
         #expect(fault("fe80::1%no0") == "forward: fe80::1%no0: this host has no interface 'no0'")
-        #expect(fault(folder.path("none")) == "forward: cannot read \(folder.path("none"))")
+        #expect(fault(folder.path("none")) == "forward: cannot read \(folder.path("none")): no such file or directory")
+        // Neither waits for ever nor fills the memory.
+        #expect(fault("/dev/zero") == "forward: cannot read /dev/zero: it is not a regular file")
+        try folder.write([UInt8](repeating: 0x0A, count: 2 << 20), to: "large")
+        #expect(fault(folder.path("large")) == "forward: cannot read \(folder.path("large")): it is larger than 1048576 bytes")
         #expect(
             fault(folder.path("empty")) == "forward: \(folder.path("empty")) has no 'nameserver' line with an address that can be used")
         let lines = (1...15).map { "nameserver 192.0.2.\($0)\n" }.joined()
@@ -186,5 +190,20 @@ struct ForwardTargetTests {
         #expect(one == moved)
         #expect(try settings("tls://192.0.2.1", options: "tls a b d") != one)
         #expect(try settings("tls://192.0.2.1", options: "tls a x c") != one)
+    }
+
+    @Test("a CIDR block that ends within a label is forwarded whole, and `except` leaves apexes alone")
+    func networks() throws {
+        let bench = try ChainBench(".:0 {\n forward 10.0.0.0/15 192.0.2.53 {\n except 0.10.in-addr.arpa 1.1.10.in-addr.arpa\n}\n}") {
+            _, _ in
+            .answer(0, [])
+        }
+        for (name, isForwarded) in [
+            ("4.3.2.1.10.in-addr.arpa", true), ("1.2.1.10.in-addr.arpa", true), ("0.10.in-addr.arpa", true), ("1.0.10.in-addr.arpa", false),
+            ("7.1.1.10.in-addr.arpa", false), ("1.2.2.10.in-addr.arpa", false),
+        ] {
+            _ = try bench.ask(name, .ptr)
+            #expect(bench.asked.contains("\(name). PTR") == isForwarded, "\(name)")
+        }
     }
 }

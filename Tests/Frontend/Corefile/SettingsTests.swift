@@ -78,7 +78,7 @@ struct SettingsTests {
             }
             """
         ).forward[0]
-        #expect(forward.from.text == "example.org.")
+        #expect(forward.from.map(\.text) == ["example.org."])
         let v6 = try #require(IPAddress("2001:db8::1"))
         let other = try #require(IPAddress("2001:db8::2"))
         #expect(

@@ -66,6 +66,29 @@ struct ErrorsTests {
             }.last == "info queries failed alike count=2 pattern=timeout period=1m")
     }
 
+    @Test(
+        "patterns for CoreDNS's words fit ours, and look at the reason alone",
+        arguments: [
+            (".* i/o timeout$", "192.0.2.1:53: no answer in time", true),
+            ("^read udp .*:53: i/o timeout$", "192.0.2.1:53: no answer in time", true),
+            ("connection refused$", "[2001:db8::1]:53: recv: Connection refused", true),
+            ("no healthy proxies", "no healthy upstream", true), ("exceeded maximum", "more queries under way than max_concurrent", true),
+            ("^192.0.2.1:53: no answer", "192.0.2.1:53: no answer in time", true), ("a.test", "192.0.2.1:53: no answer in time", false),
+            ("i/o timeout", "192.0.2.1:53: its answer cannot be read", false),
+        ])
+    func words(pattern: String, reason: String, fits: Bool) throws {
+        let lines = try log("consolidate 1m \"\(pattern)\"") { reporter, source in
+            reporter.report(question: "a.test. A", reason: reason, now: Self.second)
+            source.close()
+        }
+        #expect(
+            lines == [
+                fits
+                    ? "error queries failed alike count=1 pattern=\(pattern) period=1m"
+                    : "error query failed error=\(reason) query=a.test. A"
+            ])
+    }
+
     @Test("what is counted when the directive goes is told then")
     func close() throws {
         let lines = try log("consolidate 1h timeout") { reporter, source in

@@ -27,10 +27,12 @@ struct LoadbalanceTests {
         }
 
         /// The message of these records, in zone text, as it stands after the review: records in their order.
-        func order(_ name: String, _ answer: [String], code: UInt8 = 0, type: RecordType = .a) throws -> [String] {
+        func order(
+            _ name: String, _ answer: [String], additional: [String] = [], code: UInt8 = 0, type: RecordType = .a
+        ) throws -> [String] {
             let packet = try TestPacket.query(name, type)
             #expect(exchange.query.read(packet.span, transport: .udp) == .query)
-            let message = try TestPacket.answer(to: packet, code: code, answer)
+            let message = try TestPacket.answer(to: packet, code: code, answer, additional: additional)
             // Safe: the bench's own memory.
             unsafe bench.use(bench.lookupMemory.buffer)
             #expect(bench.setMessage(message.span) && bench.count == message.count)
@@ -118,9 +120,63 @@ struct LoadbalanceTests {
         }
         // 2,000, 6,000 and 200 of 8,200.
         #expect((1850...2150).contains(first[0]) && (5850...6150).contains(first[1]) && (140...260).contains(first[2]), "\(first)")
-        // A name without weights keeps its order.
+        // Addresses of a name without weights weigh the same.
         let others = (1...3).map { "b.example. 60 A 192.0.2.\($0)" }
-        for _ in 0..<20 { #expect(try balancer.order("b.example", others) == others) }
+        first = [0, 0, 0]
+        for _ in 0..<3000 {
+            first[Int(String(try balancer.order("b.example", others)[0].suffix(1))).map { $0 - 1 } ?? 0] += 1
+        }
+        #expect(first.allSatisfy { (900...1100).contains($0) }, "\(first)")
+    }
+
+    @Test("weights are those of the name that has the addresses, behind an alias and in the additional section too")
+    func owners() throws {
+        let folder = try TemporaryFolder()
+        // Of two weights for one address the first counts.
+        try folder.write(
+            Array("a.example\n192.0.2.1 1\nb.example\n192.0.2.1 1\n192.0.2.2 255\n192.0.2.2 1\n".utf8), to: "weights")
+        let balancer = try Balancer("loadbalance weighted \(folder.path("weights"))", seed: 3)
+        let addresses = (1...2).map { "B.example. 60 A 192.0.2.\($0)" }
+        func isFirst(_ answer: [String], additional: [String] = []) throws -> Int {
+            try (0..<200).count { _ in try balancer.order("a.example", answer, additional: additional)[1].hasSuffix("192.0.2.2") }
+        }
+        #expect(try isFirst(["a.example. 60 CNAME b.example."] + addresses) > 180)
+        #expect(try isFirst(["a.example. 60 SRV 0 1 80 b.example."], additional: addresses) > 180)
+    }
+
+    @Test("addresses of the additional section are shuffled within their name and never leave their section")
+    func additional() throws {
+        let balancer = try Balancer("loadbalance")
+        let addresses = (1...3).map { "b.example. 60 A 192.0.2.\($0)" }
+        var orders: Set<[String]> = []
+        for _ in 0..<200 {
+            let order = try balancer.order("b.example", [addresses[0]], additional: Array(addresses[1...]))
+            #expect(order[0] == addresses[0])
+            orders.insert(order)
+        }
+        #expect(orders.count == 2)
+    }
+
+    @Test("a file of weights that is not there yet is waited for with a warning, unless nobody would look for it")
+    func missingFile() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path("weights")
+        func source(_ reload: String, _ log: RecordedLog) throws -> LoadbalanceSource {
+            let settings = try #require(try read("loadbalance weighted \(path) {\n reload \(reload)\n}").first)
+            return try LoadbalanceSource(settings: settings, root: "", logger: log.logger)
+        }
+        #expect(throws: AddressWeights.Fault.self) { _ = try source("0s", RecordedLog()) }
+        let log = RecordedLog()
+        let waiting = try source("1s", log)
+        #expect(log.lines == ["the file of weights does not exist, it is looked for again every=1s path=\(path)"])
+        let start = ContinuousClock.now
+        waiting.follow(start)
+        try folder.write(Array("a.example\n192.0.2.1 7\n".utf8), to: "weights")
+        waiting.follow(start + .seconds(2))
+        #expect(waiting.weights.weights(of: "a.example.")?.values.first == 7)
+        try folder.write(Array("192.0.2.1\n".utf8), to: "weights")
+        let fault = #expect(throws: AddressWeights.Fault.self) { _ = try source("1s", log) }
+        #expect(fault?.message == "\(path):1: expected a weight behind 192.0.2.1")
     }
 
     @Test("preferred networks come first, whatever was drawn", arguments: ["round_robin", ""])

@@ -1,6 +1,7 @@
 import Names
 import RecordTable
 import RecordTableWriter
+import TestSupport
 import Testing
 
 @testable import Frontend
@@ -33,6 +34,84 @@ struct MinimalTests {
         let text = try ask(" minimal", name)
         #expect(text.code == code)
         #expect(text.authority == ["test. 60 IN SOA ns.test. host.test. SERIAL 2 3 4 60"])
+    }
+}
+
+/// `minimal` over each directive that gives answers of several sections; the record table's are below.
+@Suite("minimal over every source")
+struct MinimalSourcesTests {
+    private static let soa = "z.test. 300 SOA ns.z.test. host.z.test. 1 2 3 4 60"
+    private static let zone = """
+        $ORIGIN z.test.
+        @ 300 SOA ns host 1 2 3 4 60
+        @ 300 NS ns
+        ns 300 A 192.0.2.53
+        mail 300 A 192.0.2.1
+        one 300 MX 10 mail
+        sub 300 NS ns.sub
+        ns.sub 300 A 192.0.2.54
+
+        """
+    private static let templates = """
+         template IN MX z.test {
+          match ^one[.]
+          answer "{{ .Name }} 300 MX 10 mail.z.test."
+          authority "z.test. 300 NS ns.z.test."
+          additional "mail.z.test. 300 A 192.0.2.1"
+          fallthrough
+         }
+         template IN MX z.test {
+          match sub[.]
+          authority "sub.z.test. 300 NS ns.sub.z.test."
+          additional "ns.sub.z.test. 300 A 192.0.2.54"
+          fallthrough
+         }
+         template IN MX z.test {
+          rcode NXDOMAIN
+          authority "\(soa)"
+         }
+        """
+    static let sources = [
+        "template": templates, "template, kept": " cache\n\(templates)", "file": " file ZONE", "file, kept": " cache\n file ZONE",
+        "forward": " forward . 192.0.2.53", "forward, kept": " cache\n forward . 192.0.2.53",
+        "forward, renamed": " rewrite name suffix .z.test .z.test\n forward . 192.0.2.53",
+        "forward, balanced": " loadbalance\n forward . 192.0.2.53",
+    ].map { ($0.key, $0.value) }
+
+    /// The code and, by section, the types of the records.
+    private func ask(_ source: String, _ name: String) throws -> String {
+        let folder = try TemporaryFolder()
+        try folder.write(Array(Self.zone.utf8), to: "zone")
+        let bench = try ChainBench("z.test:0 {\n\(source.replacing("ZONE", with: folder.path("zone")))\n}") { name, _ in
+            switch name {
+            case "one.z.test.":
+                .answer(
+                    0, ["one.z.test. 300 MX 10 mail.z.test."], authority: ["z.test. 300 NS ns.z.test."],
+                    additional: ["mail.z.test. 300 A 192.0.2.1"])
+            case "x.sub.z.test.":
+                .answer(0, [], authority: ["sub.z.test. 300 NS ns.sub.z.test."], additional: ["ns.sub.z.test. 300 A 192.0.2.54"])
+            default: .answer(3, [], authority: [Self.soa])
+            }
+        }
+        let packet = try TestPacket.query(name, .mx, advertisedSize: 1232)
+        _ = bench.octets(packet)
+        // The second one comes from the cache, if there is one.
+        let text = try MessageText(try #require(bench.octets(packet)))
+        let sections = [text.answer, text.authority, text.additional].map { (records: [String]) in
+            records.map { String($0.split(separator: " ")[3]) }.joined(separator: "+")
+        }
+        return ([text.code] + sections).joined(separator: " | ")
+    }
+
+    @Test("an answer keeps its answer section, a delegation and a denial keep all", arguments: sources)
+    func sections(source: String, lines: String) throws {
+        for (name, whole, minimal) in [
+            ("one.z.test", "NOERROR | MX | NS | A", "NOERROR | MX |  | "), ("x.sub.z.test", "NOERROR |  | NS | A", "NOERROR |  | NS | A"),
+            ("none.z.test", "NXDOMAIN |  | SOA | ", "NXDOMAIN |  | SOA | "),
+        ] {
+            #expect(try ask(lines, name).replacing("A+A", with: "A") == whole, "\(name)")
+            #expect(try ask(" minimal\n\(lines)", name) == minimal, "\(name)")
+        }
     }
 }
 

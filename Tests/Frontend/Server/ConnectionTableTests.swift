@@ -76,7 +76,9 @@ struct ConnectionTableTests {
     func model(seed: UInt64) throws {
         var random = SeededRandom(seed: seed)
         let maker = try Maker()
-        let limits = ConnectionLimits(descriptors: 40, threads: 1)
+        var limits = ConnectionLimits(descriptors: 40, threads: 1)
+        // Three clients: the one never fills the table, the other does.
+        limits.ofClient = seed % 2 == 0 ? 6 : 12
         var (now, model) = (7 * Self.second, Model())
         var table = ConnectionTable(limits: limits, now: now)
         var isKept = true

@@ -11,8 +11,8 @@ import TestSupport
 final class ChainBench {
     /// What upstreams answer to a name and type.
     enum Upstream {
-        /// Code, with an OPT record above 15, then zone text of answer and authority; the header's second word besides.
-        case answer(UInt8 = 0, [String] = [], authority: [String] = [], flags: UInt16 = 0)
+        /// Code, with an OPT record above 15, then zone text of the sections; the header's second word besides.
+        case answer(UInt8 = 0, [String] = [], authority: [String] = [], additional: [String] = [], flags: UInt16 = 0)
         case fails
     }
 
@@ -79,9 +79,10 @@ final class ChainBench {
         asked.append("\(query.name) \(query.type)")
         switch upstream(query.name.description, query.type) {
         case .fails: return .failed("no answer in time")
-        case .answer(let code, let answer, let authority, let flags):
+        case .answer(let code, let answer, let authority, let additional, let flags):
             do {
-                var reply = try TestPacket.answer(to: message, code: code & 0xf, answer, authority: authority, flags: flags)
+                var reply = try TestPacket.answer(
+                    to: message, code: code & 0xf, answer, authority: authority, additional: additional, flags: flags)
                 if code > 0xf || upstreamOptions != nil {
                     let options = upstreamOptions ?? []
                     reply += [0, 0, 41, 4, 0xD0, code >> 4, 0, 0, 0, UInt8(options.count >> 8), UInt8(options.count & 0xFF)] + options

@@ -8,16 +8,17 @@ extension TestPacket {
     ///
     /// - Parameter flags: of the header's second word, besides QR and the code.
     static func answer(
-        to packet: [UInt8], code: UInt8 = 0, _ answer: [String] = [], authority: [String] = [], flags: UInt16 = 0
+        to packet: [UInt8], code: UInt8 = 0, _ answer: [String] = [], authority: [String] = [], additional: [String] = [],
+        flags: UInt16 = 0
     ) throws -> [UInt8] {
         var query = Query()
         _ = query.read(packet.span, transport: .tcp)
         var octets = Array(packet.prefix(Query.headerSize + query.original.length + 4))
         octets[2] |= 0x80 | UInt8(flags >> 8)
         octets[3] |= UInt8(truncatingIfNeeded: flags) | code
-        (octets[7], octets[9], octets[11]) = (UInt8(answer.count), UInt8(authority.count), 0)
+        (octets[7], octets[9], octets[11]) = (UInt8(answer.count), UInt8(authority.count), UInt8(additional.count))
         var owners = [query.original.description: Query.headerSize]
-        for text in answer + authority {
+        for text in answer + authority + additional {
             let record = try ResourceRecord(text)
             if let known = owners[record.owner.description] {
                 octets += [0xC0 | UInt8(known >> 8), UInt8(truncatingIfNeeded: known)]

@@ -13,7 +13,7 @@ final class TestUpstream: Sendable {
         case isSilent
         /// Answers with this code and no records.
         case refuses(UInt8)
-        /// Sends an answer with a wrong id, then the right one.
+        /// Sends a refusal with a wrong id, then the right answer.
         case liesFirst
         /// Ends a stream after each answer.
         case endsStreams
@@ -176,6 +176,7 @@ final class TestUpstream: Sendable {
         case .liesFirst:
             var lie = good
             lie[0] ^= 0xff
+            lie[3] |= 5
             return [lie, good]
         }
     }

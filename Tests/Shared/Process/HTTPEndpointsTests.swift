@@ -2,6 +2,8 @@ import Logging
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
+import Synchronization
+import TestSupport
 import Testing
 
 @testable import ProcessRuntime
@@ -24,14 +26,17 @@ struct HTTPEndpointsTests {
         }
     }
 
-    private func withEndpoints(_ body: @Sendable @escaping (HTTPAddress) async throws -> Void) async throws {
+    private func withEndpoints(
+        host: String = "127.0.0.1", front: HTTPFront = HTTPFront(), mostConnections: Int = 512,
+        _ body: @Sendable @escaping (HTTPAddress) async throws -> Void
+    ) async throws {
         let (addresses, continuation) = AsyncStream.makeStream(of: HTTPAddress.self)
         let endpoints = HTTPEndpoints(
-            address: HTTPAddress(host: "127.0.0.1", port: 0),
+            address: HTTPAddress(host: host, port: 0),
             routes: [
                 "/livez": { .text("ok") }, "/readyz": { .text("not yet", status: 503) }, "/metrics": { .metrics([65]) },
             ],
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            front: front, mostConnections: mostConnections, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             listening: { continuation.yield($0) })
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await endpoints.run() }
@@ -57,6 +62,50 @@ struct HTTPEndpointsTests {
         }
     }
 
+    /// A connection on which nothing is said.
+    private func connect(_ address: HTTPAddress) async throws -> any Channel {
+        try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connect(host: address.host, port: address.port).get()
+    }
+
+    @Test("a port without a host is served on every address, of IPv6 too")
+    func everyAddress() async throws {
+        let every = try #require(HTTPAddress(argument: ":0"))
+        try await withEndpoints(host: every.host) { address in
+            for host in ["127.0.0.1", "::1"] {
+                let answer = try await ask(HTTPAddress(host: host, port: address.port), "GET /livez")
+                #expect(answer.hasSuffix("\r\n\r\nok\n"))
+            }
+        }
+    }
+
+    @Test("a connection on which nothing is said is closed after a while")
+    func idle() async throws {
+        try await withEndpoints(front: HTTPFront(server: HTTPFront.plain(idle: .milliseconds(50)))) { address in
+            try await connect(address).closeFuture.get()
+            let unfinished = try await connect(address)
+            try await unfinished.writeAndFlush(ByteBuffer(string: "GET /livez HT")).get()
+            try await unfinished.closeFuture.get()
+            #expect(try await ask(address, "GET /livez").hasPrefix("HTTP/1.1 200"))
+        }
+    }
+
+    @Test("no more connections are taken than allowed; one that waits is served when another ends")
+    func mostConnections() async throws {
+        try await withEndpoints(mostConnections: 2) { address in
+            let held = [try await connect(address), try await connect(address)]
+            let isAnswered = Mutex(false)
+            let third = Task {
+                let answer = try await ask(address, "GET /livez")
+                isAnswered.withLock { $0 = true }
+                return answer
+            }
+            try await throughout(.milliseconds(300), "nobody answers the third") { !isAnswered.withLock { $0 } }
+            try await held[0].close().get()
+            #expect(try await third.value.hasPrefix("HTTP/1.1 200"))
+            try await held[1].close().get()
+        }
+    }
+
     @Test("a port in use is an error that names the address")
     func portInUse() async throws {
         try await withEndpoints { address in
@@ -71,7 +120,7 @@ struct HTTPEndpointsTests {
     @Test(
         "an address is a host and a port",
         arguments: [
-            (":8080", "0.0.0.0:8080"), ("127.0.0.1:0", "127.0.0.1:0"), ("[::1]:53", "[::1]:53"),
+            (":8080", "\(HTTPAddress(host: ListenHost.all, port: 8080))"), ("127.0.0.1:0", "127.0.0.1:0"), ("[::1]:53", "[::1]:53"),
             ("localhost:1", "localhost:1"),
         ])
     func addresses(argument: String, description: String) {

@@ -46,7 +46,9 @@ struct ACLSettings: DirectiveSettings {
     }
 
     private static func policy(_ action: Action, _ line: OptionLine) throws(CorefileError) -> Policy {
-        var policy = Policy(action: action)
+        // Until a section says otherwise, all fit.
+        var types: [RecordType]? = []
+        var networks: [IPNetwork]? = []
         var rest = line.words[...]
         while let section = rest.popFirst() {
             let isSection = { (word: Token) in ["type", "net"].contains(word.text.lowercased()) }
@@ -55,38 +57,30 @@ struct ACLSettings: DirectiveSettings {
             rest = rest.dropFirst(words.count)
             guard !words.isEmpty else { throw line.error("expected words after '\(section.text)'; usage: \(line.usage)", at: section) }
             if section.text.lowercased() == "type" {
-                try read(types: words, line, into: &policy)
+                try read(words, into: &types) { word throws(CorefileError) in
+                    guard let type = Mnemonics.type(named: word.text) else {
+                        throw line.error("expected a record type like A or AAAA, or *, found '\(word.text)'", at: word)
+                    }
+                    return RecordType(rawValue: type)
+                }
             } else {
-                try read(networks: words, line, into: &policy)
+                try read(words, into: &networks) { word throws(CorefileError) in try line.network(word) }
             }
         }
-        return policy
+        return Policy(
+            action: action, types: types?.isEmpty == true ? nil : types, networks: networks?.isEmpty == true ? nil : networks)
     }
 
-    private static func read(types words: [Token], _ line: OptionLine, into policy: inout Policy) throws(CorefileError) {
-        var types = policy.types ?? []
+    /// - Parameter all: nil once a `*` was there, which no later word takes back.
+    private static func read<Item>(
+        _ words: [Token], into all: inout [Item]?, _ item: (Token) throws(CorefileError) -> Item
+    ) throws(CorefileError) {
         for word in words {
-            if word.text == "*" {
-                policy.types = nil
+            guard word.text != "*" else {
+                all = nil
                 return
             }
-            guard let type = Mnemonics.type(named: word.text) else {
-                throw line.error("expected a record type like A or AAAA, or *, found '\(word.text)'", at: word)
-            }
-            types.append(RecordType(rawValue: type))
+            all?.append(try item(word))
         }
-        policy.types = types
-    }
-
-    private static func read(networks words: [Token], _ line: OptionLine, into policy: inout Policy) throws(CorefileError) {
-        var networks = policy.networks ?? []
-        for word in words {
-            if word.text == "*" {
-                policy.networks = nil
-                return
-            }
-            networks.append(try line.network(word))
-        }
-        policy.networks = networks
     }
 }

@@ -5,7 +5,7 @@ struct AnySettings: DirectiveSettings {
     }
 
     static let row = DirectiveRow<AnySettings>(
-        name: "any", summary: "Answers questions of type ANY with one short HINFO record (RFC 8482).")
+        name: "any", summary: "Answers questions of type ANY with one short HINFO record (RFC 8482).", repetition: .merged)
 }
 
 /// `any` in the chain.

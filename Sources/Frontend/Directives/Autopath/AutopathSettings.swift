@@ -63,6 +63,7 @@ struct AutopathSettings: DirectiveSettings {
         name: "autopath",
         summary:
             "Answers a query of a client's search path with what the path comes to, so that the client need not ask for each of its names.",
+        repetition: .last,
         arguments: .custom(
             "[ZONES...] @kubernetes|RESOLV-CONF",
             "@kubernetes takes the path of the pod that asks, which needs 'pods verified'; else it is the search list of a file. ZONES defaults to those of the server block."

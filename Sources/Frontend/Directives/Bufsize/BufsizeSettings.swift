@@ -10,6 +10,7 @@ struct BufsizeSettings: DirectiveSettings {
     static let row = DirectiveRow<BufsizeSettings>(
         name: "bufsize",
         summary: "Takes queries that admit larger answers over UDP for queries that admit answers of this size.",
+        repetition: .first,
         arguments: .custom("[SIZE]", "Octets, from 512 to 4096; default 1232.") { settings, line throws(CorefileError) in
             try line.expectWords(0...1)
             if let word = line.words.first { settings.size = try line.integer(word, 512...4096) }

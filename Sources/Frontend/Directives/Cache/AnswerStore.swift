@@ -68,9 +68,18 @@ final class AnswerStore: Sendable {
         unsafe shard(key).find(key, query, stale: stale, gap: gap, now: now, into: memory)
     }
 
-    /// Keeps an answer. Returns whether another had to go for it.
+    /// What became of an answer that was to be kept.
+    enum Storing {
+        case kept
+        /// Another had to go for it.
+        case keptForAnother
+        /// It would drive out too many others.
+        case tooLarge
+    }
+
+    /// Keeps an answer.
     @discardableResult
-    func put(_ key: Key, _ query: borrowing Query, _ message: Span<UInt8>, lifetime: UInt32, hits: UInt32 = 0, now: Instant) -> Bool {
+    func put(_ key: Key, _ query: borrowing Query, _ message: Span<UInt8>, lifetime: UInt32, hits: UInt32 = 0, now: Instant) -> Storing {
         shard(key).put(key, query, message, lifetime: lifetime, hits: hits, now: now)
     }
 
@@ -152,9 +161,9 @@ private final class Shard: Sendable {
 
     func put(
         _ key: AnswerStore.Key, _ query: borrowing Query, _ message: Span<UInt8>, lifetime: UInt32, hits: UInt32, now: Instant
-    ) -> Bool {
+    ) -> AnswerStore.Storing {
         // One answer may not drive out a shard's worth of others.
-        guard capacity > 0, message.count >= Query.headerSize, message.count <= max(octetLimit / 4, 4_096) else { return false }
+        guard capacity > 0, message.count >= Query.headerSize, message.count <= max(octetLimit / 4, 4_096) else { return .tooLarge }
         let bytes: [UInt8] = message.bytes
         let name = query.name.storage.span.extracting(0..<query.name.length)
         let (type, recordClass) = (query.type.rawValue, query.recordClass)
@@ -168,11 +177,11 @@ private final class Shard: Sendable {
                 entry.lastHit = state.entries[index].lastHit
                 state.octets += bytes.count - state.entries[index].message.count
                 state.entries[index] = entry
-                return Self.makeRoom(in: &state, for: 0, 0, capacity, octetLimit, sparing: index)
+                return Self.makeRoom(in: &state, for: 0, 0, capacity, octetLimit, sparing: index) ? .keptForAnother : .kept
             }
             let hasEvicted = Self.makeRoom(in: &state, for: 1, bytes.count, capacity, octetLimit, sparing: nil)
             Self.insert(entry, into: &state)
-            return hasEvicted
+            return hasEvicted ? .keptForAnother : .kept
         }
     }
 

@@ -35,7 +35,7 @@ final class CacheCounters {
         misses = counter("misses", "Queries that the cache had no answer to.")
         successHits = counter("hits", "Queries answered from the cache, by the kind of answer.", type: "success")
         denialHits = counter("hits", "Queries answered from the cache, by the kind of answer.", type: "denial")
-        drops = counter("drops", "Answers not kept because they were to another question.")
+        drops = counter("drops", "Answers not kept because they are larger than an answer may be here.")
         evictedSuccess = counter("evictions", "Answers that had to go for others.", type: "success")
         evictedDenial = counter("evictions", "Answers that had to go for others.", type: "denial")
         prefetches = counter("prefetch", "Answers asked for again before or after their end.")
@@ -58,6 +58,10 @@ final class CacheCounters {
 /// Names that the record table may answer are put off until it has not: what the table says is always current, and nothing of it is kept.
 /// TTLs count down as CoreDNS's do: all records of an answer have the least of them, within the limits of the Corefile.
 final class CacheHandler: DirectiveHandler {
+    /// Seconds that a record's own TTL counts at most, whatever the Corefile's limits are: CoreDNS keeps nothing for longer unless a MINTTL asks
+    /// for it.
+    private static let longest: UInt32 = 3600
+
     private let source: CacheSource
     private let settings: CacheSettings
     private let setup: HandlerSetup
@@ -200,8 +204,8 @@ final class CacheHandler: DirectiveHandler {
     private func lifetime(_ kind: AnswerKind, _ bench: Workbench) -> UInt32 {
         switch kind {
         case .serverError: return UInt32(clamping: settings.failure.components.seconds)
-        case .nameError, .noData: return clamp(bench.leastTTL ?? 5, settings.denial)
-        case .noError: return clamp(bench.leastTTL ?? 5, settings.success)
+        case .nameError, .noData: return clamp(min(bench.leastTTL ?? 5, Self.longest), settings.denial)
+        case .noError: return clamp(min(bench.leastTTL ?? 5, Self.longest), settings.success)
         case .delegation, .meta, .update, .otherError: return clamp(5, settings.success)
         }
     }
@@ -214,16 +218,28 @@ final class CacheHandler: DirectiveHandler {
         switch kind {
         case .noError, .delegation:
             guard !disabledSuccess.containZone(of: name) else { return }
-            let hasEvicted = bench.withMessage { source.success.put(key, exchange.query, $0, lifetime: lifetime, now: now(exchange)) }
-            if hasEvicted { counters(exchange)?.evictedSuccess.add() }
+            note(put(key, lifetime, in: source.success, exchange, bench), \.evictedSuccess, exchange)
             source.denial.remove(key, exchange.query)
         case .nameError, .noData, .serverError:
             guard !disabledDenial.containZone(of: name) else { return }
-            let hasEvicted = bench.withMessage { source.denial.put(key, exchange.query, $0, lifetime: lifetime, now: now(exchange)) }
-            if hasEvicted { counters(exchange)?.evictedDenial.add() }
+            note(put(key, lifetime, in: source.denial, exchange, bench), \.evictedDenial, exchange)
             // The name is gone; a failure says nothing of that.
             if kind != .serverError, !settings.prefersPositive { source.success.remove(key, exchange.query) }
         case .meta, .update, .otherError: return
+        }
+    }
+
+    private func put(
+        _ key: AnswerStore.Key, _ lifetime: UInt32, in store: AnswerStore, _ exchange: Exchange, _ bench: Workbench
+    ) -> AnswerStore.Storing {
+        bench.withMessage { store.put(key, exchange.query, $0, lifetime: lifetime, now: now(exchange)) }
+    }
+
+    private func note(_ storing: AnswerStore.Storing, _ evicted: KeyPath<CacheCounters, ThreadCounter>, _ exchange: Exchange) {
+        switch storing {
+        case .kept: break
+        case .keptForAnother: counters(exchange)?[keyPath: evicted].add()
+        case .tooLarge: counters(exchange)?.drops.add()
         }
     }
 

@@ -43,6 +43,8 @@ struct CacheSettings: DirectiveSettings {
     }
 
     static let defaultCapacity = 9_984
+    /// A smaller capacity is taken for this one, as by CoreDNS: a store of a few entries would keep nothing. `disable` switches one off.
+    static let leastCapacity = 1_024
 
     /// Empty: those of the server block.
     var zones: [ZoneName] = []
@@ -123,10 +125,11 @@ struct CacheSettings: DirectiveSettings {
     private static func part(
         _ name: String, _ path: any WritableKeyPath<CacheSettings, Part> & Sendable, _ summary: String
     ) -> OptionRow<CacheSettings> {
-        .custom(name, usage: "CAPACITY [TTL [MINTTL]]", summary) { settings, line throws(CorefileError) in
+        .custom(name, usage: "CAPACITY [TTL [MINTTL]]", "\(summary) CAPACITY is at least \(leastCapacity).") {
+            settings, line throws(CorefileError) in
             try line.expectWords(1...3)
             let longest = UInt32(Int32.max)
-            settings[keyPath: path].capacity = try line.integer(line.words[0], 0...10_000_000)
+            settings[keyPath: path].capacity = max(try line.integer(line.words[0], 0...10_000_000), leastCapacity)
             if line.words.count > 1 { settings[keyPath: path].longest = try line.integer(line.words[1], 1...longest) }
             if line.words.count > 2 { settings[keyPath: path].shortest = try line.integer(line.words[2], 0...longest) }
         }

@@ -12,6 +12,7 @@ struct CancelSettings: DirectiveSettings {
     static let row = DirectiveRow<CancelSettings>(
         name: "cancel",
         summary: "Gives up on upstreams when a query is this old; without it that is after 5s with each of them.",
+        repetition: .last,
         arguments: .custom("[TIMEOUT]", "Default 5.001s.") { settings, line throws(CorefileError) in
             try line.expectWords(0...1)
             if let word = line.words.first { settings.timeout = try line.duration(word, .nanoseconds(1) ... .seconds(86_400)) }

@@ -16,6 +16,7 @@ struct ChaosSettings: DirectiveSettings {
     static let row = DirectiveRow<ChaosSettings>(
         name: "chaos",
         summary: "Answers version.bind, version.server, authors.bind, hostname.bind and id.server of class CH, type TXT.",
+        repetition: .first,
         arguments: .custom(
             "[VERSION [AUTHORS...]]", "VERSION defaults to Mizzen's own, AUTHORS to 'Mizzen'; of each at most 255 octets are used."
         ) {

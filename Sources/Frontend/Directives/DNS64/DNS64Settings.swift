@@ -18,12 +18,12 @@ struct DNS64Settings: DirectiveSettings {
     static let row = DirectiveRow<DNS64Settings>(
         name: "dns64",
         summary: "Answers questions for AAAA that have none with A records, written as addresses of a network that translates.",
+        repetition: .merged,
         arguments: .custom("[PREFIX]", "Where the IPv4 addresses are; default 64:ff9b::/96. With it, the block is ignored.") {
             settings, line throws(CorefileError) in
             try line.expectWords(0...1)
-            guard let word = line.words.first else { return }
-            settings.prefix = try prefix(word, line)
-            settings.hasArgument = true
+            settings.hasArgument = !line.words.isEmpty
+            if let word = line.words.first { settings.prefix = try prefix(word, line) }
         },
         options: [
             option("prefix", "PREFIX", "Where the IPv4 addresses are; default 64:ff9b::/96.") { settings, line throws(CorefileError) in

@@ -4,7 +4,8 @@ import Logging
 struct DebugSettings: DirectiveSettings {
     static let row = DirectiveRow<DebugSettings>(
         name: "debug",
-        summary: "Logs with level debug too, whatever --log-level says: of all blocks. A fault ends this process with or without it.")
+        summary: "Logs with level debug too, whatever --log-level says: of all blocks. A fault ends this process with or without it.",
+        repetition: .merged)
 }
 
 extension Logger {

@@ -90,8 +90,10 @@ final class ErrorReporter: DirectiveHandler {
     ///   - reason: what failed, without the question.
     func report(question: String, reason: String, now: Instant = monotonicNow()) {
         let consolidations = log.settings.consolidations
-        let text = consolidations.isEmpty ? "" : "\(question): \(reason)"
-        let index = consolidations.firstIndex { $0.pattern.matches(text) }
+        let words = consolidations.isEmpty ? nil : FailureWords.ofGo(reason)
+        let index = consolidations.firstIndex { rule in
+            rule.pattern.matches(reason) || words.map { rule.pattern.matches($0) } ?? false
+        }
         log.report(question: question, reason: reason, consolidation: index, now: now)
     }
 }

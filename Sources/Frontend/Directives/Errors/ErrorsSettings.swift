@@ -38,7 +38,7 @@ struct ErrorsSettings: DirectiveSettings {
             .flag("stacktrace", \.stacktrace, "Accepted; a crash of this process always prints its stack."),
             .custom(
                 "consolidate", usage: "DURATION REGEXP [error|warning|info|debug] [show_first]",
-                "Errors that match are counted for DURATION and logged as one line."
+                "Errors that match, in our words or in CoreDNS's, are counted for DURATION and logged as one line."
             ) { settings, line throws(CorefileError) in
                 settings.consolidations.append(try consolidation(line))
             },

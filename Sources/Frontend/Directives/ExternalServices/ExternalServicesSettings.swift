@@ -33,6 +33,7 @@ struct ExternalServicesSettings: DirectiveSettings {
     static let row = DirectiveRow<ExternalServicesSettings>(
         name: "k8s_external",
         summary: "Answers SERVICE.NAMESPACE.ZONE with the service's external addresses: those of its load balancer and its externalIPs.",
+        repetition: .merged,
         arguments: .custom("[ZONES...]", "The zones to answer for; by default those of the server block.") {
             settings, line throws(CorefileError) in
             let zones = try line.zones(line.words)

@@ -1,5 +1,5 @@
-import FoundationEssentials
 import Glibc
+import MizzenSystem
 import Names
 
 /// An upstream of a `forward` as files and interfaces are now.
@@ -66,10 +66,16 @@ extension ForwardSettings {
         return number > 0 ? number : nil
     }
 
+    /// Bytes of a file that names resolvers.
+    private static let fileLimit = 1 << 20
+
     /// The `nameserver` lines of a file like resolv.conf(5).
     private static func servers(ofFile path: String) throws(ForwardSource.ForwardFault) -> [ForwardEndpoint] {
-        guard let bytes = FileManager.default.contents(atPath: path) else {
-            throw ForwardSource.ForwardFault(message: "forward: cannot read \(path)")
+        let bytes: [UInt8]
+        do throws(RegularFile.Fault) {
+            bytes = try RegularFile.read(path, limit: fileLimit).bytes
+        } catch {
+            throw ForwardSource.ForwardFault(message: "forward: cannot read \(path): \(error)")
         }
         var servers: [ForwardEndpoint] = []
         for line in String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline) {

@@ -3,21 +3,23 @@ import MizzenSystem
 /// `forward` in the chain: which names it takes, and what it makes of the upstreams' answer.
 final class ForwardHandler: DirectiveHandler {
     private let group: UpstreamGroup
-    private let from: DNSName
+    private let from: [DNSName]
     private let except: [DNSName]
     /// Whether another directive that answers follows, which `next` needs.
     private let isLast: Bool
 
     init(source: ForwardSource) {
-        from = (try? DNSName(source.settings.from.text)) ?? DNSName()
+        from = source.settings.from.compactMap { try? DNSName($0.text) }
         except = source.settings.except.compactMap { try? DNSName($0.text) }
         group = UpstreamGroup(source: source)
         isLast = source.isLast
     }
 
     private func takes(_ name: borrowing DNSName) -> Bool {
-        guard name.hasSuffix(from) else { return false }
-        if name == from { return true }
+        let from = from
+        guard let zone = from.firstZone(of: name) else { return false }
+        // The apex is asked for whatever `except` says.
+        if from.span[zone].labelCount == name.labelCount { return true }
         return !except.containZone(of: name)
     }
 

@@ -17,8 +17,8 @@ struct ForwardSettings: DirectiveSettings {
 
     static let maximumUpstreams = 15
 
-    /// Names in this zone are forwarded.
-    var from = ZoneName.root
+    /// Names in these zones are forwarded: one, or the several that a CIDR block stands for.
+    var from = [ZoneName.root]
     /// Where the upstreams come from, in the Corefile's order.
     var targets: [Target] = []
     var except: [ZoneName] = []
@@ -62,10 +62,10 @@ struct ForwardSettings: DirectiveSettings {
         repetition: .many,
         arguments: .custom(
             "FROM TO...",
-            "FROM is a zone; TO are up to 15 addresses (IP, IP:PORT, dns://IP, tls://IP[%NAME][:PORT]) or files like resolv.conf."
+            "FROM is a zone or a CIDR block; TO are up to 15 addresses (IP, IP:PORT, dns://IP, tls://IP[%NAME][:PORT]) or files like resolv.conf."
         ) { settings, line throws(CorefileError) in
             try line.expectWords(2...Int.max)
-            settings.from = try line.zones([line.words[0]])[0]
+            settings.from = try line.zones([line.words[0]])
             for word in line.words.dropFirst() { settings.targets.append(try target(word, line)) }
             guard settings.targets.count <= maximumUpstreams else {
                 throw line.error("expected at most \(maximumUpstreams) upstreams, found \(settings.targets.count)")

@@ -33,6 +33,7 @@ struct HeaderSettings: DirectiveSettings {
     static let row = DirectiveRow<HeaderSettings>(
         name: "header",
         summary: "Sets and clears flags in the header of queries, before other directives see them, and of answers.",
+        repetition: .first,
         options: [
             change("query", \.query, "Flags of queries: rd is what upstreams are asked with."),
             change("response", \.response, "Flags of answers."),

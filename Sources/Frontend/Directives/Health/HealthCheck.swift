@@ -60,7 +60,13 @@ final class HealthCheck: DirectiveSource {
         guard let address = IPAddress(parsed.host) else {
             return parsed.host == "localhost" ? SocketAddress(address: .v4(0x7F00_0001), port: port) : nil
         }
-        return SocketAddress(address: address == .v4(0) ? .v4(0x7F00_0001) : address, port: port)
+        let own: IPAddress =
+            switch address {
+            case .v4(0): .v4(0x7F00_0001)
+            case .v6(high: 0, low: 0): .v6(high: 0, low: 1)
+            case .v4, .v6: address
+            }
+        return SocketAddress(address: own, port: port)
     }
 
     private func look(at address: SocketAddress, _ wasGood: inout Bool) {

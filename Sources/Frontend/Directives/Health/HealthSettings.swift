@@ -13,6 +13,7 @@ struct HealthSettings: DirectiveSettings {
     static let row = DirectiveRow<HealthSettings>(
         name: "health",
         summary: "Answers 200 and OK on /health for as long as the process lives.",
+        repetition: .merged,
         arguments: .listenAddress(\.address, "ADDRESS is HOST:PORT or :PORT to listen on; default :8080."),
         options: [
             .duration(

@@ -3,7 +3,11 @@ import Names
 
 /// The weights of addresses, by name: a file of `NAME` lines, each followed by lines `ADDRESS WEIGHT`, with comments from `#` on.
 struct AddressWeights: Sendable {
-    struct Fault: Error { var message: String }
+    struct Fault: Error {
+        var message: String
+        /// There is no such file: it may come later.
+        var isMissing = false
+    }
 
     private static let fileLimit = 16 << 20
 
@@ -18,7 +22,7 @@ struct AddressWeights: Sendable {
         do throws(RegularFile.Fault) {
             (bytes, identity) = try RegularFile.read(path, limit: fileLimit)
         } catch {
-            throw Fault(message: "cannot read the weights \(path): \(error)")
+            throw Fault(message: "cannot read the weights \(path): \(error)", isMissing: error.isMissing)
         }
         return (try AddressWeights(bytes, file: path), identity)
     }
@@ -33,6 +37,7 @@ struct AddressWeights: Sendable {
             switch words.count {
             case 0: continue
             case 1:
+                guard IPAddress(words[0]) == nil else { throw Fault(message: "\(place): expected a weight behind \(words[0])") }
                 guard let zone = ZoneName(String(words[0])) else { throw Fault(message: "\(place): '\(words[0])' is not a domain name") }
                 name = zone.text.lowercased()
                 weights[zone.text.lowercased(), default: [:]] = [:]
@@ -44,7 +49,8 @@ struct AddressWeights: Sendable {
                 guard let weight = UInt32(words[1]), (1...255).contains(weight) else {
                     throw Fault(message: "\(place): expected a weight from 1 to 255, found '\(words[1])'")
                 }
-                weights[current, default: [:]][address] = weight
+                // Of two weights the first counts, as with CoreDNS.
+                if weights[current]?[address] == nil { weights[current, default: [:]][address] = weight }
             default: throw Fault(message: "\(place): expected 'NAME' or 'ADDRESS WEIGHT'")
             }
         }

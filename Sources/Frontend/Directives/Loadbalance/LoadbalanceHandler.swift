@@ -18,6 +18,7 @@ final class LoadbalanceSource: DirectiveSource {
     private let followed: FollowedValue<AddressWeights>
     private let state: Mutex<State>
 
+    /// Weights that are not there yet are waited for, all being equal until then, unless nobody ever looks for them.
     /// - Parameter root: what a file that is not absolute is relative to.
     init(settings: LoadbalanceSettings, root: String, logger: Logger) throws(AddressWeights.Fault) {
         self.settings = settings
@@ -25,9 +26,18 @@ final class LoadbalanceSource: DirectiveSource {
         if case .weighted(let file) = settings.policy {
             let path = file.below(root: root)
             self.path = path
-            let (weights, identity) = try AddressWeights.read(path)
-            followed = FollowedValue(weights)
-            state = Mutex(State(identity: identity))
+            do throws(AddressWeights.Fault) {
+                let (weights, identity) = try AddressWeights.read(path)
+                followed = FollowedValue(weights)
+                state = Mutex(State(identity: identity))
+            } catch {
+                guard error.isMissing, settings.reload > .zero else { throw error }
+                logger.warning(
+                    "the file of weights does not exist, it is looked for again",
+                    metadata: ["path": "\(path)", "every": "\(settings.reload.goNotation)"])
+                followed = FollowedValue(AddressWeights())
+                state = Mutex(State())
+            }
         } else {
             path = nil
             followed = FollowedValue(AddressWeights())
@@ -88,19 +98,19 @@ final class LoadbalanceHandler: DirectiveHandler {
 
     override func review(_ exchange: Exchange, _ bench: Workbench) {
         guard bench.flags & 0xf == 0 else { return }
-        var (owner, size) = (-1, 0)
+        var set = (section: PacketReader.Section.answer, owner: -1, size: 0)
         places.removeAll(keepingCapacity: true)
         bench.forEachRecord { record, message in
-            guard record.section == .answer else { return }
+            guard record.section != .authority else { return }
             let isAddress = record.type == .a && record.data.count == 4 || record.type == .aaaa && record.data.count == 16
-            let named = isAddress ? Self.owner(record.owner, message) : -1
-            if named != owner || record.data.count != size {
-                arrange(size, exchange, bench)
-                (owner, size) = (named, record.data.count)
+            let owner = isAddress ? Self.owner(record.owner, message) : -1
+            if owner != set.owner || record.data.count != set.size || record.section != set.section {
+                arrange(set.size, ownedAt: set.owner, bench)
+                set = (record.section, owner, record.data.count)
             }
             if isAddress { places.append(record.data.lowerBound) }
         }
-        arrange(size, exchange, bench)
+        arrange(set.size, ownedAt: set.owner, bench)
     }
 
     /// Where an owner's letters stand: the same place for the same pointer.
@@ -110,7 +120,9 @@ final class LoadbalanceHandler: DirectiveHandler {
     }
 
     /// Orders the set of records that `places` has, and forgets it.
-    private func arrange(_ size: Int, _ exchange: Exchange, _ bench: Workbench) {
+    ///
+    /// - Parameter owner: where their name stands in the message.
+    private func arrange(_ size: Int, ownedAt owner: Int, _ bench: Workbench) {
         defer { places.removeAll(keepingCapacity: true) }
         guard places.count > 1 else { return }
         switch source.settings.policy {
@@ -121,18 +133,21 @@ final class LoadbalanceHandler: DirectiveHandler {
                 bench.swap(places[last], places[Int(order.next() % UInt64(last + 1))], count: size)
                 last -= 1
             }
-        case .weighted: putFirst(size, exchange, bench)
+        case .weighted: putFirst(size, ownedAt: owner, bench)
         }
         if !source.settings.preferred.isEmpty { prefer(size, bench) }
     }
 
-    /// One address by its weight, which allocates.
-    private func putFirst(_ size: Int, _ exchange: Exchange, _ bench: Workbench) {
+    /// One address by its weight, which allocates. The weights are those of the name that has the addresses, where an alias leads to it too.
+    private func putFirst(_ size: Int, ownedAt owner: Int, _ bench: Workbench) {
         if source.currentVersion != version {
             version = source.currentVersion
             weights = source.weights
         }
-        guard let known = weights.weights(of: exchange.query.name.description) else { return }
+        var name = DNSName()
+        guard bench.withMessage({ (try? name.read($0, at: owner)) != nil }) else { return }
+        _ = name.lowercase()
+        let known = weights.weights(of: name.description) ?? [:]
         let each = places.map { place in bench.address(at: place, count: size).flatMap { known[$0] } ?? AddressWeights.usual }
         var draw = order.next() % UInt64(each.reduce(0) { $0 + UInt64($1) })
         for (index, weight) in each.enumerated() {

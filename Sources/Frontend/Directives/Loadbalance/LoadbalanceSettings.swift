@@ -33,11 +33,13 @@ struct LoadbalanceSettings: DirectiveSettings {
     static let row = DirectiveRow<LoadbalanceSettings>(
         name: "loadbalance",
         summary: "Changes the order of addresses in every answer, so that clients which take the first spread over all.",
+        repetition: .merged,
         arguments: .custom(
             "[round_robin | weighted FILE]", "round_robin, the default, shuffles; weighted puts one first, by the weights in FILE."
         ) {
             settings, line throws(CorefileError) in
             try line.expectWords(0...2)
+            settings.policy = .roundRobin
             guard let policy = line.words.first else { return }
             switch policy.text {
             case "round_robin": try line.expectWords(1...1)

@@ -10,6 +10,7 @@ struct LocalSettings: DirectiveSettings {
     static let row = DirectiveRow<LocalSettings>(
         name: "local",
         summary: "Answers for localhost, and for 0.in-addr.arpa, 127.in-addr.arpa and 255.in-addr.arpa.",
+        repetition: .merged,
         options: [
             .custom("localhost_prefix", usage: "on|off", "Whether localhost.ANYTHING is this host too; default on.") {
                 settings, line throws(CorefileError) in

@@ -7,7 +7,7 @@ struct MinimalSettings: DirectiveSettings {
     }
 
     static let row = DirectiveRow<MinimalSettings>(
-        name: "minimal", summary: "Leaves out the authority and additional sections of answers that do without them.")
+        name: "minimal", summary: "Leaves out the authority and additional sections of answers that do without them.", repetition: .merged)
 }
 
 /// `minimal` in the chain. Denials, delegations and errors stay whole: they live from their authority section.

@@ -8,6 +8,7 @@ struct ReloadSettings: DirectiveSettings {
     static let row = DirectiveRow<ReloadSettings>(
         name: "reload",
         summary: "Follows changes of the Corefile and of the files that it imports; a broken one is logged and changes nothing.",
+        repetition: .first,
         arguments: .custom(
             "[INTERVAL [JITTER]]", "How often the files are looked at, at least 2s, and how much that varies; default 30s and 15s."
         ) {

@@ -14,6 +14,7 @@ struct TimeoutsSettings: DirectiveSettings {
     static let row = DirectiveRow<TimeoutsSettings>(
         name: "timeouts",
         summary: "How long clients with TCP connections may take; of blocks that share an address and port the last one decides.",
+        repetition: .merged,
         options: [
             time("read", \.read, "For a whole query, once it has begun; default 3s."),
             time("write", \.write, "To take an answer; default 5s."),

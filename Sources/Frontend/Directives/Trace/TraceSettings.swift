@@ -3,6 +3,7 @@ struct TraceSettings: DirectiveSettings {
     static let row = DirectiveRow<TraceSettings>(
         name: "trace",
         summary: "Reports queries to Zipkin or Datadog.",
+        repetition: .last,
         arguments: .custom("[ENDPOINT-TYPE] [ENDPOINT]", "Where to.") { _, line throws(CorefileError) in try line.expectWords(0...2) },
         options: [
             .accepted("every", usage: "AMOUNT"), .accepted("service", usage: "NAME"), .accepted("client_server", usage: ""),

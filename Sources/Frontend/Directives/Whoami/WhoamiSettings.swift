@@ -5,7 +5,7 @@ struct WhoamiSettings: DirectiveSettings {
     }
 
     static let row = DirectiveRow<WhoamiSettings>(
-        name: "whoami", summary: "Answers every query with the client's own address, port and transport, for tests.")
+        name: "whoami", summary: "Answers every query with the client's own address, port and transport, for tests.", repetition: .merged)
 }
 
 /// `whoami` in the chain.
