@@ -255,6 +255,7 @@ final class CustomResourceService: ServiceLifecycle.Service {
     private func follow(_ feed: CustomResourceFeed, _ resources: [Resource]) async {
         var options = Subscriber.Options()
         options.transport = transport
+        options.asksAtOnce = true
         let filters = resources.flatMap { resource in
             // Objects without a namespace are served whatever namespaces are asked for.
             resource.isNamespaced && !selection.namespaces.isEmpty
