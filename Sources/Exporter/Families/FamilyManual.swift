@@ -19,6 +19,8 @@ enum FamilyManual {
         let own =
             "## Mizzen's own\n\nFrom collectors that `--samples` names.\n\n"
             + usage.map { "### \($0.title)\n\n" + table($0.families) }.joined(separator: "\n")
+            + "\n### age of what was kept\n\nOnly with `--keep`, after a restart until everything is here again.\n\n"
+            + table([KeptExposition.age])
         return ([preamble] + sections + [own]).joined(separator: "\n")
     }
 

@@ -34,6 +34,27 @@ struct TextGroup: Sendable {
         }
     }
 
+    /// What was kept of a group.
+    /// - Parameter pieces: by their family's number.
+    /// - Returns: nil where lengths do not fit one another.
+    init?(identities: [[UInt8]], pieces kept: [(family: Int, content: ArraySlice<UInt8>)], names: [Int]) {
+        self.identities = IdentityList(identities)
+        pieces = Array(repeating: nil, count: names.count)
+        var builder = TextPieceBuilder()
+        for (family, content) in kept {
+            guard names.indices.contains(family), pieces[family] == nil,
+                let piece = builder.piece(of: content, self.identities, name: names[family])
+            else { return nil }
+            pieces[family] = piece
+            size += piece.size
+        }
+    }
+
+    /// Bytes of memory.
+    var footprint: Int {
+        pieces.reduce(identities.footprint + pieces.capacity * MemoryLayout<TextPiece?>.stride + 32) { $0 + ($1?.footprint ?? 0) }
+    }
+
     /// Puts what an object has now in the place of what it had. Its identity must be the same.
     /// - Returns: in how many families it changes.
     @discardableResult
@@ -104,6 +125,9 @@ struct IdentityList: Sendable {
         bytes += repeatElement(0, count: LinePrinter.padding)
         (self.bytes, self.starts) = (bytes, starts)
     }
+
+    /// Bytes of memory.
+    var footprint: Int { bytes.capacity + starts.capacity * MemoryLayout<UInt32>.stride + 64 }
 
     var indices: Range<Int> { 0..<starts.count - 1 }
 

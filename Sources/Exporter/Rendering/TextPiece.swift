@@ -23,6 +23,13 @@ final class TextPiece: Sendable {
     /// - Parameter bytes: as the layout says, for as many places as the group has.
     fileprivate init(bytes: [UInt8], size: Int) { (self.bytes, self.size) = (bytes, size) }
 
+    /// Bytes of memory: the object, its lock and two heads of allocations beside what it holds.
+    var footprint: Int { bytes.capacity + 176 + (compressed.withLock { $0 }?.blocks.capacity ?? 0) }
+
+    /// What all places have, one behind the other.
+    /// - Parameter count: how many places there are.
+    func content(of count: Int) -> ArraySlice<UInt8> { bytes[..<marks(of: count)] }
+
     /// What the object in this place has.
     /// - Parameter count: how many places there are.
     func samples(slot: Int, of count: Int) -> ArraySlice<UInt8> { bytes[place(slot, of: count).samples] }
@@ -112,6 +119,20 @@ struct TextPieceBuilder {
         size += TextPiece.size(of: samples, line: line)
     }
 
+    /// A piece as it was kept, from bytes that nobody has checked.
+    /// - Parameters:
+    ///   - content: as of ``TextPiece/content(of:)``.
+    ///   - name: how many bytes the family's name has.
+    /// - Returns: nil where lengths do not fit one another, and where nobody has samples.
+    mutating func piece(of content: ArraySlice<UInt8>, _ identities: IdentityList, name: Int) -> TextPiece? {
+        var position = content.startIndex
+        for slot in identities.indices {
+            guard let samples = content.part(at: &position), samples.isWholeSamples else { return nil }
+            append(samples, line: name + identities.length(slot))
+        }
+        return position == content.endIndex ? finish() : nil
+    }
+
     /// Ends a piece and begins the next.
     /// - Returns: nil where no place has samples.
     mutating func finish() -> TextPiece? {
@@ -128,6 +149,27 @@ struct TextPieceBuilder {
         for mark in marks { whole.append(word: mark) }
         whole.append(contentsOf: repeatElement(0, count: LinePrinter.padding))
         return TextPiece(bytes: whole, size: size)
+    }
+}
+
+extension ArraySlice<UInt8> {
+    /// The part whose length stands here, from bytes that nobody has checked; moves behind it.
+    /// - Returns: nil where it would go beyond the end.
+    fileprivate func part(at position: inout Int) -> ArraySlice<UInt8>? {
+        guard position < endIndex, endIndex - position >= (self[position] == 255 ? 5 : 1) else { return nil }
+        let length = readLength(at: &position)
+        guard length <= endIndex - position else { return nil }
+        defer { position += length }
+        return self[position..<position + length]
+    }
+
+    /// Whether these are samples, each behind its length, each of which ends its line.
+    fileprivate var isWholeSamples: Bool {
+        var position = startIndex
+        while position < endIndex {
+            guard let sample = part(at: &position), sample.last == UInt8(ascii: "\n") else { return false }
+        }
+        return true
     }
 }
 
