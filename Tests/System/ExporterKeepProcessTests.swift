@@ -205,9 +205,10 @@ struct ExporterKeepProcessTests {
     @Test("a file that cannot be written is a warning with a remedy and a counter, once, and scrapes go on")
     func unwritable() async throws {
         let (system, watcher) = try await started()
+        try FileManager.default.createDirectory(atPath: system.folder.path("directory"), withIntermediateDirectories: false)
         for (path, reason, remedy) in [
             (system.folder.path("nowhere/kept"), "open: no such file or directory", "make its directory"),
-            (system.folder.path(""), "is a directory", "name a file with --keep"),
+            (system.folder.path("directory"), "is a directory", "name a file with --keep"),
         ] {
             let exporter = try Keeping(system, ["--resources=nodes", "--keep", path])
             let failures = #"mizzen_exporter_kept_writes_total{result="error"} "#

@@ -4,7 +4,7 @@ import KubernetesObjects
 enum FamilyManual {
     /// A line for each family, in the order of an exposition: name, tab, help.
     static var plain: String {
-        let families = FamilyRegistry.all.flatMap(\.families) + usage.flatMap(\.families)
+        let families = FamilyRegistry.all.flatMap(\.families) + usage.flatMap(\.families) + [KeptExposition.age]
         return families.map { "\($0.name)\t\($0.help)\n" }.joined()
     }
 

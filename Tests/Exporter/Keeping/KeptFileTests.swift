@@ -164,7 +164,7 @@ import Testing
             (["--resources=pods", "--metric-labels-allowlist=pods=[a]"], "metricLabelsAllowlist"),
             (["--resources=pods", "--metric-denylist=x"], "metricDenylist"), (["--resources=pods", "--node=n"], "node"),
             (["--resources=pods", "--track-unscheduled-pods"], "trackUnscheduledPods"),
-            (["--resources=pods", "--samples="], "samples"),
+            (["--resources=pods", "--samples", ""], "samples"),
         ] {
             let difference = try plain.difference(from: head(words))
             #expect(
