@@ -73,7 +73,7 @@ struct TextGroup: Sendable {
                 size += pieces[family]?.size ?? 0
                 continue
             }
-            guard piece.samples(slot: slot, of: count) != samples else { continue }
+            guard !piece.samples(slot: slot, of: count).hasSameBytes(as: samples) else { continue }
             changed += 1
             pieces[family] = piece.replacing(slot: slot, of: count, with: samples, line: name + identity)
             size += (pieces[family]?.size ?? 0) - piece.size

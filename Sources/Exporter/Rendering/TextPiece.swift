@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import Synchronization
 
@@ -153,6 +154,18 @@ struct TextPieceBuilder {
 }
 
 extension ArraySlice<UInt8> {
+    /// As `==`, which looks at one byte at a time.
+    func hasSameBytes(as other: ArraySlice<UInt8>) -> Bool {
+        guard count == other.count else { return false }
+        // Safe: memcmp reads as many bytes as both have, during the call.
+        return unsafe withUnsafeBytes { mine in
+            unsafe other.withUnsafeBytes { others in
+                guard let first = mine.baseAddress, let second = others.baseAddress else { return true }
+                return unsafe memcmp(first, second, mine.count) == 0
+            }
+        }
+    }
+
     /// The part whose length stands here, from bytes that nobody has checked; moves behind it.
     /// - Returns: nil where it would go beyond the end.
     fileprivate func part(at position: inout Int) -> ArraySlice<UInt8>? {
