@@ -2,6 +2,7 @@ import ArgumentParser
 import DeltaStream
 import KubernetesObjects
 import Logging
+import ProcessRuntime
 import Synchronization
 import Testing
 
