@@ -222,7 +222,7 @@ let package = Package(
                 path: "Tests/Benchmarks/Stream", swiftSettings: strict),
             // One way from a delta's object to a scrape's lines, for counting its instructions.
             .executableTarget(
-                name: "render-bench", dependencies: ["Exporter", "KubernetesObjects"], path: "Tests/Benchmarks/Render",
+                name: "render-bench", dependencies: ["DeltaStream", "Exporter", "KubernetesObjects"], path: "Tests/Benchmarks/Render",
                 swiftSettings: strict),
             // What `make bench` counts the instructions of an event with.
             .executableTarget(

@@ -19,6 +19,7 @@ public struct ExporterCommand: AsyncParsableCommand, Sendable {
     @OptionGroup(title: "Serving") var serving: ServingOptions
     @OptionGroup(title: "Selection") var selection: SelectionOptions
     @OptionGroup(title: "Options file") var file: OptionsFileOptions
+    @OptionGroup(title: "Over a restart") var keeping: KeepOptions
     @OptionGroup(title: "Custom resources") var customs: CustomResourceMetricsOptions
     @OptionGroup(title: "Accepted without effect") var ignored: IgnoredOptions
     @OptionGroup(title: "Logging") var logging: LoggingOptions
@@ -34,13 +35,17 @@ public struct ExporterCommand: AsyncParsableCommand, Sendable {
         Allocator.staysSmall()
         let logger = logging.makeLogger("mizzen-exporter")
         let telemetry = ExporterTelemetry(isPublished: false)
-        let keeper = try GenerationKeeper(self, registry: telemetry.registry, logger: logger)
+        let kept = ExpositionKeeper(keeping, registry: telemetry.registry, logger: logger)
+        let keeper = try GenerationKeeper(self, keeper: kept, registry: telemetry.registry, logger: logger)
         telemetry.alsoAwait { keeper.awaited }
-        try await keeper.command.serve(keeper, telemetry, logger)
+        kept?.follow(keeper, telemetry)
+        try await keeper.command.serve(keeper, telemetry, kept, logger)
     }
 
     /// - Parameter keeper: of whose options, with those of the file, these are.
-    private func serve(_ keeper: GenerationKeeper, _ telemetry: ExporterTelemetry, _ logger: Logger) async throws {
+    private func serve(
+        _ keeper: GenerationKeeper, _ telemetry: ExporterTelemetry, _ kept: ExpositionKeeper?, _ logger: Logger
+    ) async throws {
         for (flag, reason) in ignored.given where !(serving.authFilter && flag == "--kubeconfig") {
             logger.warning("this option has no effect here", metadata: ["option": "\(flag)", "reason": "\(reason)"])
         }
@@ -66,14 +71,15 @@ public struct ExporterCommand: AsyncParsableCommand, Sendable {
                 keeper,
                 ScrapeServer(
                     address: HTTPAddress(host: ListenHost.usable(serving.host), port: serving.port),
-                    sections: { keeper.sections }, withheld: { keeper.withheld },
+                    sections: { keeper.sections }, withheld: { keeper.withheld }, kept: { keeper.kept },
                     front: front(idleTimeout: serving.serverIdleTimeout),
                     compresses: serving.enableGzipEncoding,
                     servesPartial: serving.servePartial, telemetry: telemetry, logger: logger),
                 HTTPEndpoints(
                     address: HTTPAddress(host: ListenHost.usable(serving.telemetryHost), port: serving.telemetryPort),
                     routes: TelemetryRoutes.make(telemetry), front: front(idleTimeout: .seconds(300)), logger: logger),
-            ] + (reviewer.map { [$0] } ?? []), logger: logger)
+                // Services end from the last to the first: what is kept at a stop is what was served until then.
+            ] + (reviewer.map { [$0] } ?? []) + (kept.map { [$0] } ?? []), logger: logger)
     }
 
     /// The start is over, but for what still happens at the same moment.

@@ -13,6 +13,7 @@ struct DeltaFollower: Service {
     ) throws(ProcessError) {
         var options = Subscriber.Options()
         options.transport = try streams.transport(subscribingTo: [streams.deltas, streams.snapshots])
+        options.asksAtOnce = true
         do {
             subscriber = try Subscriber(
                 deltas: streams.deltas, snapshots: streams.snapshots, filter: configuration.topics, consumer: feed,

@@ -3,8 +3,11 @@ import KubernetesObjects
 import Logging
 import Synchronization
 
-/// Keeps the rendered records up with the delta stream. Everything is rendered here, on the subscriber's thread, when an
-/// object changes; nothing when somebody scrapes.
+/// Keeps the rendered records up with the delta stream. Everything is rendered here when an object changes; nothing when somebody
+/// scrapes.
+///
+/// The subscriber's thread renders what changes; a snapshot's buckets it shares with others (``RenderingCrew``), and waits for them, so
+/// that who looks from outside sees one thread: changes come to the stores in the stream's order, from this thread alone.
 final class ObjectFeed: DeltaConsumer {
     private struct Channel: Sendable {
         var renderer: ResourceRenderer
@@ -16,14 +19,16 @@ final class ObjectFeed: DeltaConsumer {
     private let usage: UsageBook
     private let telemetry: ExporterTelemetry
     private let logger: Logger
+    private let crew: RenderingCrew
     /// Resources of which an object that cannot be decoded was logged; the counter tells of the others.
     private let complained = Mutex<Set<Resource>>([])
 
     /// What object metrics are made of, in the order of the exposition.
     let sections: [ExpositionSection]
 
+    /// - Parameter crew: who renders snapshots.
     init(
-        _ configuration: ExporterConfiguration, telemetry: ExporterTelemetry, logger: Logger,
+        _ configuration: ExporterConfiguration, telemetry: ExporterTelemetry, logger: Logger, crew: RenderingCrew = .ofThisProcess,
         now: @escaping @Sendable () -> SampleMoment = { .now }
     ) {
         var channels: [Resource: Channel] = [:]
@@ -39,6 +44,7 @@ final class ObjectFeed: DeltaConsumer {
         self.channels = channels
         self.telemetry = telemetry
         self.logger = logger
+        self.crew = crew
         deniedNamespaces = configuration.deniedNamespaces
         usage = UsageBook(
             configuration, nodes: channels[.nodes]?.store, pods: channels[.pods]?.store, telemetry: telemetry, now: now)
@@ -53,7 +59,7 @@ final class ObjectFeed: DeltaConsumer {
 
     func replaceBucket(_ resource: Resource, bucket: UInt8, objects: [Delta]) {
         guard let channel = channels[resource] else { return }
-        let entries = objects.compactMap { delta in entry(delta, channel) }
+        let entries = crew.compactMap(objects) { delta in entry(delta, channel) }
         let gone = channel.store.replace(bucket: bucket, with: entries)
         usage.forget(gone, of: resource)
     }

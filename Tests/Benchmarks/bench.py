@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measure what Mizzen promises: ratios inside one run, counts and processor time; never a verdict on the machine.
 
-bench.py [dns|list|latency|events|memory|table|stream|relay|relist|scrape …]     without a word: all of them
+bench.py [dns|list|latency|events|memory|table|stream|relay|relist|scrape|restart|size …]     without a word: all of them
 
 The server runs on the first core, the load on the second. Exits 1 if a promise of the README does not hold.
 """
@@ -26,6 +26,7 @@ import urllib.request
 from events import bench_events, bench_memory
 from relay import bench_relay
 from relist import bench_relist
+from restart import bench_restart, bench_size
 from scrape import bench_scrape
 from stream import bench_stream
 from table import bench_table
@@ -469,6 +470,8 @@ def main():
         "table": lambda run: bench_table(run, BIN, verdict), "stream": lambda run: bench_stream(BIN, verdict),
         "relay": lambda run: bench_relay(run, sys.modules[__name__]),
         "relist": lambda run: bench_relist(run, sys.modules[__name__]),
+        "restart": lambda run: bench_restart(run, sys.modules[__name__]),
+        "size": lambda run: bench_size(run, sys.modules[__name__]),
         "scrape": lambda run: bench_scrape(run, sys.modules[__name__]),
     }
     wanted = sys.argv[1:] or list(benches)

@@ -74,13 +74,13 @@ private struct ObjectRules: Sendable {
     }
 
     private static func text(_ labels: [String: String]) -> [UInt8] {
-        var text: [UInt8] = []
+        var text = SampleBuffer(capacity: 256)
         for (name, value) in labels.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }) {
-            if !text.isEmpty { text.append(UInt8(ascii: ",")) }
+            if text.count > 0 { text.append(UInt8(ascii: ",")) }
             text.append(label: name, value: value)
         }
         text.append(UInt8(ascii: "}"))
-        return text
+        return text.bytes
     }
 }
 

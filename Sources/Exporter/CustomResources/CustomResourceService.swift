@@ -79,7 +79,7 @@ final class CustomResourceService: ServiceLifecycle.Service {
     private let logger: Logger
     private let current = Mutex<Generation?>(nil)
     private let next = Mutex<Generation?>(nil)
-    private let text = Mutex<String?>(nil)
+    private let read = Mutex<String?>(nil)
     private let journal: RuleJournal
     private let started = ContinuousClock.now
 
@@ -95,7 +95,7 @@ final class CustomResourceService: ServiceLifecycle.Service {
         transport = try streams.transport(subscribingTo: [streams.deltas, streams.snapshots])
         journal = RuleJournal(registry: registry, logger: logger)
         if let text = try source.read() {
-            self.text.withLock { $0 = text }
+            self.read.withLock { $0 = text }
             do throws(ConfigurationError) {
                 let generation = try generation(text)
                 current.withLock { $0 = generation }
@@ -115,6 +115,12 @@ final class CustomResourceService: ServiceLifecycle.Service {
     }
 
     private var generations: [Generation] { [current.withLock { $0 }, next.withLock { $0 }].compactMap { $0 } }
+
+    /// The configuration that was read last; nil: none yet.
+    var text: String? { read.withLock { $0 } }
+
+    /// Whether that is not what is served: it is being filled.
+    var isChanging: Bool { next.withLock { $0 != nil } }
 
     /// In the order of the exposition; safe to call from any thread.
     var sections: [ExpositionSection] { current.withLock { $0 }?.feed.sections ?? [] }
@@ -179,20 +185,20 @@ final class CustomResourceService: ServiceLifecycle.Service {
 
     private func reload() {
         guard case .file = source else { return }
-        let read: String?
+        let new: String?
         do throws(ProcessError) {
-            read = try source.read()
+            new = try source.read()
         } catch {
             // As when it is being put in place: what is served stays.
             logger.debug(
                 "the custom resource configuration cannot be read", metadata: ["file": "\(source.name)", "error": "\(error.message)"])
             return
         }
-        guard let read, text.withLock({ $0 != read }) else { return }
-        text.withLock { $0 = read }
+        guard let new, read.withLock({ $0 != new }) else { return }
+        read.withLock { $0 = new }
         do throws(ConfigurationError) {
-            let generation = try generation(read)
-            loaded(read, isTaken: true)
+            let generation = try generation(new)
+            loaded(new, isTaken: true)
             logger.notice("the custom resource configuration has changed", metadata: ["file": "\(source.name)"])
             let before = next.withLock { next in
                 defer { next = generation }
@@ -200,7 +206,7 @@ final class CustomResourceService: ServiceLifecycle.Service {
             }
             if let before { Task { await before.stop() } }
         } catch {
-            loaded(read, isTaken: false)
+            loaded(new, isTaken: false)
             logger.error(
                 "the custom resource configuration cannot be read; the one before it stays",
                 metadata: ["file": "\(source.name)", "error": "\(error)"])
@@ -255,6 +261,7 @@ final class CustomResourceService: ServiceLifecycle.Service {
     private func follow(_ feed: CustomResourceFeed, _ resources: [Resource]) async {
         var options = Subscriber.Options()
         options.transport = transport
+        options.asksAtOnce = true
         let filters = resources.flatMap { resource in
             // Objects without a namespace are served whatever namespaces are asked for.
             resource.isNamespaced && !selection.namespaces.isEmpty

@@ -150,6 +150,11 @@ final class ExporterTelemetry: Sendable {
         return Double(max(0, now() - asOf)) / 1e9
     }
 
+    /// What is held of a resource is of this moment or newer, in nanoseconds since 1970-01-01 UTC; nil where it is not followed here.
+    func asOf(plural: String) -> Int64? {
+        streams.withLock { streams in streams.first { $0.key.plural == plural }?.value.asOf }
+    }
+
     /// The resources that have not been joined yet.
     var missing: [String] {
         streams.withLock { $0.filter { !$0.value.hasJoined }.map(\.key.plural).sorted() }
@@ -162,6 +167,19 @@ final class ExporterTelemetry: Sendable {
 
     /// Everything that scrapes wait for.
     var awaited: [String] { missing + furtherMissing.withLock { $0 }() }
+
+    private let standIn = Mutex<(@Sendable () -> String?)?>(nil)
+
+    /// Something may be served in the place of what is missing.
+    /// - Parameter describe: what is; nil while nothing is.
+    func mayServe(_ describe: @escaping @Sendable () -> String?) { standIn.withLock { $0 = describe } }
+
+    /// What `/readyz` says.
+    var readiness: (isReady: Bool, text: String) {
+        let standIn = standIn.withLock { $0 }
+        guard let unreadiness else { return (true, standIn == nil ? "OK" : "OK: what is served is current") }
+        return standIn?().map { (true, "OK: \($0)") } ?? (false, unreadiness)
+    }
 
     /// Why the exporter is not ready; nil once every wanted resource has been joined. A stream that is stale later keeps it ready, as what
     /// it holds stays served.

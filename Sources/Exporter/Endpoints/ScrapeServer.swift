@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import HummingbirdCore
 import Logging
+import MizzenSystem
 import NIOCore
 import ProcessRuntime
 import ServiceLifecycle
@@ -13,6 +14,8 @@ struct ScrapeServer: Service {
     let sections: @Sendable () -> [ExpositionSection]
     /// What every scrape waits for, whatever it asks for.
     var withheld: @Sendable () -> String? = { nil }
+    /// What is served in the place of what is missing.
+    var kept: @Sendable () -> KeptExposition? = { nil }
     var front = HTTPFront()
     /// Whether who accepts gzip gets it.
     var compresses = false
@@ -60,21 +63,29 @@ struct ScrapeServer: Service {
     }
 
     private func readiness(_ request: Request) -> Response {
-        telemetry.unreadiness.map { answer(request, 503, "\($0)\n") } ?? answer(request, 200, "OK")
+        let (isReady, text) = telemetry.readiness
+        return isReady ? answer(request, 200, text) : answer(request, 503, "\(text)\n")
     }
 
     private func scrape(_ request: Request, _ executor: EventLoopExecutor) -> Response {
         let start = ContinuousClock.now
         if let withheld = withheld() { return answer(request, 503, "not served yet: waiting for \(withheld)\n") }
-        let selected = selected(by: request)
-        let missing = servesPartial ? [] : telemetry.awaited.filter { name in selected.contains { $0.resource == name } }
-        guard missing.isEmpty else {
+        let isWanted = wish(of: request)
+        var selected = sections().filter { isWanted($0.resource) }
+        var headers: HTTPFields = [:]
+        let missing = telemetry.awaited.filter { name in selected.contains { $0.resource == name } }
+        if !missing.isEmpty, let kept = kept() {
+            // All of it or none: kept and current samples beside one another would be of two moments.
+            let (sections, age) = kept.selection(at: WallClock.nanoseconds(), where: isWanted)
+            selected = sections
+            headers[.age] = "\(age / 1_000_000_000)"
+        } else if !missing.isEmpty, !servesPartial {
             // Part of the series would look like objects that are gone, and fire alerts; no answer is a target that is down.
             return answer(request, 503, "not whole yet: waiting for \(missing.joined(separator: ", "))\n")
         }
         let (format, contentType) = ContentNegotiation.format(accept: request.headers[.accept])
         let isCompressed = compresses && ContentNegotiation.acceptsGzip(request.headers[.acceptEncoding])
-        var headers: HTTPFields = [.contentType: contentType]
+        headers[.contentType] = contentType
         if compresses { headers[.vary] = "Accept-Encoding" }
         if isCompressed { headers[.contentEncoding] = "gzip" }
         if request.method == .head { return Response(status: .ok, headers: headers) }
@@ -86,15 +97,13 @@ struct ScrapeServer: Service {
     }
 
     /// `?resources=pods,nodes` and `?exclude_resources=pods` choose among what is served.
-    private func selected(by request: Request) -> [ExpositionSection] {
+    private func wish(of request: Request) -> (String) -> Bool {
         func names(_ key: String) -> [String]? {
             let values = request.uri.queryParameters[values: key[...]].map(String.init)
             return values.isEmpty ? nil : ExporterConfiguration.items(values)
         }
         let (wanted, unwanted) = (names("resources"), names("exclude_resources"))
-        return sections().filter { section in
-            (wanted?.contains(section.resource) ?? true) && !(unwanted?.contains(section.resource) ?? false)
-        }
+        return { resource in (wanted?.contains(resource) ?? true) && !(unwanted?.contains(resource) ?? false) }
     }
 
     private func answer(

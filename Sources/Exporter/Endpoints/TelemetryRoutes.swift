@@ -7,7 +7,10 @@ enum TelemetryRoutes {
             "/metrics": { .metrics(telemetry.registry.render() + ProcessMetrics.render()) },
             "/healthz": { .text("OK") },
             "/livez": { .text("OK") },
-            "/readyz": { telemetry.unreadiness.map { .text($0, status: 503) } ?? .text("OK") },
+            "/readyz": {
+                let (isReady, text) = telemetry.readiness
+                return .text(text, status: isReady ? 200 : 503)
+            },
             "/": { HTTPAnswer(contentType: "text/html; charset=utf-8", body: Array(LandingPage.telemetry.utf8)) },
         ]
     }

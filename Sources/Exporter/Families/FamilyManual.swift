@@ -4,7 +4,7 @@ import KubernetesObjects
 enum FamilyManual {
     /// A line for each family, in the order of an exposition: name, tab, help.
     static var plain: String {
-        let families = FamilyRegistry.all.flatMap(\.families) + usage.flatMap(\.families)
+        let families = FamilyRegistry.all.flatMap(\.families) + usage.flatMap(\.families) + [KeptExposition.age]
         return families.map { "\($0.name)\t\($0.help)\n" }.joined()
     }
 
@@ -19,6 +19,8 @@ enum FamilyManual {
         let own =
             "## Mizzen's own\n\nFrom collectors that `--samples` names.\n\n"
             + usage.map { "### \($0.title)\n\n" + table($0.families) }.joined(separator: "\n")
+            + "\n### age of what was kept\n\nOnly with `--keep`, after a restart until everything is here again.\n\n"
+            + table([KeptExposition.age])
         return ([preamble] + sections + [own]).joined(separator: "\n")
     }
 

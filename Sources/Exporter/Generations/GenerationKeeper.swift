@@ -28,13 +28,17 @@ final class GenerationKeeper: ServiceLifecycle.Service {
     private let follower: StatefulSetFollower?
     private let state = Mutex(State())
     private let failure = Mutex<(any Error)?>(nil)
+    private let keeper: ExpositionKeeper?
 
     /// The options as they are at the start.
     let command: ExporterCommand
 
     /// - Throws: 64 or 78 for options, or a file, that cannot be taken.
-    init(_ commandLine: ExporterCommand, registry: MetricsRegistry, logger: Logger) throws(ProcessError) {
+    init(
+        _ commandLine: ExporterCommand, keeper: ExpositionKeeper? = nil, registry: MetricsRegistry, logger: Logger
+    ) throws(ProcessError) {
         self.commandLine = commandLine
+        self.keeper = keeper
         self.registry = registry
         self.logger = logger
         var command = commandLine
@@ -44,7 +48,7 @@ final class GenerationKeeper: ServiceLifecycle.Service {
         pod = try command.selection.statefulPod(logger)
         follower = pod.map { StatefulSetFollower(name: $0.name.statefulSet) }
         if pod == nil {
-            let first = try generation(command, nil)
+            let first = try generation(command, nil, keeper)
             first.telemetry.publish(after: nil)
             state.withLock { $0.current = first }
         } else {
@@ -71,8 +75,21 @@ final class GenerationKeeper: ServiceLifecycle.Service {
         return isReleased ? nil : "all shards to be ready"
     }
 
-    private func generation(_ command: ExporterCommand, _ division: Division?) throws(ProcessError) -> ExporterGeneration {
-        try ExporterGeneration(command, division: division, registry: registry, logger: logger) {
+    /// What was kept is served until everything is here: of the first generation alone, since with each later one there is another that
+    /// is served until then. It goes with the generation, whatever takes its place. Nothing of a share that is not in force.
+    var kept: KeptExposition? {
+        let current = state.withLock { $0.isReleased ? $0.current : nil }
+        guard let kept = current?.kept, keeper?.isServable(kept) == true else { return nil }
+        return kept
+    }
+
+    /// What is served and to be kept; nil while that is not all there is.
+    var keepable: ExpositionKeeper.Keepable? { state.withLock { $0.isReleased ? $0.current : nil }?.keepable }
+
+    private func generation(
+        _ command: ExporterCommand, _ division: Division?, _ keeper: ExpositionKeeper?
+    ) throws(ProcessError) -> ExporterGeneration {
+        try ExporterGeneration(command, division: division, keeper: keeper, registry: registry, logger: logger) {
             ExporterCommand.releaseWhatTheStartTook()
         }
     }
@@ -103,6 +120,7 @@ final class GenerationKeeper: ServiceLifecycle.Service {
                         prepare(options.command, agreement?.wanted, in: &group)
                     }
                     takeOver(&agreement, at: now)
+                    if let current = state.withLock({ $0.current }), current.kept != nil, current.awaited.isEmpty { current.dropKept() }
                     if let failure = failure.withLock({ $0 }) { throw failure }
                     // Cancelled: the loop's condition sees it.
                     try? await Task.sleep(for: Self.interval)
@@ -136,7 +154,7 @@ final class GenerationKeeper: ServiceLifecycle.Service {
     private func prepare(_ command: ExporterCommand, _ division: Division?, in group: inout ThrowingTaskGroup<Void, any Error>) {
         let generation: ExporterGeneration
         do throws(ProcessError) {
-            generation = try self.generation(command, division)
+            generation = try self.generation(command, division, state.withLock { $0.current == nil } ? keeper : nil)
         } catch {
             logger.error("the changed options cannot be taken; what was served stays", metadata: ["reason": "\(error)"])
             return

@@ -36,6 +36,7 @@ struct GroupedText: Sendable {
 
     /// How many bytes the name of each family has.
     private let names: [Int]
+    private let isNamed: Bool
     private var objects: FollowedObjects<Place>
     /// nil: free to be used again.
     private var groups: [Group?] = []
@@ -45,11 +46,27 @@ struct GroupedText: Sendable {
     private var lastWaiting: TextGroup?
 
     init(names: [Int], isNamed: Bool) {
-        self.names = names
+        (self.names, self.isNamed) = (names, isNamed)
         objects = FollowedObjects(isNamed: isNamed)
     }
 
+    /// What was kept; it does not change any more, so nobody is asked for in it.
+    init(kept: [TextGroup], names: [Int]) {
+        self.init(names: names, isNamed: false)
+        groups = kept.map { Group(text: $0, owners: []) }
+    }
+
     var count: Int { objects.count }
+
+    /// Bytes of memory, by counting what is held; the allocator rounds up.
+    var footprint: Int {
+        let places = objects.buckets.reduce(0) { $0 + 32 + $1.capacity * MemoryLayout<FollowedObjects<Place>.Entry>.stride }
+        let held = groups.reduce(0) { sum, group in
+            sum + (group.map { $0.text.footprint + 32 + $0.owners.capacity * MemoryLayout<Owner?>.stride } ?? 0)
+        }
+        let wait = waiting.reduce(0) { $0 + $1.record.samples.capacity + $1.record.identity.capacity + $1.record.lengths.capacity * 8 + 96 }
+        return places + held + wait + (lastWaiting?.footprint ?? 0) + (isNamed ? objects.count * 60 : 0)
+    }
 
     mutating func upsert(_ entry: ObjectStore.Entry, bucket: UInt8) {
         var known = objects.kept(uid: entry.uid, bucket: bucket)

@@ -23,6 +23,11 @@ final class ObjectStore: Sendable {
         state = Mutex(GroupedText(names: families.map(\.name.utf8.count), isNamed: isNamed))
     }
 
+    /// What was kept of a resource, to be sent and never changed.
+    init(kept groups: [TextGroup], families: [FamilyDescription]) {
+        state = Mutex(GroupedText(kept: groups, names: families.map(\.name.utf8.count)))
+    }
+
     func upsert(_ entry: Entry, bucket: UInt8) {
         state.withLock { $0.upsert(entry, bucket: bucket) }
     }
@@ -60,6 +65,9 @@ final class ObjectStore: Sendable {
 
     /// How many objects are held.
     var count: Int { state.withLock { $0.count } }
+
+    /// Bytes of memory that they take, by counting.
+    var footprint: Int { state.withLock { $0.footprint } }
 
     /// Bytes of the text of all objects, as it is sent.
     var bytes: Int { snapshot().reduce(0) { $0 + $1.size } }

@@ -1,4 +1,7 @@
+import ArgumentParser
+package import DeltaStream
 package import KubernetesObjects
+import Logging
 
 /// What a benchmark measures of the way from a delta's object to the lines of a scrape.
 package struct RenderingProbe: Sendable {
@@ -14,4 +17,32 @@ package struct RenderingProbe: Sendable {
     package func render(_ object: EncodedObject) throws(ObjectDecodingError) -> Int {
         try renderer.record(object)?.samples.count ?? 0
     }
+}
+
+/// An exporter without sockets that follows one resource: what a benchmark measures of deltas and snapshots on their way into it.
+package final class FeedProbe: Sendable {
+    private let feed: ObjectFeed
+
+    /// - Parameter threads: that share the rendering of snapshots; nil: as many as the process may keep busy.
+    /// - Returns: nil for a resource that is not served.
+    package init?(_ resource: Resource, threads: Int? = nil) {
+        guard let command = try? ExporterCommand.parse(["--resources=\(resource.plural)"]),
+            let configuration = try? ExporterConfiguration(command.selection)
+        else { return nil }
+        feed = ObjectFeed(
+            configuration, telemetry: ExporterTelemetry(), logger: Logger(label: "probe") { _ in SwiftLogNoOpLogHandler() },
+            crew: threads.map(RenderingCrew.init) ?? .ofThisProcess)
+    }
+
+    package func replaceBucket(_ resource: Resource, bucket: UInt8, objects: [Delta]) {
+        feed.replaceBucket(resource, bucket: bucket, objects: objects)
+    }
+
+    package func apply(_ delta: Delta) { feed.apply(delta) }
+
+    /// Bytes of memory that the samples take, by counting.
+    package var footprint: Int { feed.sections.reduce(0) { $0 + $1.store.footprint } }
+
+    /// Bytes of the text, as it is sent.
+    package var bytes: Int { feed.sections.reduce(0) { $0 + $1.store.bytes } }
 }

@@ -40,7 +40,7 @@ extension [UInt8] {
     }
 
     /// From this power of ten on numbers are written with an exponent.
-    private static var exponentFrom: Int { 6 }
+    static var exponentFrom: Int { 6 }
 
     private mutating func append(_ number: Digits) {
         let digits = number.digits

@@ -4,12 +4,12 @@ import KubernetesObjects
 /// sample of the object has: `,container="web"} 1` and a line feed.
 ///
 /// Nothing is allocated for a sample but room at the end of the bytes.
-struct SampleWriter: Sendable {
+struct SampleWriter: ~Copyable {
     private var line = SampleLabels()
 
-    /// Samples as ``TextPiece`` has them.
-    var bytes: [UInt8] { line.bytes }
-    var count: Int { line.bytes.count }
+    /// Samples as ``TextPiece`` has them; a copy.
+    var bytes: [UInt8] { line.buffer.bytes }
+    var count: Int { line.buffer.count }
 
     /// One sample with labels of its own.
     mutating func sample(_ value: Double, _ labels: (inout SampleLabels) -> Void) {
@@ -73,10 +73,10 @@ struct SampleWriter: Sendable {
 
 /// The labels that every sample of one object begins with: `{namespace="default",pod="web-0"`. Never empty.
 func identityLabels(_ labels: [(String, String)]) -> [UInt8] {
-    var bytes: [UInt8] = []
+    var buffer = SampleBuffer(capacity: 256)
     for (index, label) in labels.enumerated() {
-        bytes.append(index == 0 ? UInt8(ascii: "{") : UInt8(ascii: ","))
-        bytes.append(label: label.0, value: label.1)
+        buffer.append(index == 0 ? UInt8(ascii: "{") : UInt8(ascii: ","))
+        buffer.append(label: label.0, value: label.1)
     }
-    return bytes
+    return buffer.bytes
 }

@@ -20,38 +20,72 @@ struct TextGroup: Sendable {
         identities = IdentityList(records.map(\.identity))
         let lengths = records.map(\.identity.count)
         var positions = Array(repeating: 0, count: records.count)
-        pieces = []
-        pieces.reserveCapacity(names.count)
-        for (family, name) in names.enumerated() {
-            let slots = records.indices.map { index in
-                let start = positions[index]
-                positions[index] += records[index].lengths[family]
-                return records[index].samples[start..<positions[index]]
+        var builder = TextPieceBuilder()
+        pieces = Array(repeating: nil, count: names.count)
+        // Of most families nobody in the group has samples.
+        for family in names.indices where records.contains(where: { $0.lengths[family] > 0 }) {
+            for (slot, record) in records.enumerated() {
+                let end = positions[slot] + record.lengths[family]
+                builder.append(record.samples[positions[slot]..<end], line: names[family] + lengths[slot])
+                positions[slot] = end
             }
-            pieces.append(TextPiece(slots: slots, identities: lengths, name: name))
+            pieces[family] = builder.finish()
             size += pieces[family]?.size ?? 0
         }
+    }
+
+    /// What was kept of a group.
+    /// - Parameter pieces: by their family's number.
+    /// - Returns: nil where lengths do not fit one another.
+    init?(identities: [[UInt8]], pieces kept: [(family: Int, content: ArraySlice<UInt8>)], names: [Int]) {
+        self.identities = IdentityList(identities)
+        pieces = Array(repeating: nil, count: names.count)
+        var builder = TextPieceBuilder()
+        for (family, content) in kept {
+            guard names.indices.contains(family), pieces[family] == nil,
+                let piece = builder.piece(of: content, self.identities, name: names[family])
+            else { return nil }
+            pieces[family] = piece
+            size += piece.size
+        }
+    }
+
+    /// Bytes of memory.
+    var footprint: Int {
+        pieces.reduce(identities.footprint + pieces.capacity * MemoryLayout<TextPiece?>.stride + 32) { $0 + ($1?.footprint ?? 0) }
     }
 
     /// Puts what an object has now in the place of what it had. Its identity must be the same.
     /// - Returns: in how many families it changes.
     @discardableResult
     mutating func replace(slot: Int, with record: ObjectRecord, names: [Int]) -> Int {
+        let count = identities.indices.count
+        let identity = identities.length(slot)
         var changed = 0
         var position = 0
         for (family, name) in names.enumerated() {
             let samples = record.samples[position..<position + record.lengths[family]]
-            position += samples.count
-            let old = pieces[family]?.samples(slot: slot) ?? []
-            guard !old.elementsEqual(samples) else { continue }
+            position = samples.endIndex
+            guard let piece = pieces[family] else {
+                if samples.isEmpty { continue }
+                changed += 1
+                pieces[family] = Self.piece(samples, in: slot, of: count, line: name + identity)
+                size += pieces[family]?.size ?? 0
+                continue
+            }
+            guard !piece.samples(slot: slot, of: count).hasSameBytes(as: samples) else { continue }
             changed += 1
-            var slots = pieces[family]?.slots(identities.indices.count) ?? identities.indices.map { _ in [] }
-            slots[slot] = samples
-            let new = TextPiece(slots: slots, identities: identities.lengths, name: name)
-            size += (new?.size ?? 0) - (pieces[family]?.size ?? 0)
-            pieces[family] = new
+            pieces[family] = piece.replacing(slot: slot, of: count, with: samples, line: name + identity)
+            size += (pieces[family]?.size ?? 0) - piece.size
         }
         return changed
+    }
+
+    /// A piece in which one object alone has samples.
+    private static func piece(_ samples: ArraySlice<UInt8>, in slot: Int, of count: Int, line: Int) -> TextPiece? {
+        var builder = TextPieceBuilder()
+        for other in 0..<count { builder.append(other == slot ? samples : [], line: line) }
+        return builder.finish()
     }
 
     /// The object is gone; its place stays empty.
@@ -65,7 +99,7 @@ struct TextGroup: Sendable {
         var samples: [UInt8] = []
         var lengths: [Int] = []
         for piece in pieces {
-            let own = piece?.samples(slot: slot) ?? []
+            let own = piece?.samples(slot: slot, of: identities.indices.count) ?? []
             samples += own
             lengths.append(own.count)
         }
@@ -92,8 +126,12 @@ struct IdentityList: Sendable {
         (self.bytes, self.starts) = (bytes, starts)
     }
 
+    /// Bytes of memory.
+    var footprint: Int { bytes.capacity + starts.capacity * MemoryLayout<UInt32>.stride + 64 }
+
     var indices: Range<Int> { 0..<starts.count - 1 }
-    var lengths: [Int] { indices.map { Int(starts[$0 + 1] - starts[$0]) } }
+
+    func length(_ slot: Int) -> Int { Int(starts[slot + 1] - starts[slot]) }
 
     subscript(slot: Int) -> [UInt8] { Array(bytes[Int(starts[slot])..<Int(starts[slot + 1])]) }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import Synchronization
 
@@ -7,58 +8,86 @@ import Synchronization
 /// when they are sent, from three copies each. That keeps a third of the text, and what one family needs of a group lies together.
 ///
 /// Layout: for each place of the group the length of what its object has, then that, which is for each sample its length and its rest:
-/// `,container="web"} 1` and a line feed. Lengths are as ``Swift/Array/append(length:)`` writes them. At the end stand
+/// `,container="web"} 1` and a line feed. Lengths are as ``Swift/Array/append(length:)`` writes them. Behind the last place stands where
+/// every ``stride``th begins, in four bytes each, so that a change of one object does not walk over all before it; and at the end
 /// ``LinePrinter/padding`` bytes that mean nothing.
 final class TextPiece: Sendable {
+    /// Places from one whose beginning is noted to the next.
+    fileprivate static let stride = 16
+
     let bytes: [UInt8]
-    /// Bytes of the lines, put together.
+    /// Bytes of the lines, put together; 0 where nobody has samples.
     let size: Int
     /// The lines compressed, from the first time that somebody asks for them so.
     private let compressed = Mutex<DeflatedText?>(nil)
 
-    /// - Parameters:
-    ///   - slots: of each object its samples, from ``SampleWriter``.
-    ///   - identities: how many bytes each object's identity labels have.
-    ///   - name: how many bytes the family's name has.
-    /// - Returns: nil where nobody has samples.
-    init?(slots: [ArraySlice<UInt8>], identities: [Int], name: Int) {
-        let content = slots.reduce(0) { $0 + $1.count }
-        guard content > 0 else { return nil }
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(content + slots.reduce(0) { $0 + [UInt8].sizeOf(length: $1.count) } + LinePrinter.padding)
-        var size = 0
-        for (slot, samples) in slots.enumerated() {
-            bytes.append(length: samples.count)
-            bytes.append(contentsOf: samples)
-            var position = samples.startIndex
-            while position < samples.endIndex {
-                let length = samples.readLength(at: &position)
-                position += length
-                size += name + identities[slot] + length
-            }
-        }
-        bytes.append(contentsOf: repeatElement(0, count: LinePrinter.padding))
-        (self.bytes, self.size) = (bytes, size)
-    }
+    /// - Parameter bytes: as the layout says, for as many places as the group has.
+    fileprivate init(bytes: [UInt8], size: Int) { (self.bytes, self.size) = (bytes, size) }
+
+    /// Bytes of memory: the object, its lock and two heads of allocations beside what it holds.
+    var footprint: Int { bytes.capacity + 176 + (compressed.withLock { $0 }?.blocks.capacity ?? 0) }
+
+    /// What all places have, one behind the other.
+    /// - Parameter count: how many places there are.
+    func content(of count: Int) -> ArraySlice<UInt8> { bytes[..<marks(of: count)] }
 
     /// What the object in this place has.
-    func samples(slot: Int) -> ArraySlice<UInt8> {
-        var position = 0
-        for _ in 0..<slot { _ = next(at: &position) }
-        return bytes[next(at: &position)]
+    /// - Parameter count: how many places there are.
+    func samples(slot: Int, of count: Int) -> ArraySlice<UInt8> { bytes[place(slot, of: count).samples] }
+
+    /// The same with something else in one place.
+    /// - Parameters:
+    ///   - count: how many places there are.
+    ///   - line: how many bytes stand before each of the object's samples in its line: the family's name and the identity labels.
+    /// - Returns: nil where nobody has samples then.
+    func replacing(slot: Int, of count: Int, with samples: ArraySlice<UInt8>, line: Int) -> TextPiece? {
+        let (start, old) = place(slot, of: count)
+        let size = size - Self.size(of: bytes[old], line: line) + Self.size(of: samples, line: line)
+        guard size > 0 else { return nil }
+        let marks = marks(of: count)
+        var new: [UInt8] = []
+        let grown = [UInt8].sizeOf(length: samples.count) + samples.count - (old.upperBound - start)
+        new.reserveCapacity(bytes.count + grown)
+        new.append(contentsOf: bytes[..<start])
+        new.append(length: samples.count)
+        new.append(contentsOf: samples)
+        new.append(contentsOf: bytes[old.upperBound..<marks])
+        for mark in 0...(count - 1) / Self.stride {
+            let position = self.mark(mark, at: marks)
+            new.append(word: mark * Self.stride > slot ? position + grown : position)
+        }
+        new.append(contentsOf: repeatElement(0, count: LinePrinter.padding))
+        return TextPiece(bytes: new, size: size)
     }
 
-    /// What each place has, for so many places.
-    func slots(_ count: Int) -> [ArraySlice<UInt8>] {
-        var position = 0
-        return (0..<count).map { _ in bytes[next(at: &position)] }
+    /// Where a place begins, and its samples.
+    private func place(_ slot: Int, of count: Int) -> (start: Int, samples: Range<Int>) {
+        var start = mark(slot / Self.stride, at: marks(of: count))
+        for _ in 0..<slot % Self.stride { start = next(at: start).upperBound }
+        return (start, next(at: start))
     }
 
-    /// Where the samples of the place stand that begins here; moves behind them.
-    private func next(at position: inout Int) -> Range<Int> {
+    /// Where the samples of the place stand that begins here.
+    private func next(at start: Int) -> Range<Int> {
+        var position = start
         let length = bytes.readLength(at: &position)
-        defer { position += length }
         return position..<position + length
+    }
+
+    /// Where the notes stand of where places begin.
+    private func marks(of count: Int) -> Int { bytes.count - LinePrinter.padding - 4 * ((count - 1) / Self.stride + 1) }
+
+    private func mark(_ index: Int, at marks: Int) -> Int { bytes.word(at: marks + 4 * index) }
+
+    /// How long the lines of samples are.
+    fileprivate static func size(of samples: ArraySlice<UInt8>, line: Int) -> Int {
+        var (position, size) = (samples.startIndex, 0)
+        while position < samples.endIndex {
+            let length = samples.readLength(at: &position)
+            position += length
+            size += line + length
+        }
+        return size
     }
 
     /// Two scrapes that ask for a new piece at once wait for one another and share the work.
@@ -72,6 +101,91 @@ final class TextPiece: Sendable {
     }
 }
 
+/// Makes pieces, one after another, of what each place has.
+struct TextPieceBuilder {
+    // Without the notes and what follows them. The room is used again for the next piece.
+    private var bytes: [UInt8] = []
+    private var marks: [Int] = []
+    private var count = 0
+    private var size = 0
+
+    /// The next place.
+    /// - Parameter line: as of ``TextPiece/replacing(slot:of:with:line:)``.
+    mutating func append(_ samples: ArraySlice<UInt8>, line: Int) {
+        if count % TextPiece.stride == 0 { marks.append(bytes.count) }
+        count += 1
+        bytes.append(length: samples.count)
+        guard !samples.isEmpty else { return }
+        bytes.append(contentsOf: samples)
+        size += TextPiece.size(of: samples, line: line)
+    }
+
+    /// A piece as it was kept, from bytes that nobody has checked.
+    /// - Parameters:
+    ///   - content: as of ``TextPiece/content(of:)``.
+    ///   - name: how many bytes the family's name has.
+    /// - Returns: nil where lengths do not fit one another, and where nobody has samples.
+    mutating func piece(of content: ArraySlice<UInt8>, _ identities: IdentityList, name: Int) -> TextPiece? {
+        var position = content.startIndex
+        for slot in identities.indices {
+            guard let samples = content.part(at: &position), samples.isWholeSamples else { return nil }
+            append(samples, line: name + identities.length(slot))
+        }
+        return position == content.endIndex ? finish() : nil
+    }
+
+    /// Ends a piece and begins the next.
+    /// - Returns: nil where no place has samples.
+    mutating func finish() -> TextPiece? {
+        defer {
+            bytes.removeAll(keepingCapacity: true)
+            marks.removeAll(keepingCapacity: true)
+            (count, size) = (0, 0)
+        }
+        guard size > 0 else { return nil }
+        // A copy of its size: pieces are kept.
+        var whole: [UInt8] = []
+        whole.reserveCapacity(bytes.count + 4 * marks.count + LinePrinter.padding)
+        whole.append(contentsOf: bytes)
+        for mark in marks { whole.append(word: mark) }
+        whole.append(contentsOf: repeatElement(0, count: LinePrinter.padding))
+        return TextPiece(bytes: whole, size: size)
+    }
+}
+
+extension ArraySlice<UInt8> {
+    /// As `==`, which looks at one byte at a time.
+    func hasSameBytes(as other: ArraySlice<UInt8>) -> Bool {
+        guard count == other.count else { return false }
+        // Safe: memcmp reads as many bytes as both have, during the call.
+        return unsafe withUnsafeBytes { mine in
+            unsafe other.withUnsafeBytes { others in
+                guard let first = mine.baseAddress, let second = others.baseAddress else { return true }
+                return unsafe memcmp(first, second, mine.count) == 0
+            }
+        }
+    }
+
+    /// The part whose length stands here, from bytes that nobody has checked; moves behind it.
+    /// - Returns: nil where it would go beyond the end.
+    fileprivate func part(at position: inout Int) -> ArraySlice<UInt8>? {
+        guard position < endIndex, endIndex - position >= (self[position] == 255 ? 5 : 1) else { return nil }
+        let length = readLength(at: &position)
+        guard length <= endIndex - position else { return nil }
+        defer { position += length }
+        return self[position..<position + length]
+    }
+
+    /// Whether these are samples, each behind its length, each of which ends its line.
+    fileprivate var isWholeSamples: Bool {
+        var position = startIndex
+        while position < endIndex {
+            guard let sample = part(at: &position), sample.last == UInt8(ascii: "\n") else { return false }
+        }
+        return true
+    }
+}
+
 // Lengths: one byte below 255; otherwise 255 and four bytes, little-endian.
 extension [UInt8] {
     static func sizeOf(length: Int) -> Int { length < 255 ? 1 : 5 }
@@ -79,7 +193,15 @@ extension [UInt8] {
     mutating func append(length: Int) {
         guard length >= 255 else { return append(UInt8(length)) }
         append(255)
-        for shift in [0, 8, 16, 24] { append(UInt8(truncatingIfNeeded: length >> shift)) }
+        append(word: length)
+    }
+
+    /// Four bytes.
+    mutating func append(word: Int) {
+        append(UInt8(truncatingIfNeeded: word))
+        append(UInt8(truncatingIfNeeded: word >> 8))
+        append(UInt8(truncatingIfNeeded: word >> 16))
+        append(UInt8(truncatingIfNeeded: word >> 24))
     }
 }
 
@@ -90,6 +212,10 @@ extension RandomAccessCollection<UInt8> where Index == Int {
         position += 1
         guard short == 255 else { return Int(short) }
         defer { position += 4 }
-        return (0..<4).reduce(0) { $0 | Int(self[position + $1]) << (8 * $1) }
+        return word(at: position)
+    }
+
+    func word(at position: Int) -> Int {
+        Int(self[position]) | Int(self[position + 1]) << 8 | Int(self[position + 2]) << 16 | Int(self[position + 3]) << 24
     }
 }

@@ -53,12 +53,11 @@ public enum RegularFile {
         return try identity(status)
     }
 
-    /// - Parameter limit: bytes; a larger file is an error.
-    /// - Returns: the bytes, and the identity that the file had just before they were read, so that a later change shows.
-    public static func read(_ path: String, limit: Int) throws(Fault) -> (bytes: [UInt8], identity: Identity) {
+    /// The file, opened for reading, and what it was then.
+    static func open(_ path: String) throws(Fault) -> (file: Descriptor, identity: Identity) {
         let raw = try call("open") {
             // Safe: Swift hands over a NUL-terminated copy. O_NONBLOCK is for FIFOs; regular files do not know it.
-            unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+            unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
         }
         let file = Descriptor(raw)
         var status = stat()
@@ -66,7 +65,13 @@ public enum RegularFile {
             // Safe: fstat fills the structure that it is given.
             unsafe fstat(file.raw, &status)
         }
-        let identity = try identity(status)
+        return (file, try identity(status))
+    }
+
+    /// - Parameter limit: bytes; a larger file is an error.
+    /// - Returns: the bytes, and the identity that the file had just before they were read, so that a later change shows.
+    public static func read(_ path: String, limit: Int) throws(Fault) -> (bytes: [UInt8], identity: Identity) {
+        let (file, identity) = try open(path)
         guard identity.size <= limit else { throw .tooLarge(limit: limit) }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(Int(identity.size))
@@ -95,7 +100,7 @@ public enum RegularFile {
     }
 
     @discardableResult
-    private static func call<Number: FixedWidthInteger & SignedInteger>(
+    static func call<Number: FixedWidthInteger & SignedInteger>(
         _ name: String, _ body: () -> Number
     ) throws(Fault) -> Number {
         do throws(SystemError) { return try systemCall(name, body) } catch { throw .failed(error) }

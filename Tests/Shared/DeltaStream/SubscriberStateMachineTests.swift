@@ -329,10 +329,99 @@ struct SubscriberStateMachineTests {
         #expect(decision.applied.isEmpty && decision.requested == [1] && decision.joined == nil)
     }
 
-    @Test("random losses, duplicates and cut answers end with the publisher's state", arguments: 0..<20)
+    // MARK: Asking at once
+
+    private func atOnce(_ filters: [TopicFilter] = [TopicFilter(.pods)]) -> Bench {
+        var configuration = Machine.Configuration()
+        configuration.asksAtOnce = true
+        return Bench(filters, configuration: configuration)
+    }
+
+    @Test("who asks at once is complete before the first heartbeat, with the deltas that came before the answer")
+    func earlyJoin() {
+        var bench = atOnce()
+        _ = bench.put("a")
+        let request = bench.tick().request
+        let answer = bench.answer(request)
+        #expect(bench.give(.delta(bench.put("b"))).isEmpty)
+        let decision = bench.give(answer)
+        #expect(decision.replaced.count == 256 && decision.applied == ["b"] && decision.joined == false)
+        #expect(bench.give(.delta(bench.put("c"))).applied == ["c"])
+        bench.store.markSynced(.pods, resourceVersion: "7")
+        #expect(bench.beat().joined == true)
+    }
+
+    @Test(
+        "what was lost before the subscription was in force is found by the first heartbeat, also in one namespace",
+        arguments: [nil, "mine"])
+    func earlyLoss(namespace: String?) {
+        var bench = atOnce([TopicFilter(.pods, namespace: namespace)])
+        let answer = bench.answer(bench.tick().request)
+        #expect(bench.give(answer).joined == false)
+        _ = bench.put("lost", "mine", in: 9)
+        let decision = bench.beat()
+        #expect(decision.requested == [9])
+        #expect(bench.give(bench.answer(decision.request)).replaced == [9])
+        #expect(bench.beat().requested == [])
+    }
+
+    @Test("a request that is refused or stays unanswered is not repeated before a heartbeat")
+    func earlyFailure() {
+        var bench = atOnce()
+        let request = bench.tick().request
+        // A watcher that goes on with its stream answers without buckets until its first list is whole.
+        #expect(bench.give(bench.answer(request, first: 0)).isEmpty)
+        bench.now += 60_000_000_000
+        #expect(bench.tick().isEmpty)
+        #expect(bench.beat().requested.count == 256)
+
+        var other = atOnce()
+        _ = other.tick()
+        other.now = other.machine.join!.deadline
+        #expect(other.tick() == Machine.Decision(requests: [.reconnect]))
+        other.now += 60_000_000_000
+        #expect(other.tick().isEmpty)
+        #expect(other.beat().requested.count == 256)
+    }
+
+    @Test("an answer from another stream than the first heartbeat's is refused, and so are deltas of another stream than the answer's")
+    func earlyOtherStream() {
+        var bench = atOnce()
+        let request = bench.tick().request
+        let old = bench.answer(request)
+        let stray = bench.put("stray")
+        bench.store = StreamStore(streamID: 2)
+        bench.store.announce(.pods)
+        _ = bench.beat()
+        #expect(bench.give(old).isEmpty)
+        #expect(bench.machine.statistics.refusals == 1)
+
+        var other = atOnce()
+        let asked = other.tick().request
+        #expect(other.give(.delta(stray)).isEmpty)
+        other.store = StreamStore(streamID: 3)
+        other.store.announce(.pods)
+        let decision = other.give(other.answer(asked))
+        #expect(decision.joined == false && decision.applied.isEmpty)
+    }
+
+    @Test("a publisher that is silent after its answer makes what is held stale, as of its newest object")
+    func earlySilence() {
+        var bench = atOnce()
+        bench.now = 77
+        _ = bench.put("a")
+        #expect(bench.give(bench.answer(bench.tick().request)).joined == false)
+        bench.now = bench.machine.nextDeadline!
+        #expect(bench.tick().notices == [.stale(.pods, since: 77, .silence)])
+    }
+
+    @Test(
+        "random losses, duplicates and cut answers end with the publisher's state, whether the first request waits or not",
+        arguments: 0..<40)
     func randomFaults(seed: Int) {
         var random = SeededRandom(seed: UInt64(seed))
-        var bench = Bench([TopicFilter(.pods, buckets: BucketSet([0, 1, 2, 3]), namespace: seed % 2 == 0 ? nil : "n1")])
+        let filters = [TopicFilter(.pods, buckets: BucketSet([0, 1, 2, 3]), namespace: seed % 2 == 0 ? nil : "n1")]
+        var bench = seed < 20 ? Bench(filters) : atOnce(filters)
         var held: [String: Delta] = [:]
         var pending: SnapshotRequest?
         func perform(_ decision: Machine.Decision) {
@@ -362,7 +451,13 @@ struct SubscriberStateMachineTests {
                 perform(bench.give(bench.answer(request, first: 1 + Int(random.next() % 4))))
             }
         }
-        for step in 0..<2000 {
+        if seed >= 20 { perform(bench.tick()) }
+        for step in 1...2000 {
+            // Before the first heartbeat.
+            if step == seed, let request = pending {
+                pending = nil
+                perform(bench.give(bench.answer(request)))
+            }
             let number = Int(random.next() % 40)
             let watched = object(
                 "p\(number)", namespace: "n\(number % 3)", version: step, uid: uid(in: UInt8(number % 4), number))

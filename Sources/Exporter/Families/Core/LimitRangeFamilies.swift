@@ -19,7 +19,7 @@ let limitRangeFamilies: [MetricFamily<LimitRange>] = [
 
 extension SampleWriter {
     fileprivate mutating func constraint(_ constraint: String, of type: Text, _ amounts: QuantityMap) {
-        for (resource, amount) in ResourceAmounts.sorted(amounts) {
+        for (resource, amount) in amounts.sorted {
             sample(ResourceAmounts.fractional(amount)) { label in
                 label("resource", resource)
                 label("type", type)

@@ -30,6 +30,8 @@ let podStatusFamilies: [MetricFamily<Pod>] = [
         "kube_pod_status_reason", .alpha,
         "Why the pod is in its state, from its status, conditions and ended containers; Other for a reason not listed here."
     ) { pod, out in
+        // Of most pods nothing gives any.
+        guard pod.hasReasons else { return }
         for reason in statusReasons where pod.hasReason(reason) { out.info("reason", reason) }
         if !pod.status.reason.isEmpty, !statusReasons.contains(pod.status.reason.string) { out.info("reason", "Other") }
     },
@@ -95,6 +97,11 @@ extension Pod {
             if let status, condition.status != status { return }
             body(condition)
         }
+    }
+
+    fileprivate var hasReasons: Bool {
+        !status.reason.isEmpty || status.conditions.contains { !$0.reason.isEmpty }
+            || status.containerStatuses.contains { $0.state.terminated != nil }
     }
 
     fileprivate func hasReason(_ reason: String) -> Bool {

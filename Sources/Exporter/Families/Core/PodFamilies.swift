@@ -22,7 +22,7 @@ private let podIdentityFamilies: [MetricFamily<Pod>] = [
     },
     PodFamily("kube_pod_ips", .alpha, "Each address of the pod, with its family: 4 or 6.") { pod, out in
         pod.status.podIPs.forEach { address in
-            guard let family = addressFamily(address.ip.string) else { return }
+            guard let family = usualAddressFamily(address.ip.utf8) ?? addressFamily(address.ip.string) else { return }
             out.info { label in
                 label("ip", address.ip)
                 label("ip_family", family)
@@ -133,18 +133,62 @@ private func isSame(_ left: Core.Toleration, _ right: Core.Toleration) -> Bool {
 
 private func claims(of pod: Pod) -> [VolumeClaim] {
     pod.spec.volumes.compactMap { volume in
-        let name = volume.name.string
         if let claim = volume.volumeSource.persistentVolumeClaim {
-            return VolumeClaim(volume: name, name: claim.claimName.string, isReadOnly: claim.readOnly, isEphemeral: "false")
+            return VolumeClaim(volume: volume.name.string, name: claim.claimName.string, isReadOnly: claim.readOnly, isEphemeral: "false")
         }
         guard volume.volumeSource.ephemeral != nil else { return nil }
+        let name = volume.name.string
         return VolumeClaim(
             volume: name, name: "\(pod.metadata.name.string)-\(name)", isReadOnly: false, isEphemeral: "true")
     }
 }
 
+/// The same for addresses as everybody writes them, without a copy; nil for those that need a longer look.
+func usualAddressFamily(_ text: Span<UInt8>) -> String? { isUsualIPv4(text) ? "4" : isUsualIPv6(text) ? "6" : nil }
+
+private func isUsualIPv6(_ text: Span<UInt8>) -> Bool {
+    // What begins with a colon or a zero may be an IPv4 address written so.
+    guard text.count <= 39, text.count > 2, text[0] != UInt8(ascii: ":"), text[0] != UInt8(ascii: "0") else { return false }
+    var (digits, groups, gaps) = (0, 0, 0)
+    for index in text.indices {
+        switch text[index] {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"):
+            if digits == 0 { groups += 1 }
+            digits += 1
+            guard digits <= 4 else { return false }
+        case UInt8(ascii: ":"):
+            if digits == 0 { gaps += 1 }
+            digits = 0
+        default: return false
+        }
+    }
+    // A colon at the end needs another before it, and three in a row are two gaps.
+    if digits == 0 { return gaps == 1 && groups <= 7 && text[text.count - 2] == UInt8(ascii: ":") }
+    return gaps == 0 ? groups == 8 : gaps == 1 && groups <= 7
+}
+
+private func isUsualIPv4(_ text: Span<UInt8>) -> Bool {
+    guard text.count <= 15 else { return false }
+    var (number, digits, points) = (0, 0, 0)
+    for index in text.indices {
+        switch text[index] {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"):
+            // No zero before other digits.
+            guard digits == 0 || number > 0 else { return false }
+            number = number * 10 + Int(text[index] - UInt8(ascii: "0"))
+            digits += 1
+            guard number < 256 else { return false }
+        case UInt8(ascii: "."):
+            guard digits > 0 else { return false }
+            (number, digits, points) = (0, 0, points + 1)
+        default: return false
+        }
+    }
+    return points == 3 && digits > 0
+}
+
 /// `4` or `6`; an IPv4 address written as IPv6 counts as 4. nil for what is no address.
-private func addressFamily(_ text: String) -> String? {
+func addressFamily(_ text: String) -> String? {
     let parts = text.split(separator: "%", maxSplits: 1, omittingEmptySubsequences: false)
     guard let address = IPAddress(parts[0]) else { return nil }
     switch address {

@@ -15,7 +15,7 @@ enum ResourceAmounts {
     ///   how many pods fit.
     static func reported(_ amounts: QuantityMap, wholeBytes: Bool) -> [Amount] {
         var reported: [Amount] = []
-        for (name, quantity) in sorted(amounts) {
+        for (name, quantity) in amounts.sorted {
             guard let unit = unit(of: name, countsPods: !wholeBytes) else { continue }
             let value = unit == "core" || !wholeBytes ? fractional(quantity) : Double(quantity.value)
             reported.append(Amount(resource: MetadataLabels.sanitized(name), unit: unit, value: value))
@@ -25,11 +25,6 @@ enum ResourceAmounts {
             }
         }
         return reported
-    }
-
-    /// In the order of the names, so that the same amounts give the same text.
-    static func sorted(_ amounts: QuantityMap) -> [(key: String, value: Quantity)] {
-        amounts.dictionary.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
     }
 
     /// Exact to a thousandth, or in whole units where thousandths would not fit 64 bits.

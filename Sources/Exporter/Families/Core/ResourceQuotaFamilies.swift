@@ -16,7 +16,7 @@ let resourceQuotaFamilies: [MetricFamily<ResourceQuota>] = [
 
 extension SampleWriter {
     fileprivate mutating func amounts(_ type: String, _ amounts: QuantityMap) {
-        for (resource, amount) in ResourceAmounts.sorted(amounts) {
+        for (resource, amount) in amounts.sorted {
             sample(ResourceAmounts.fractional(amount)) { label in
                 label("resource", resource)
                 label("type", type)

@@ -22,13 +22,17 @@ struct SubscribedResource {
     }
 
     let interest: ResourceInterest
-    /// The stream whose heartbeat has been heard on this subscription; nil while waiting for one.
+    /// The stream whose heartbeat has been heard on this subscription, or whose snapshot has come before one; nil while waiting for either.
     var streamID: UInt64?
+    /// Whether a request may go out before the first heartbeat.
+    var asksAtOnce: Bool
     /// Wanted buckets that are not held up to date.
     var missing: BucketSet
     var synced = false
     var report = Report.nothing
     var isSilent = false
+    /// A snapshot is held from before the first heartbeat.
+    private var isUnconfirmed = false
     var failures = 0
     var retryAt: Int64 = 0
     /// Buckets a request names at most.
@@ -42,8 +46,9 @@ struct SubscribedResource {
     /// With a namespace filter: what came after the snapshot.
     private var namespaceSequences: [NamespaceTopic: UInt64] = [:]
 
-    init(_ interest: ResourceInterest) {
+    init(_ interest: ResourceInterest, asksAtOnce: Bool = false) {
         self.interest = interest
+        self.asksAtOnce = asksAtOnce
         missing = interest.buckets
     }
 
@@ -81,8 +86,23 @@ struct SubscribedResource {
         missing.remove(bucket)
     }
 
+    /// A snapshot has come before any heartbeat.
+    /// - Parameter interval: within which the next heartbeat is expected, nanoseconds.
+    mutating func adopt(_ answer: SnapshotAnswer, now: Int64, interval: Int64) {
+        streamID = answer.streamID
+        synced = answer.synced
+        asksAtOnce = false
+        isUnconfirmed = true
+        heardAt = now
+        self.interval = interval
+        // The publisher's clock was at least there.
+        lastHeard = answer.buckets.reduce(0) { $1.objects.reduce($0) { max($0, $1.commitTime) } }
+    }
+
     mutating func forgetStream() {
         streamID = nil
+        asksAtOnce = false
+        isUnconfirmed = false
         missing = interest.buckets
         isSilent = false
     }
@@ -100,8 +120,9 @@ struct SubscribedResource {
     /// With a namespace filter the sequences of a bucket move without us, and only after a silence are they a reason
     /// for doubt; otherwise tails say what is missing.
     mutating func behind(_ heartbeat: Heartbeat) -> [UInt8] {
-        let wasSilent = isSilent
+        let wasSilent = isSilent || isUnconfirmed
         isSilent = false
+        isUnconfirmed = false
         if interest.namespaces != nil && !wasSilent { return [] }
         return interest.buckets.filter { bucket in
             !missing.contains(bucket) && heartbeat.sequences[Int(bucket)] > sequences[Int(bucket)]
@@ -123,7 +144,7 @@ struct SubscribedResource {
 
     /// While a publisher is silent nobody is there to answer.
     func mayAsk(now: Int64) -> Bool {
-        streamID != nil && !isSilent && !missing.isEmpty && now >= retryAt
+        (streamID != nil || asksAtOnce) && !isSilent && !missing.isEmpty && now >= retryAt
     }
 
     mutating func narrow() { width = max(1, width / 2) }

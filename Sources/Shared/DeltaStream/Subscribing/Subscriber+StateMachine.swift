@@ -8,6 +8,10 @@ import MizzenSystem
 /// the buckets of that request are kept until its answer is there; deltas for missing buckets that are not being asked for
 /// are dropped, as a snapshot that is asked for later includes them.
 ///
+/// With ``Configuration/asksAtOnce`` the first request of a resource does not wait for the heartbeat. What is lost then, between the
+/// snapshot and the subscription's coming into force, is what is lost at any other time: the next heartbeat counts it, and the buckets
+/// are fetched again. Only where namespaces are wanted a heartbeat cannot tell, so there the first one counts as one after a silence.
+///
 /// Times are nanoseconds of any clock that only goes forward.
 struct SubscriberStateMachine {
     struct Configuration: Sendable {
@@ -18,6 +22,10 @@ struct SubscriberStateMachine {
         var longestBackOff: Int64 = 10_000_000_000
         /// So many heartbeat intervals without a heartbeat make a resource stale.
         var missedIntervals: Int64 = 3
+        /// Whether the first request of a resource goes out without a heartbeat. Once it has failed, the heartbeat is waited for.
+        var asksAtOnce = false
+        /// Between heartbeats, before the first has said it: more than anybody's.
+        var assumedInterval: Int64 = 5_000_000_000
         /// Deltas, and bytes of their objects, that may wait for one snapshot.
         var bufferedDeltas = 50_000
         var bufferedBytes = 64 << 20
@@ -83,7 +91,7 @@ struct SubscriberStateMachine {
     /// - Parameter seed: makes request ids and the jitter of back-off; two subscribers should not share one.
     init(interests: [ResourceInterest], configuration: Configuration = Configuration(), seed: UInt64) {
         self.configuration = configuration
-        resources = interests.map(SubscribedResource.init)
+        resources = interests.map { SubscribedResource($0, asksAtOnce: configuration.asksAtOnce) }
         indices = Dictionary(interests.enumerated().map { ($1.resource, $0) }, uniquingKeysWith: { first, _ in first })
         random = SeededRandom(seed: seed)
         nextRequestID = random.next()
@@ -123,12 +131,17 @@ struct SubscriberStateMachine {
             return
         }
         statistics.deltas += 1
-        guard let streamID = resources[index].streamID else { return }
+        let isAwaited = join?.resource == index && join?.buckets.contains(delta.bucket) == true
+        guard let streamID = resources[index].streamID else {
+            // The answer says of which stream it is.
+            if isAwaited { keep(delta, now: now) }
+            return
+        }
         guard delta.streamID == streamID else {
             beginStream(now: now, into: &decision)
             return
         }
-        if join?.resource == index && join?.buckets.contains(delta.bucket) == true {
+        if isAwaited {
             keep(delta, now: now)
             return
         }
@@ -221,7 +234,7 @@ struct SubscriberStateMachine {
             return
         }
         let index = held.resource
-        guard answer.status == .ok, answer.streamID == resources[index].streamID, !answer.buckets.isEmpty,
+        guard answer.status == .ok, answer.streamID == resources[index].streamID ?? answer.streamID, !answer.buckets.isEmpty,
             answer.buckets.allSatisfy({ held.buckets.contains($0.bucket) })
         else {
             statistics.refusals += 1
@@ -229,6 +242,7 @@ struct SubscriberStateMachine {
             return
         }
         join = nil
+        if resources[index].streamID == nil { resources[index].adopt(answer, now: now, interval: configuration.assumedInterval) }
         var fetched = BucketSet()
         for part in answer.buckets where !fetched.contains(part.bucket) {
             fetched.insert(part.bucket)
@@ -238,7 +252,7 @@ struct SubscriberStateMachine {
             decision.notices.append(.replaceBucket(resources[index].interest.resource, part.bucket, part.objects, position))
         }
         // In the order in which they came; those of buckets that are still missing are in a later snapshot.
-        for delta in held.deltas where !resources[index].missing.contains(delta.bucket) {
+        for delta in held.deltas where delta.streamID == answer.streamID && !resources[index].missing.contains(delta.bucket) {
             apply(delta, to: index, now: now, into: &decision)
         }
         if resources[index].missing.isEmpty {
@@ -273,6 +287,7 @@ struct SubscriberStateMachine {
 
     private mutating func fail(_ index: Int, now: Int64) {
         join = nil
+        resources[index].asksAtOnce = false
         resources[index].failures += 1
         resources[index].retryAt = now + backOff(resources[index].failures)
     }

@@ -19,6 +19,9 @@ public final class Subscriber: Sendable {
         /// The wait after the first failed join; it doubles up to `longestBackOff`.
         public var firstBackOff: Duration = .milliseconds(100)
         public var longestBackOff: Duration = .seconds(10)
+        /// Asks for snapshots without waiting for the first heartbeats, which come once a second: for who is to be complete soon after its
+        /// start.
+        public var asksAtOnce = false
         public var transport = Transport()
 
         public init() {}
@@ -66,6 +69,7 @@ public final class Subscriber: Sendable {
         configuration.firstBackOff = options.firstBackOff.nanoseconds
         configuration.longestBackOff = options.longestBackOff.nanoseconds
         configuration.bufferedDeltas = options.bufferedDeltas
+        configuration.asksAtOnce = options.asksAtOnce
         var machine = SubscriberStateMachine(
             interests: interests, configuration: configuration, seed: UInt64.random(in: .min ... .max))
         var decision = SubscriberStateMachine.Decision()
@@ -79,11 +83,14 @@ public final class Subscriber: Sendable {
                 case .failure(let error):
                     machine.count(error)
                 }
-                return carryOut(&decision, &journal)
+                return decision.takeRequests()
+            } then: {
+                tell(&decision, &journal)
             }
             let now = MonotonicClock.nanoseconds()
             machine.handle(.tick(isCaughtUp: isCaughtUp), now: now, into: &decision)
-            link.perform(carryOut(&decision, &journal))
+            link.perform(decision.takeRequests())
+            tell(&decision, &journal)
             for line in journal.lines(now: now) { line.write(to: logger) }
             published.withLock { $0 = machine.statistics }
             let wait = isCaughtUp ? min(1_000_000_000, (machine.nextDeadline ?? .max) - now) : 0
@@ -91,16 +98,9 @@ public final class Subscriber: Sendable {
         }
     }
 
-    /// Tells the consumer what is for it.
-    /// - Returns: what is for the sockets.
-    private func carryOut(
-        _ decision: inout SubscriberStateMachine.Decision, _ journal: inout FollowingJournal
-    ) -> [SubscriberStateMachine.Request] {
+    private func tell(_ decision: inout SubscriberStateMachine.Decision, _ journal: inout FollowingJournal) {
         for notice in decision.notices { tell(notice, &journal) }
         decision.notices.removeAll(keepingCapacity: true)
-        if decision.requests.isEmpty { return [] }
-        defer { decision.requests = [] }
-        return decision.requests
     }
 
     private func tell(_ notice: SubscriberStateMachine.Notice, _ journal: inout FollowingJournal) {
@@ -117,5 +117,13 @@ public final class Subscriber: Sendable {
             consumer.stale(resource, since: since)
         case .heartbeat(let heartbeat): consumer.heartbeat(heartbeat)
         }
+    }
+}
+
+extension SubscriberStateMachine.Decision {
+    fileprivate mutating func takeRequests() -> [SubscriberStateMachine.Request] {
+        if requests.isEmpty { return [] }
+        defer { requests = [] }
+        return requests
     }
 }

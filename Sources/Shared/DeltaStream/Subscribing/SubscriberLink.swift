@@ -69,20 +69,23 @@ struct SubscriberLink: ~Copyable {
         }
     }
 
-    /// Reads answers, then deltas, and hands each to `handle`, whose requests are performed before the next is read: one
+    /// Reads answers, then deltas, and hands each to `decide`, whose requests are performed before the next is read: one
     /// must not be sent later than deltas are read which it is to include.
+    /// - Parameter tell: called after the requests of each, so that the publisher makes its next answer while the consumer takes this one in.
     /// - Returns: whether nothing is left unread.
-    mutating func drain(_ handle: (Received) -> [SubscriberStateMachine.Request]) -> Bool {
+    mutating func drain(_ decide: (Received) -> [SubscriberStateMachine.Request], then tell: () -> Void) -> Bool {
         reconnectAfterRefusal()
         while let answer = requests.receive() {
             switch answer {
-            case .success(let answer): perform(handle(.success(.answer(answer))))
-            case .failure(let error): perform(handle(malformed(error)))
+            case .success(let answer): perform(decide(.success(.answer(answer))))
+            case .failure(let error): perform(decide(malformed(error)))
             }
+            tell()
         }
         for _ in 0..<Self.batch {
             guard let event = receiveDelta() else { return true }
-            perform(handle(event))
+            perform(decide(event))
+            tell()
         }
         return false
     }

@@ -3,12 +3,14 @@ internal import Synchronization
 
 /// Memory for one decoded message: protobuf-c takes all its pieces from here, and they go away together.
 ///
-/// One arena is kept for the next decode, so that a stream of deltas asks the allocator for nothing.
+/// A few arenas are kept for the next decodes, one for each thread that decodes at a time, so that a stream of deltas asks the allocator
+/// for nothing.
 @safe
 final class MessageArena: @unchecked Sendable {
     // @unchecked Sendable: whoever took an arena has it alone until it is given back.
 
-    private static let spare = Mutex<MessageArena?>(nil)
+    private static let spares = Mutex<[MessageArena]>([])
+    private static let mostSpares = 8
 
     /// Larger arenas are not kept: a decode of 26 kB of protobuf fits, and pods take a fifth of that.
     private static let spareLimit = 128 << 10
@@ -17,6 +19,9 @@ final class MessageArena: @unchecked Sendable {
 
     // Safe: see `deinit` and `allocate`.
     private var chunks: [UnsafeMutableRawBufferPointer] = unsafe []
+    /// The last chunk.
+    private var room = unsafe UnsafeMutableRawBufferPointer(start: nil, count: 0)
+    /// Bytes of it that are handed out.
     private var used = 0
     private var total = 0
     private var limit: Int
@@ -31,13 +36,10 @@ final class MessageArena: @unchecked Sendable {
     private static func limit(_ messageSize: Int) -> Int { messageSize * 256 + (1 << 20) }
     private static func firstChunk(_ messageSize: Int) -> Int { max(4096, messageSize * 5) }
 
-    /// An empty arena for a message of so many bytes; the kept one, unless another decode has it or it is too small.
+    /// An empty arena for a message of so many bytes; a kept one, unless other decodes have them or it is too small.
     /// Whoever takes it gives it back when nothing reads the message any more.
     static func take(messageSize: Int) -> MessageArena {
-        let kept = spare.withLockIfAvailable { spare in
-            defer { spare = nil }
-            return spare
-        }
+        let kept = spares.withLockIfAvailable { $0.popLast() }
         guard let arena = kept ?? nil, arena.total >= firstChunk(messageSize) else { return MessageArena(messageSize: messageSize) }
         arena.used = 0
         arena.limit = limit(messageSize)
@@ -46,7 +48,7 @@ final class MessageArena: @unchecked Sendable {
 
     func giveBack() {
         guard unsafe chunks.count == 1, total <= Self.spareLimit else { return }
-        _ = Self.spare.withLockIfAvailable { $0 = self }
+        _ = Self.spares.withLockIfAvailable { if $0.count < Self.mostSpares { $0.append(self) } }
     }
 
     deinit {
@@ -56,7 +58,8 @@ final class MessageArena: @unchecked Sendable {
 
     private func addChunk(_ size: Int) {
         // Safe: memory is handed out only within these bounds.
-        unsafe chunks.append(.allocate(byteCount: size, alignment: Self.alignment))
+        unsafe room = .allocate(byteCount: size, alignment: Self.alignment)
+        unsafe chunks.append(room)
         used = 0
         total += size
     }
@@ -65,14 +68,14 @@ final class MessageArena: @unchecked Sendable {
     private func allocate(_ size: Int) -> UnsafeMutableRawPointer? {
         guard size <= limit else { return nil }
         let rounded = (max(size, 1) + Self.alignment - 1) & ~(Self.alignment - 1)
-        if unsafe used + rounded > chunks[chunks.count - 1].count {
-            let next = unsafe max(rounded, chunks[chunks.count - 1].count)
+        if unsafe used + rounded > room.count {
+            let next = unsafe max(rounded, room.count)
             guard total + next <= limit else { return nil }
             addChunk(next)
         }
         defer { used += rounded }
         // Safe: used + rounded is within the last chunk.
-        return unsafe chunks[chunks.count - 1].baseAddress.map { unsafe $0 + used }
+        return unsafe room.baseAddress.map { unsafe $0 + used }
     }
 
     /// Runs `body` with an allocator that takes from this arena and frees nothing.

@@ -18,6 +18,42 @@ public struct Quantity: Hashable, Sendable, Comparable {
     /// Reads Kubernetes' notation; nil for anything else.
     public init?(_ text: some StringProtocol) { self.init(utf8: text.utf8) }
 
+    /// Reads the notation from memory.
+    init?(utf8 text: UnsafeRawBufferPointer) {
+        if let nanos = unsafe Self.usualNanos(text) {
+            self.init(nanos: nanos)
+        } else {
+            var parser = unsafe QuantityParser(text)
+            guard let amount = unsafe parser.parse() else { return nil }
+            self.init(nanos: amount)
+        }
+    }
+
+    /// Of a few digits with one of the usual suffixes, as nearly all are: without the 128-bit divisions of any others. nil for those.
+    private static func usualNanos(_ text: UnsafeRawBufferPointer) -> Int128? {
+        // Nine digits of gibibytes are below the largest amount.
+        var (digits, number) = (0, 0)
+        while digits < text.count, digits < 10, unsafe (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(text[digits]) {
+            number = unsafe number * 10 + Int(text[digits] - UInt8(ascii: "0"))
+            digits += 1
+        }
+        guard digits > 0, digits < 10 else { return nil }
+        let scale: Int128
+        switch text.count - digits {
+        case 0: scale = nanosPerUnit
+        case 1 where unsafe text[digits] == UInt8(ascii: "m"): scale = nanosPerUnit / 1000
+        case 2 where unsafe text[digits + 1] == UInt8(ascii: "i"):
+            switch unsafe text[digits] {
+            case UInt8(ascii: "K"): scale = nanosPerUnit << 10
+            case UInt8(ascii: "M"): scale = nanosPerUnit << 20
+            case UInt8(ascii: "G"): scale = nanosPerUnit << 30
+            default: return nil
+            }
+        default: return nil
+        }
+        return Int128(number) * scale
+    }
+
     init?(utf8 text: some Sequence<UInt8>) {
         var parser = QuantityParser(text)
         guard let amount = parser.parse() else { return nil }
@@ -39,6 +75,10 @@ public struct Quantity: Hashable, Sendable, Comparable {
     }
 
     private func rounded(to unit: Int128) -> Int64 {
+        if let few = Int64(exactly: nanos) {
+            let (quotient, rest) = few.quotientAndRemainder(dividingBy: Int64(truncatingIfNeeded: unit))
+            return quotient + rest.signum()
+        }
         let (quotient, rest) = nanos.quotientAndRemainder(dividingBy: unit)
         return Int64(clamping: quotient + rest.signum())
     }

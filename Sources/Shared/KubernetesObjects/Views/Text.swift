@@ -45,6 +45,14 @@ public struct Text: ~Escapable {
 
     /// Whether the bytes are the same, as Go compares strings.
     public static func == (text: Text, string: String) -> Bool {
+        // Safe: the string's bytes are read during the call only; none of the text after its NUL is, since the comparison ends there.
+        let isEqual = unsafe string.utf8.withContiguousStorageIfAvailable { bytes in
+            for index in bytes.indices where unsafe UInt8(bitPattern: text.characters[index]) != bytes[index] || bytes[index] == 0 {
+                return false
+            }
+            return unsafe text.characters[bytes.count] == 0
+        }
+        if let isEqual { return isEqual }
         guard let rest = unsafe text.rest(after: string) else { return false }
         return unsafe rest.pointee == 0
     }

@@ -42,6 +42,21 @@ public struct QuantityMap: ~Escapable {
         return pair.value
     }
 
+    /// A copy, in the order of the keys' bytes, so that the same amounts give the same text.
+    public var sorted: [(key: String, value: Quantity)] {
+        var sorted: [(key: String, value: Quantity)] = []
+        sorted.reserveCapacity(pairs.count)
+        // Few: each is put in its place among those before it.
+        pairs.forEach { pair in
+            let key = pair.key.string
+            let place = sorted.firstIndex { !$0.key.utf8.lexicographicallyPrecedes(key.utf8) } ?? sorted.count
+            // An amount that is none is as if it were not there, and so is the one before it under that key.
+            if place < sorted.count, sorted[place].key == key { sorted.remove(at: place) }
+            if let value = pair.value { sorted.insert((key, value), at: place) }
+        }
+        return sorted
+    }
+
     /// A copy.
     public var dictionary: [String: Quantity] {
         if pairs.isEmpty { return [:] }

@@ -19,6 +19,19 @@ import Testing
         #expect(Quantity(text)?.nanos == nanos)
     }
 
+    @Test("a quantity in memory is read as one in a string, also where it is told by its look")
+    func quantitiesInMemory() {
+        var random = SeededRandom(seed: 5)
+        for _ in 0..<50_000 {
+            let digits = (0..<Int.random(in: 0...12, using: &random)).map { _ in "\(Int.random(in: 0...9, using: &random))" }.joined()
+            let text = digits + (["", "m", "Ki", "Mi", "Gi", "Ti", "k", "i", "mi", ".5", "e3", "KiK"].randomElement(using: &random) ?? "")
+            // Safe: the array lives through the call.
+            let read = unsafe Array(text.utf8).withUnsafeBytes { unsafe Quantity(utf8: $0) }
+            #expect(read == Quantity(text), "\(text)")
+            if let read { #expect(read.value == Int64(clamping: (read.nanos + 999_999_999) / 1_000_000_000), "\(text)") }
+        }
+    }
+
     @Test(
         "what Kubernetes does not write is no quantity",
         arguments: [
