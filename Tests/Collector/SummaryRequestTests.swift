@@ -4,8 +4,10 @@ import DeltaStream
 import KubernetesObjects
 import Logging
 import NIOSSL
+import Names
 import ProcessRuntime
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Collector
@@ -101,6 +103,46 @@ struct SummaryRequestTests {
             #expect(bench.cluster.switchboard.requestCount(ofKubelets: .summary) == 20)
             // A second one is opened where the first has not yet come back to the pool.
             #expect(bench.cluster.switchboard.kubeletConnections <= 2)
+        }
+    }
+
+    @Test("the Metrics API does not wait for a summary, and the stream's sample has it", arguments: [false, true])
+    func schedule(hangs: Bool) async throws {
+        try await with(timeout: .seconds(50)) { bench in
+            if hangs { bench.cluster.switchboard.switchOn([Fault(.hang, kubelet: .summary)]) }
+            let catalog = ClusterCatalog()
+            let node = EncodedObject(encoding: .json, bytes: try #require(bench.cluster.list(.nodes).first).encoded)
+            catalog.apply(
+                Delta(
+                    streamID: 1, sequence: 1, change: .added, resource: .nodes, identity: try ObjectIdentity(node), commitTime: 0,
+                    object: node))
+            let (measured, published) = (Promised<NodeSample>(), Promised<NodeSample>())
+            let isPublished = Atomic<Bool>(false)
+            let registry = MetricsRegistry()
+            let schedule = ScrapeSchedule(
+                catalog: catalog, client: bench.client, interval: .seconds(60), selector: LabelQuery(), collector: "c",
+                metrics: ScrapeMetrics(registry), summaries: SummaryRequests(registry, logger: CapturedCluster.silent),
+                logger: CapturedCluster.silent, measured: { measured.set($0) },
+                publish: {
+                    isPublished.store(true, ordering: .relaxed)
+                    published.set($0)
+                }, forget: { _ in }, random: { $0.lowerBound })
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await schedule.run() }
+                let first = try await measured.value
+                #expect(first.usage?.cpuSecondsTotal != nil && first.summary == nil)
+                if hangs {
+                    try await eventually("the summary was asked for") { bench.cluster.switchboard.requestCount(ofKubelets: .summary) == 1 }
+                    let isEarly = isPublished.load(ordering: .relaxed)
+                    #expect(!isEarly)
+                } else {
+                    var whole = try await published.value
+                    #expect(whole.summary?.pods.isEmpty == false)
+                    whole.summary = nil
+                    #expect(whole == first)
+                }
+                group.cancelAll()
+            }
         }
     }
 
