@@ -90,7 +90,7 @@ struct NodeLoad {
         pod.podFacts.startedAt.flatMap { Instant($0) }?.secondsSinceEpoch ?? now.secondsSinceEpoch - 3600
     }
 
-    /// Between 1 and 200 millicores, and between 16 and 272 MiB that swing by a tenth within ten minutes. A quarter swaps.
+    /// Between 1 and 200 millicores, and between 16 and 272 MiB that swing by a tenth within ten minutes; up to 4 MB of swap.
     private func usage(of container: String, in pod: StoredObject) -> Usage {
         let hash = Self.hash(pod.uid, container)
         var random = SeededRandom(seed: hash)
@@ -102,7 +102,7 @@ struct NodeLoad {
         let swing = base / 10 * (phase < 300 ? phase : 600 - phase) / 300
         return Usage(
             cpuSeconds: (Double(milliseconds) * cores).rounded() / 1000, memoryBytes: base + swing,
-            swapBytes: hash % 4 == 0 ? Int64(hash % 1000) << 12 : 0, startSeconds: start,
+            swapBytes: Int64(hash % 1000) << 12, startSeconds: start,
             rootBytes: Int64(random.next() % 10_000) << 12, logBytes: Int64(random.next() % 1000) << 12)
     }
 
