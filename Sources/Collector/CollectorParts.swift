@@ -52,11 +52,10 @@ struct CollectorParts {
                 timeout: command.kubelets.kubeletRequestTimeout.duration,
                 credentials: { try await trust.current() }),
             interval: command.kubelets.metricResolution.duration, selector: nodeSelector, collector: command.name,
-            metrics: scrapeMetrics, logger: logger,
-            sink: { outcome in
-                store.apply(outcome.sample)
-                publisher.publish(outcome.sample)
-            },
+            metrics: scrapeMetrics,
+            summaries: command.kubelets.summary ? SummaryRequests(registry, logger: logger) : nil, logger: logger,
+            measured: { store.apply($0) },
+            publish: { publisher.publish($0) },
             forget: { node in
                 store.forget(node: node)
                 publisher.forget(node: node)

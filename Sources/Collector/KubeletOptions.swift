@@ -37,6 +37,13 @@ struct KubeletOptions: ParsableArguments {
     @Option(name: [.long, .customShort("l")], help: "Scrape and answer only nodes with these labels.")
     var nodeSelector = ""
 
+    @Flag(
+        help: """
+            Ask kubelets for /stats/summary too, a second request for each scrape: network, file systems, volumes and ephemeral storage \
+            for the stream and the exporter. Needs leave to get nodes/stats.
+            """)
+    var summary = false
+
     /// A day: beyond it nothing is a measurement of now.
     private static let longest: Int64 = 86_400_000_000_000
 

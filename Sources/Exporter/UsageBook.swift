@@ -19,11 +19,21 @@ final class UsageBook: Sendable {
         /// The newest sample of each node, until the objects they are about are there.
         var waiting: [String: NodeSample] = [:]
         var awaited: Set<Resource>
+        /// The measurements of each node's pods, where they are kept.
+        var histories: [String: [ObjectKey: PodHistory]] = [:]
+    }
+
+    private struct PodHistory: Sendable {
+        /// Another pod of the name has used nothing yet.
+        var uid: ObjectKey
+        var containers: [String: UsageHistory] = [:]
     }
 
     private let state: Mutex<State>
     private let nodeFamilies: FamilySet<NodeUsage>
     private let podFamilies: FamilySet<PodUsage>
+    /// Whether a family is served that needs them.
+    private let keepsHistories: Bool
     /// The objects; nil where they are not served.
     private let nodes: ObjectStore?
     private let pods: ObjectStore?
@@ -40,6 +50,8 @@ final class UsageBook: Sendable {
     ) {
         (self.nodes, self.pods, self.telemetry, self.now) = (nodes, pods, telemetry, now)
         (nodeFamilies, podFamilies) = (configuration.nodeUsage, configuration.podUsage)
+        let spreads = Set(containerSpreadFamilies.map(\.name))
+        keepsHistories = podFamilies.descriptions.contains { spreads.contains($0.name) }
         nodeUsage = ObjectStore(families: nodeFamilies.descriptions, isNamed: true)
         podUsage = ObjectStore(families: podFamilies.descriptions, isNamed: true)
         state = Mutex(State(awaited: Set((nodes == nil ? [] : [.nodes]) + (pods == nil ? [] : [.pods]))))
@@ -90,6 +102,7 @@ final class UsageBook: Sendable {
                 nodeUsage.remove(named: ObjectKey(namespace: "", name: name))
                 for pod in state.pods.removeValue(forKey: name) ?? [] { podUsage.remove(named: pod) }
                 state.waiting[name] = nil
+                state.histories[name] = nil
             }
         }
     }
@@ -97,31 +110,65 @@ final class UsageBook: Sendable {
     private func apply(_ sample: NodeSample, _ state: inout State) {
         let name = ObjectKey(namespace: "", name: sample.node)
         if let (bucket, uid, labels) = nodes?.identity(named: name) {
-            let usage = NodeUsage(reading: sample.usage, hasFailed: sample.failure != nil)
+            let usage = NodeUsage(reading: sample.usage, hasFailed: sample.failure != nil, summary: sample.summary)
             let record = nodeFamilies.record(of: usage, identity: labels)
             nodeUsage.upsert(ObjectStore.Entry(uid: uid, name: name, record: record), bucket: bucket)
         } else {
             nodeUsage.remove(named: name)
         }
-        let pods = pods == nil ? [] : apply(pods: sample)
+        let pods = pods == nil ? [] : apply(pods: sample, &state)
         for gone in (state.pods[sample.node] ?? []).subtracting(pods) { podUsage.remove(named: gone) }
         state.pods[sample.node] = pods
     }
 
     /// - Returns: the pods that have usage now.
-    private func apply(pods sample: NodeSample) -> Set<ObjectKey> {
+    private func apply(pods sample: NodeSample, _ state: inout State) -> Set<ObjectKey> {
         var usages: [ObjectKey: PodUsage] = [:]
         for pod in sample.pods { usages[ObjectKey(namespace: pod.namespace, name: pod.pod), default: PodUsage()].reading = pod.reading }
         for container in sample.containers {
             usages[ObjectKey(namespace: container.namespace, name: container.pod), default: PodUsage()].containers.append(container)
         }
+        for pod in sample.summary?.pods ?? [] {
+            usages[ObjectKey(namespace: pod.namespace, name: pod.pod), default: PodUsage()].summary = pod
+        }
+        let former = state.histories[sample.node] ?? [:]
+        var histories: [ObjectKey: PodHistory] = [:]
         var shown: Set<ObjectKey> = []
         for (name, usage) in usages {
             guard let (bucket, uid, labels) = pods?.identity(named: name) else { continue }
+            var usage = usage
+            if keepsHistories {
+                let history = Self.history(
+                    after: usage.containers, former[name].flatMap { $0.uid == uid ? $0 : nil } ?? PodHistory(uid: uid))
+                usage.spreads = Self.spreads(of: history)
+                histories[name] = history
+            }
             let record = podFamilies.record(of: usage, identity: labels)
             podUsage.upsert(ObjectStore.Entry(uid: uid, name: name, record: record), bucket: bucket)
             shown.insert(name)
         }
+        // A scrape that failed says nothing about what was measured before it.
+        if keepsHistories, sample.failure == nil { state.histories[sample.node] = histories }
         return shown
+    }
+
+    /// Containers that are gone are forgotten.
+    private static func history(after containers: [ContainerReading], _ former: PodHistory) -> PodHistory {
+        var history = PodHistory(uid: former.uid)
+        for container in containers {
+            var points = former.containers[container.container] ?? UsageHistory()
+            points.note(container.reading)
+            history.containers[container.container] = points
+        }
+        return history
+    }
+
+    private static func spreads(of history: PodHistory) -> [ContainerSpread] {
+        history.containers.sorted { $0.key < $1.key }.flatMap { name, points in
+            UsageWindow.allCases.map { window in
+                let (cpu, memory) = points.spread(over: window)
+                return ContainerSpread(container: name, window: window, cpu: cpu, memory: memory)
+            }
+        }
     }
 }

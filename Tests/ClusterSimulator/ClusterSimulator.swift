@@ -305,7 +305,7 @@ extension ClusterSimulator {
         }
         let farm = try KubeletFarm(
             store: store, authority: authority, authenticator: authenticator, replayFolder: folder,
-            clock: configuration.clock)
+            switchboard: switchboard, clock: configuration.clock)
         try await farm.start()
         return farm
     }

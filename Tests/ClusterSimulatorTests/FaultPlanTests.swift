@@ -11,15 +11,18 @@ struct FaultPlanTests {
                 faults:
                 - {kind: status, code: 429, retryAfter: 2, resource: pods, verb: list, count: 3, skip: 1}
                 - {kind: silence, resource: services, seconds: 60}
+                - {kind: huge, kubelet: summary, mebibytes: 3}
                 actions:
                 - forget-history
                 - rotate-token: other
                 - enlarge: {resource: services, namespace: default, name: kubernetes, bytes: 20000000}
                 """, place: "plan.yaml")
+        var huge = Fault(.huge, kubelet: .summary)
+        huge.mebibytes = 3
         #expect(
             plan.faults == [
                 Fault(.status, resource: "pods", verb: .list, count: 3, skip: 1, code: 429, retryAfter: 2),
-                Fault(.silence, resource: "services", seconds: 60),
+                Fault(.silence, resource: "services", seconds: 60), huge,
             ])
         #expect(
             plan.actions == [
@@ -38,6 +41,10 @@ struct FaultPlanTests {
             ("faults: [{kind: status, code: 200}]", "code is 200, but must be a whole number of 400 to 599"),
             ("faults: [{kind: silence, verb: list}]", "happens to watches"),
             ("faults: [{kind: hang, often: true}]", "unknown key 'often'"),
+            ("faults: [{kind: hang, kubelet: logs}]", "kubelet is \"logs\", but must be one of metrics, summary"),
+            ("faults: [{kind: silence, kubelet: metrics}]", "'silence' never happens to a kubelet"),
+            ("faults: [{kind: hang, kubelet: metrics, verb: list}]", "a fault of kubelets has no 'resource' and no 'verb'"),
+            ("faults: [{kind: huge}]", "'huge' happens to kubelets; add 'kubelet: metrics'"),
             ("mistakes: []", "unknown key 'mistakes'"),
             ("faults: 3", "'faults' is not a list"),
             ("actions: [explode]", "actions[0]: \"explode\" is no action"),

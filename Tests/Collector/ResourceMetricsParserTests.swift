@@ -31,6 +31,10 @@ struct ResourceMetricsParserTests {
             container_memory_working_set_bytes{pod="p",container="c",namespace="n"} 13 4
             container_start_time_seconds{container="c",namespace="n",pod="p"} 1795400397.25 1795400397250
             pod_cpu_usage_seconds_total{namespace="n",pod="p"} 2 5
+            container_swap_limit_bytes{container="c",namespace="n",pod="p"} 9 9
+            container_swap_usage_bytes{container="c",namespace="n",pod="p"} 4096 4
+            node_swap_usage_bytes 8192 1795404300194
+            pod_swap_usage_bytes{namespace="n",pod="p"} 0 5
             something_else{a="}"} 1
             scrape_error 0
             """)
@@ -38,13 +42,14 @@ struct ResourceMetricsParserTests {
             parser.node
                 == Reading(
                     cpuSecondsTotal: 4893.25, cpuTime: 1_795_404_300_193, memoryWorkingSetBytes: 1_616_273_408,
-                    memoryTime: 1_795_404_300_194))
+                    memoryTime: 1_795_404_300_194, swapUsageBytes: 8192))
         let reading = Reading(
-            cpuSecondsTotal: 1.5, cpuTime: 7, memoryWorkingSetBytes: 13, memoryTime: 4, startTime: 1_795_400_397.25)
+            cpuSecondsTotal: 1.5, cpuTime: 7, memoryWorkingSetBytes: 13, memoryTime: 4, startTime: 1_795_400_397.25,
+            swapUsageBytes: 4096)
         #expect(parser.containers == [ContainerReading(namespace: "n", pod: "p", container: "c", reading: reading)])
         #expect(
             parser.pods
-                == [PodReading(namespace: "n", pod: "p", reading: Reading(cpuSecondsTotal: 2, cpuTime: 5))])
+                == [PodReading(namespace: "n", pod: "p", reading: Reading(cpuSecondsTotal: 2, cpuTime: 5, swapUsageBytes: 0))])
         #expect(parser.malformedLines == 0)
     }
 

@@ -173,7 +173,7 @@ struct CollectorCommandTests {
         let command = try CollectorCommand.parse([])
         #expect(command.kubelets.metricResolution == GoDuration(seconds: 60))
         #expect(command.kubelets.kubeletRequestTimeout == GoDuration(seconds: 10))
-        #expect(command.kubelets.kubeletPort == 10250)
+        #expect(command.kubelets.kubeletPort == 10250 && !command.kubelets.summary)
         #expect(
             command.kubelets.addressing.preferredTypes == [
                 "Hostname", "InternalDNS", "InternalIP", "ExternalDNS", "ExternalIP",

@@ -10,7 +10,7 @@ import Testing
     private func sample(
         at seconds: Int64, pods: [String] = ["a"], failure: String? = nil, collector: String = "one"
     ) -> NodeSample {
-        let reading = Reading(cpuSecondsTotal: Double(seconds) + 0.5, memoryWorkingSetBytes: 4096)
+        let reading = Reading(cpuSecondsTotal: Double(seconds) + 0.5, memoryWorkingSetBytes: 4096, startTime: 5, swapUsageBytes: 0)
         return NodeSample(
             node: "n1", collector: collector, scrapedAt: seconds * Self.second, failure: failure,
             usage: failure == nil ? reading : nil,
@@ -34,11 +34,15 @@ import Testing
     private static let shown = [
         #"mizzen_container_cpu_usage_seconds_total{namespace="default",pod="a",uid="uid-a",container="c"} 10.5"#,
         #"mizzen_container_memory_working_set_bytes{namespace="default",pod="a",uid="uid-a",container="c"} 4096"#,
+        #"mizzen_container_start_time_seconds{namespace="default",pod="a",uid="uid-a",container="c"} 5"#,
+        #"mizzen_container_swap_usage_bytes{namespace="default",pod="a",uid="uid-a",container="c"} 0"#,
         #"mizzen_node_cpu_usage_seconds_total{node="n1"} 10.5"#,
         #"mizzen_node_memory_working_set_bytes{node="n1"} 4096"#,
         #"mizzen_node_scrape_error{node="n1"} 0"#,
+        #"mizzen_node_swap_usage_bytes{node="n1"} 0"#,
         #"mizzen_pod_cpu_usage_seconds_total{namespace="default",pod="a",uid="uid-a"} 10.5"#,
         #"mizzen_pod_memory_working_set_bytes{namespace="default",pod="a",uid="uid-a"} 4096"#,
+        #"mizzen_pod_swap_usage_bytes{namespace="default",pod="a",uid="uid-a"} 0"#,
     ]
 
     @Test("a sample from the end of time stays, one from its beginning goes")

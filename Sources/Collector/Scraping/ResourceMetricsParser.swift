@@ -29,7 +29,9 @@ struct ResourceMetricsParser {
     private var podSeries = SeriesTable()
     private var containerIndex: [ContainerKey: Int] = [:]
     private var podIndex: [ContainerKey: Int] = [:]
+    /// Of the last line: the next one is nearly always of the same.
     private var family = Family.other
+    private var familyName: [UInt8] = []
 
     private struct ContainerKey: Hashable {
         var namespace: String
@@ -37,30 +39,31 @@ struct ResourceMetricsParser {
         var container: String
     }
 
-    private enum Family: CaseIterable {
-        case nodeCPU, nodeMemory, containerCPU, containerMemory, containerStart, podCPU, podMemory, other
-
-        var name: [UInt8] {
-            switch self {
-            case .nodeCPU: Self.nodeCPUName
-            case .nodeMemory: Self.nodeMemoryName
-            case .containerCPU: Self.containerCPUName
-            case .containerMemory: Self.containerMemoryName
-            case .containerStart: Self.containerStartName
-            case .podCPU: Self.podCPUName
-            case .podMemory: Self.podMemoryName
-            case .other: []
-            }
-        }
-
-        private static let nodeCPUName = Array("node_cpu_usage_seconds_total".utf8)
-        private static let nodeMemoryName = Array("node_memory_working_set_bytes".utf8)
-        private static let containerCPUName = Array("container_cpu_usage_seconds_total".utf8)
-        private static let containerMemoryName = Array("container_memory_working_set_bytes".utf8)
-        private static let containerStartName = Array("container_start_time_seconds".utf8)
-        private static let podCPUName = Array("pod_cpu_usage_seconds_total".utf8)
-        private static let podMemoryName = Array("pod_memory_working_set_bytes".utf8)
+    /// What a line is about, and what of it.
+    private enum Family {
+        case node(Quantity)
+        case container(Quantity)
+        case pod(Quantity)
+        case other
     }
+
+    fileprivate enum Quantity {
+        case cpu, memory, swap, start
+    }
+
+    /// Names of one length are few, so a name is compared with one or two.
+    private static let families: [(name: [UInt8], family: Family)] = [
+        (Array("node_cpu_usage_seconds_total".utf8), .node(.cpu)),
+        (Array("node_memory_working_set_bytes".utf8), .node(.memory)),
+        (Array("node_swap_usage_bytes".utf8), .node(.swap)),
+        (Array("container_cpu_usage_seconds_total".utf8), .container(.cpu)),
+        (Array("container_memory_working_set_bytes".utf8), .container(.memory)),
+        (Array("container_swap_usage_bytes".utf8), .container(.swap)),
+        (Array("container_start_time_seconds".utf8), .container(.start)),
+        (Array("pod_cpu_usage_seconds_total".utf8), .pod(.cpu)),
+        (Array("pod_memory_working_set_bytes".utf8), .pod(.memory)),
+        (Array("pod_swap_usage_bytes".utf8), .pod(.swap)),
+    ]
 
     /// - Parameter defaultTime: when the scrape began, milliseconds since 1970-01-01 UTC.
     init(defaultTime: Int64) {
@@ -106,13 +109,12 @@ struct ResourceMetricsParser {
     private mutating func line(_ text: borrowing Span<UInt8>) {
         var scanner = SampleScanner()
         guard let name = scanner.name(in: text) else { return }
-        if !text.extracting(name).equals(family.name.span) {
-            family = .other
-            for candidate in Family.allCases where text.extracting(name).equals(candidate.name.span) {
-                family = candidate
-            }
+        if !text.extracting(name).equals(familyName.span) {
+            familyName.removeAll(keepingCapacity: true)
+            familyName.append(contentsOf: text.extracting(name))
+            family = Self.families.first { familyName == $0.name }?.family ?? .other
         }
-        if family == .other { return }
+        if case .other = family { return }
         guard let labels = scanner.labels(in: text), let value = scanner.value(in: text),
             let time = scanner.time(in: text)
         else {
@@ -129,39 +131,19 @@ struct ResourceMetricsParser {
 
     private mutating func record(_ value: Double, time: Int64, labels: borrowing Span<UInt8>) {
         switch family {
-        case .nodeCPU:
-            node.cpuSecondsTotal = value
-            node.cpuTime = time
-        case .nodeMemory:
-            node.memoryWorkingSetBytes = value
-            node.memoryTime = time
-        case .containerCPU, .containerMemory, .containerStart:
+        case .node(let quantity): node.set(quantity, value, time)
+        case .container(let quantity):
             guard let index = container(labels) else {
                 malformedLines += 1
                 return
             }
-            switch family {
-            case .containerCPU:
-                containers[index].reading.cpuSecondsTotal = value
-                containers[index].reading.cpuTime = time
-            case .containerMemory:
-                containers[index].reading.memoryWorkingSetBytes = value
-                containers[index].reading.memoryTime = time
-            default:
-                containers[index].reading.startTime = value
-            }
-        case .podCPU, .podMemory:
+            containers[index].reading.set(quantity, value, time)
+        case .pod(let quantity):
             guard let index = pod(labels) else {
                 malformedLines += 1
                 return
             }
-            if family == .podCPU {
-                pods[index].reading.cpuSecondsTotal = value
-                pods[index].reading.cpuTime = time
-            } else {
-                pods[index].reading.memoryWorkingSetBytes = value
-                pods[index].reading.memoryTime = time
-            }
+            pods[index].reading.set(quantity, value, time)
         case .other:
             return
         }
@@ -206,6 +188,21 @@ struct ResourceMetricsParser {
             }
         }
         return key.namespace.isEmpty || key.pod.isEmpty ? nil : key
+    }
+}
+
+extension Reading {
+    fileprivate mutating func set(_ quantity: ResourceMetricsParser.Quantity, _ value: Double, _ time: Int64) {
+        switch quantity {
+        case .cpu:
+            cpuSecondsTotal = value
+            cpuTime = time
+        case .memory:
+            memoryWorkingSetBytes = value
+            memoryTime = time
+        case .swap: swapUsageBytes = value
+        case .start: startTime = value
+        }
     }
 }
 

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Walks over one line of Prometheus text: name, labels, value, time. Every call takes the same line.
 struct SampleScanner {
     private var position = 0
@@ -186,23 +188,30 @@ enum SampleTime {
 extension Span where Element == UInt8 {
     func equals(_ other: borrowing Span<UInt8>) -> Bool {
         guard count == other.count else { return false }
-        for index in indices where self[index] != other[index] { return false }
-        return true
+        // Safe: both have `count` bytes, and are only read during the calls. One without bytes may have no address.
+        return unsafe withUnsafeBufferPointer { left in
+            unsafe other.withUnsafeBufferPointer { right in
+                guard let left = left.baseAddress, let right = right.baseAddress else { return true }
+                return unsafe memcmp(left, right, count) == 0
+            }
+        }
     }
 
     func firstIndex(of byte: UInt8, from start: Int) -> Int? {
-        var index = start
-        while index < count {
-            if self[index] == byte { return index }
-            index += 1
+        guard start < count else { return nil }
+        // Safe: what is searched are the `count - start` bytes behind the first `start`, and what is found is one of them.
+        return unsafe withUnsafeBufferPointer { buffer in
+            guard let first = buffer.baseAddress, let found = unsafe memchr(first + start, Int32(byte), count - start) else {
+                return nil
+            }
+            return unsafe UnsafeRawPointer(first).distance(to: found)
         }
-        return nil
     }
 }
 
 extension Array where Element == UInt8 {
     mutating func append(contentsOf span: borrowing Span<UInt8>) {
-        reserveCapacity(count + span.count)
-        for index in span.indices { append(span[index]) }
+        // Safe: the buffer is read only during the call.
+        unsafe span.withUnsafeBufferPointer { unsafe append(contentsOf: $0) }
     }
 }

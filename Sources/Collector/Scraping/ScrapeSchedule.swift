@@ -18,9 +18,13 @@ struct ScrapeSchedule: Service {
     /// Names this collector in its samples.
     let collector: String
     let metrics: ScrapeMetrics
+    /// Nil where kubelets are asked for their resource metrics only.
+    var summaries: SummaryRequests?
     let logger: Logger
-    /// Called with each outcome, from many tasks at once.
-    let sink: @Sendable (ScrapeOutcome) -> Void
+    /// Called with each sample as soon as it is there, from many tasks at once.
+    let measured: @Sendable (NodeSample) -> Void
+    /// Called with each sample when it is whole, which is later where a summary belongs to it.
+    let publish: @Sendable (NodeSample) -> Void
     /// Called with the names of nodes that left the cluster.
     let forget: @Sendable (String) -> Void
     var clock = ContinuousClock()
@@ -57,6 +61,7 @@ struct ScrapeSchedule: Service {
             guard let node = catalog.node(named: name), selector.matches(node.labels) else {
                 forget(name)
                 metrics.forget(name)
+                summaries?.forget(name)
                 logger.debug("node left", metadata: ["node": "\(name)"])
                 return
             }
@@ -76,7 +81,18 @@ struct ScrapeSchedule: Service {
             let level = node.isReady ? Logger.Level.warning : .debug
             logger.log(level: level, "scrape failed", metadata: ["node": "\(node.name)", "reason": "\(failure)"])
         }
-        sink(outcome)
+        measured(outcome.sample)
+        let sample = await summarised(outcome.sample, of: node, since: began)
+        if !Task.isCancelled { publish(sample) }
+    }
+
+    /// The sample with the summary, if one is wanted and the kubelet is well. Both requests share one limit of time, as peers count on a
+    /// sample to be there by then.
+    private func summarised(_ sample: NodeSample, of node: CatalogNode, since began: ContinuousClock.Instant) async -> NodeSample {
+        guard let summaries, sample.failure == nil else { return sample }
+        var sample = sample
+        sample.summary = await summaries.ask(client, for: node, within: max(.milliseconds(1), began + client.timeout - clock.now))
+        return sample
     }
 }
 

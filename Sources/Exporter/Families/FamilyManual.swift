@@ -17,7 +17,7 @@ enum FamilyManual {
             return "## \(group.isEmpty ? "core" : group)\n\n" + resources.map(section).joined(separator: "\n")
         }
         let own =
-            "## Mizzen's own\n\nFrom collectors that `--samples` names.\n\n"
+            "## Mizzen's own\n\n" + usagePreamble
             + usage.map { "### \($0.title)\n\n" + table($0.families) }.joined(separator: "\n")
             + "\n### age of what was kept\n\nOnly with `--keep`, after a restart until everything is here again.\n\n"
             + table([KeptExposition.age])
@@ -32,6 +32,13 @@ enum FamilyManual {
         Each `kube_*` family has the name, type, stability and labels that it has in kube-state-metrics 2.20. Scrapers are shown the
         types info and stateset as such in OpenMetrics, and as gauges in the other formats. Names and labels of stable families do not
         change. Families that are opt-in are served when `--metric-opt-in-list` names them.
+
+        """
+
+    private static let usagePreamble = """
+        From collectors that `--samples` names. Network, file systems, volumes, ephemeral storage and the start of nodes and pods are there
+        where collectors ask for them (`--summary`); docs/operations.md says what that costs.
+
 
         """
 

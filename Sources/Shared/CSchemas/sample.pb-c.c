@@ -187,7 +187,277 @@ void   mizzen__stream__node_sample__free_unpacked
   assert(message->base.descriptor == &mizzen__stream__node_sample__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor mizzen__stream__sample_reading__field_descriptors[5] =
+void   mizzen__stream__network_reading__init
+                     (Mizzen__Stream__NetworkReading         *message)
+{
+  static const Mizzen__Stream__NetworkReading init_value = MIZZEN__STREAM__NETWORK_READING__INIT;
+  *message = init_value;
+}
+size_t mizzen__stream__network_reading__get_packed_size
+                     (const Mizzen__Stream__NetworkReading *message)
+{
+  assert(message->base.descriptor == &mizzen__stream__network_reading__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mizzen__stream__network_reading__pack
+                     (const Mizzen__Stream__NetworkReading *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mizzen__stream__network_reading__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mizzen__stream__network_reading__pack_to_buffer
+                     (const Mizzen__Stream__NetworkReading *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mizzen__stream__network_reading__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mizzen__Stream__NetworkReading *
+       mizzen__stream__network_reading__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mizzen__Stream__NetworkReading *)
+     protobuf_c_message_unpack (&mizzen__stream__network_reading__descriptor,
+                                allocator, len, data);
+}
+void   mizzen__stream__network_reading__free_unpacked
+                     (Mizzen__Stream__NetworkReading *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mizzen__stream__network_reading__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   mizzen__stream__file_system_reading__init
+                     (Mizzen__Stream__FileSystemReading         *message)
+{
+  static const Mizzen__Stream__FileSystemReading init_value = MIZZEN__STREAM__FILE_SYSTEM_READING__INIT;
+  *message = init_value;
+}
+size_t mizzen__stream__file_system_reading__get_packed_size
+                     (const Mizzen__Stream__FileSystemReading *message)
+{
+  assert(message->base.descriptor == &mizzen__stream__file_system_reading__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mizzen__stream__file_system_reading__pack
+                     (const Mizzen__Stream__FileSystemReading *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mizzen__stream__file_system_reading__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mizzen__stream__file_system_reading__pack_to_buffer
+                     (const Mizzen__Stream__FileSystemReading *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mizzen__stream__file_system_reading__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mizzen__Stream__FileSystemReading *
+       mizzen__stream__file_system_reading__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mizzen__Stream__FileSystemReading *)
+     protobuf_c_message_unpack (&mizzen__stream__file_system_reading__descriptor,
+                                allocator, len, data);
+}
+void   mizzen__stream__file_system_reading__free_unpacked
+                     (Mizzen__Stream__FileSystemReading *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mizzen__stream__file_system_reading__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   mizzen__stream__volume_summary__init
+                     (Mizzen__Stream__VolumeSummary         *message)
+{
+  static const Mizzen__Stream__VolumeSummary init_value = MIZZEN__STREAM__VOLUME_SUMMARY__INIT;
+  *message = init_value;
+}
+size_t mizzen__stream__volume_summary__get_packed_size
+                     (const Mizzen__Stream__VolumeSummary *message)
+{
+  assert(message->base.descriptor == &mizzen__stream__volume_summary__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mizzen__stream__volume_summary__pack
+                     (const Mizzen__Stream__VolumeSummary *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mizzen__stream__volume_summary__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mizzen__stream__volume_summary__pack_to_buffer
+                     (const Mizzen__Stream__VolumeSummary *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mizzen__stream__volume_summary__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mizzen__Stream__VolumeSummary *
+       mizzen__stream__volume_summary__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mizzen__Stream__VolumeSummary *)
+     protobuf_c_message_unpack (&mizzen__stream__volume_summary__descriptor,
+                                allocator, len, data);
+}
+void   mizzen__stream__volume_summary__free_unpacked
+                     (Mizzen__Stream__VolumeSummary *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mizzen__stream__volume_summary__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   mizzen__stream__container_summary__init
+                     (Mizzen__Stream__ContainerSummary         *message)
+{
+  static const Mizzen__Stream__ContainerSummary init_value = MIZZEN__STREAM__CONTAINER_SUMMARY__INIT;
+  *message = init_value;
+}
+size_t mizzen__stream__container_summary__get_packed_size
+                     (const Mizzen__Stream__ContainerSummary *message)
+{
+  assert(message->base.descriptor == &mizzen__stream__container_summary__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mizzen__stream__container_summary__pack
+                     (const Mizzen__Stream__ContainerSummary *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mizzen__stream__container_summary__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mizzen__stream__container_summary__pack_to_buffer
+                     (const Mizzen__Stream__ContainerSummary *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mizzen__stream__container_summary__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mizzen__Stream__ContainerSummary *
+       mizzen__stream__container_summary__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mizzen__Stream__ContainerSummary *)
+     protobuf_c_message_unpack (&mizzen__stream__container_summary__descriptor,
+                                allocator, len, data);
+}
+void   mizzen__stream__container_summary__free_unpacked
+                     (Mizzen__Stream__ContainerSummary *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mizzen__stream__container_summary__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   mizzen__stream__pod_summary__init
+                     (Mizzen__Stream__PodSummary         *message)
+{
+  static const Mizzen__Stream__PodSummary init_value = MIZZEN__STREAM__POD_SUMMARY__INIT;
+  *message = init_value;
+}
+size_t mizzen__stream__pod_summary__get_packed_size
+                     (const Mizzen__Stream__PodSummary *message)
+{
+  assert(message->base.descriptor == &mizzen__stream__pod_summary__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mizzen__stream__pod_summary__pack
+                     (const Mizzen__Stream__PodSummary *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mizzen__stream__pod_summary__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mizzen__stream__pod_summary__pack_to_buffer
+                     (const Mizzen__Stream__PodSummary *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mizzen__stream__pod_summary__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mizzen__Stream__PodSummary *
+       mizzen__stream__pod_summary__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mizzen__Stream__PodSummary *)
+     protobuf_c_message_unpack (&mizzen__stream__pod_summary__descriptor,
+                                allocator, len, data);
+}
+void   mizzen__stream__pod_summary__free_unpacked
+                     (Mizzen__Stream__PodSummary *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mizzen__stream__pod_summary__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   mizzen__stream__node_summary__init
+                     (Mizzen__Stream__NodeSummary         *message)
+{
+  static const Mizzen__Stream__NodeSummary init_value = MIZZEN__STREAM__NODE_SUMMARY__INIT;
+  *message = init_value;
+}
+size_t mizzen__stream__node_summary__get_packed_size
+                     (const Mizzen__Stream__NodeSummary *message)
+{
+  assert(message->base.descriptor == &mizzen__stream__node_summary__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mizzen__stream__node_summary__pack
+                     (const Mizzen__Stream__NodeSummary *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mizzen__stream__node_summary__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mizzen__stream__node_summary__pack_to_buffer
+                     (const Mizzen__Stream__NodeSummary *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mizzen__stream__node_summary__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mizzen__Stream__NodeSummary *
+       mizzen__stream__node_summary__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mizzen__Stream__NodeSummary *)
+     protobuf_c_message_unpack (&mizzen__stream__node_summary__descriptor,
+                                allocator, len, data);
+}
+void   mizzen__stream__node_summary__free_unpacked
+                     (Mizzen__Stream__NodeSummary *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mizzen__stream__node_summary__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+static const ProtobufCFieldDescriptor mizzen__stream__sample_reading__field_descriptors[6] =
 {
   {
     "cpu_seconds_total",
@@ -249,6 +519,18 @@ static const ProtobufCFieldDescriptor mizzen__stream__sample_reading__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "swap_usage_bytes",
+    6,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_DOUBLE,
+    offsetof(Mizzen__Stream__SampleReading, has_swap_usage_bytes),
+    offsetof(Mizzen__Stream__SampleReading, swap_usage_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mizzen__stream__sample_reading__field_indices_by_name[] = {
   0,   /* field[0] = cpu_seconds_total */
@@ -256,11 +538,12 @@ static const unsigned mizzen__stream__sample_reading__field_indices_by_name[] = 
   3,   /* field[3] = memory_time */
   2,   /* field[2] = memory_working_set_bytes */
   4,   /* field[4] = start_time */
+  5,   /* field[5] = swap_usage_bytes */
 };
 static const ProtobufCIntRange mizzen__stream__sample_reading__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor mizzen__stream__sample_reading__descriptor =
 {
@@ -270,7 +553,7 @@ const ProtobufCMessageDescriptor mizzen__stream__sample_reading__descriptor =
   "Mizzen__Stream__SampleReading",
   "mizzen.stream",
   sizeof(Mizzen__Stream__SampleReading),
-  5,
+  6,
   mizzen__stream__sample_reading__field_descriptors,
   mizzen__stream__sample_reading__field_indices_by_name,
   1,  mizzen__stream__sample_reading__number_ranges,
@@ -418,7 +701,7 @@ const ProtobufCMessageDescriptor mizzen__stream__container_sample__descriptor =
   (ProtobufCMessageInit) mizzen__stream__container_sample__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mizzen__stream__node_sample__field_descriptors[8] =
+static const ProtobufCFieldDescriptor mizzen__stream__node_sample__field_descriptors[9] =
 {
   {
     "version",
@@ -516,6 +799,18 @@ static const ProtobufCFieldDescriptor mizzen__stream__node_sample__field_descrip
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "summary",
+    9,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mizzen__Stream__NodeSample, summary),
+    &mizzen__stream__node_summary__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mizzen__stream__node_sample__field_indices_by_name[] = {
   2,   /* field[2] = collector */
@@ -524,13 +819,14 @@ static const unsigned mizzen__stream__node_sample__field_indices_by_name[] = {
   1,   /* field[1] = node */
   7,   /* field[7] = pods */
   3,   /* field[3] = scraped_at */
+  8,   /* field[8] = summary */
   5,   /* field[5] = usage */
   0,   /* field[0] = version */
 };
 static const ProtobufCIntRange mizzen__stream__node_sample__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor mizzen__stream__node_sample__descriptor =
 {
@@ -540,10 +836,576 @@ const ProtobufCMessageDescriptor mizzen__stream__node_sample__descriptor =
   "Mizzen__Stream__NodeSample",
   "mizzen.stream",
   sizeof(Mizzen__Stream__NodeSample),
-  8,
+  9,
   mizzen__stream__node_sample__field_descriptors,
   mizzen__stream__node_sample__field_indices_by_name,
   1,  mizzen__stream__node_sample__number_ranges,
   (ProtobufCMessageInit) mizzen__stream__node_sample__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mizzen__stream__network_reading__field_descriptors[6] =
+{
+  {
+    "time",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_SINT64,
+    offsetof(Mizzen__Stream__NetworkReading, has_time),
+    offsetof(Mizzen__Stream__NetworkReading, time),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "interface",
+    2,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mizzen__Stream__NetworkReading, interface),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "received_bytes",
+    3,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Mizzen__Stream__NetworkReading, has_received_bytes),
+    offsetof(Mizzen__Stream__NetworkReading, received_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "transmitted_bytes",
+    4,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Mizzen__Stream__NetworkReading, has_transmitted_bytes),
+    offsetof(Mizzen__Stream__NetworkReading, transmitted_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "receive_errors",
+    5,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Mizzen__Stream__NetworkReading, has_receive_errors),
+    offsetof(Mizzen__Stream__NetworkReading, receive_errors),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "transmit_errors",
+    6,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Mizzen__Stream__NetworkReading, has_transmit_errors),
+    offsetof(Mizzen__Stream__NetworkReading, transmit_errors),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mizzen__stream__network_reading__field_indices_by_name[] = {
+  1,   /* field[1] = interface */
+  4,   /* field[4] = receive_errors */
+  2,   /* field[2] = received_bytes */
+  0,   /* field[0] = time */
+  5,   /* field[5] = transmit_errors */
+  3,   /* field[3] = transmitted_bytes */
+};
+static const ProtobufCIntRange mizzen__stream__network_reading__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor mizzen__stream__network_reading__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mizzen.stream.NetworkReading",
+  "NetworkReading",
+  "Mizzen__Stream__NetworkReading",
+  "mizzen.stream",
+  sizeof(Mizzen__Stream__NetworkReading),
+  6,
+  mizzen__stream__network_reading__field_descriptors,
+  mizzen__stream__network_reading__field_indices_by_name,
+  1,  mizzen__stream__network_reading__number_ranges,
+  (ProtobufCMessageInit) mizzen__stream__network_reading__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mizzen__stream__file_system_reading__field_descriptors[6] =
+{
+  {
+    "used_bytes",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Mizzen__Stream__FileSystemReading, has_used_bytes),
+    offsetof(Mizzen__Stream__FileSystemReading, used_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "available_bytes",
+    2,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Mizzen__Stream__FileSystemReading, has_available_bytes),
+    offsetof(Mizzen__Stream__FileSystemReading, available_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "capacity_bytes",
+    3,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Mizzen__Stream__FileSystemReading, has_capacity_bytes),
+    offsetof(Mizzen__Stream__FileSystemReading, capacity_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "inodes_used",
+    4,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Mizzen__Stream__FileSystemReading, has_inodes_used),
+    offsetof(Mizzen__Stream__FileSystemReading, inodes_used),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "inodes_free",
+    5,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Mizzen__Stream__FileSystemReading, has_inodes_free),
+    offsetof(Mizzen__Stream__FileSystemReading, inodes_free),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "inodes",
+    6,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Mizzen__Stream__FileSystemReading, has_inodes),
+    offsetof(Mizzen__Stream__FileSystemReading, inodes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mizzen__stream__file_system_reading__field_indices_by_name[] = {
+  1,   /* field[1] = available_bytes */
+  2,   /* field[2] = capacity_bytes */
+  5,   /* field[5] = inodes */
+  4,   /* field[4] = inodes_free */
+  3,   /* field[3] = inodes_used */
+  0,   /* field[0] = used_bytes */
+};
+static const ProtobufCIntRange mizzen__stream__file_system_reading__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor mizzen__stream__file_system_reading__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mizzen.stream.FileSystemReading",
+  "FileSystemReading",
+  "Mizzen__Stream__FileSystemReading",
+  "mizzen.stream",
+  sizeof(Mizzen__Stream__FileSystemReading),
+  6,
+  mizzen__stream__file_system_reading__field_descriptors,
+  mizzen__stream__file_system_reading__field_indices_by_name,
+  1,  mizzen__stream__file_system_reading__number_ranges,
+  (ProtobufCMessageInit) mizzen__stream__file_system_reading__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mizzen__stream__volume_summary__field_descriptors[3] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mizzen__Stream__VolumeSummary, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "claim",
+    2,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mizzen__Stream__VolumeSummary, claim),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "file_system",
+    3,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mizzen__Stream__VolumeSummary, file_system),
+    &mizzen__stream__file_system_reading__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mizzen__stream__volume_summary__field_indices_by_name[] = {
+  1,   /* field[1] = claim */
+  2,   /* field[2] = file_system */
+  0,   /* field[0] = name */
+};
+static const ProtobufCIntRange mizzen__stream__volume_summary__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor mizzen__stream__volume_summary__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mizzen.stream.VolumeSummary",
+  "VolumeSummary",
+  "Mizzen__Stream__VolumeSummary",
+  "mizzen.stream",
+  sizeof(Mizzen__Stream__VolumeSummary),
+  3,
+  mizzen__stream__volume_summary__field_descriptors,
+  mizzen__stream__volume_summary__field_indices_by_name,
+  1,  mizzen__stream__volume_summary__number_ranges,
+  (ProtobufCMessageInit) mizzen__stream__volume_summary__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mizzen__stream__container_summary__field_descriptors[3] =
+{
+  {
+    "container",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mizzen__Stream__ContainerSummary, container),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "root",
+    2,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mizzen__Stream__ContainerSummary, root),
+    &mizzen__stream__file_system_reading__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "logs",
+    3,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mizzen__Stream__ContainerSummary, logs),
+    &mizzen__stream__file_system_reading__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mizzen__stream__container_summary__field_indices_by_name[] = {
+  0,   /* field[0] = container */
+  2,   /* field[2] = logs */
+  1,   /* field[1] = root */
+};
+static const ProtobufCIntRange mizzen__stream__container_summary__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor mizzen__stream__container_summary__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mizzen.stream.ContainerSummary",
+  "ContainerSummary",
+  "Mizzen__Stream__ContainerSummary",
+  "mizzen.stream",
+  sizeof(Mizzen__Stream__ContainerSummary),
+  3,
+  mizzen__stream__container_summary__field_descriptors,
+  mizzen__stream__container_summary__field_indices_by_name,
+  1,  mizzen__stream__container_summary__number_ranges,
+  (ProtobufCMessageInit) mizzen__stream__container_summary__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mizzen__stream__pod_summary__field_descriptors[7] =
+{
+  {
+    "namespace",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mizzen__Stream__PodSummary, namespace_),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "pod",
+    2,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mizzen__Stream__PodSummary, pod),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "start_time",
+    3,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_DOUBLE,
+    offsetof(Mizzen__Stream__PodSummary, has_start_time),
+    offsetof(Mizzen__Stream__PodSummary, start_time),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "network",
+    4,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mizzen__Stream__PodSummary, network),
+    &mizzen__stream__network_reading__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ephemeral_storage",
+    5,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mizzen__Stream__PodSummary, ephemeral_storage),
+    &mizzen__stream__file_system_reading__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "containers",
+    6,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Mizzen__Stream__PodSummary, n_containers),
+    offsetof(Mizzen__Stream__PodSummary, containers),
+    &mizzen__stream__container_summary__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "volumes",
+    7,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Mizzen__Stream__PodSummary, n_volumes),
+    offsetof(Mizzen__Stream__PodSummary, volumes),
+    &mizzen__stream__volume_summary__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mizzen__stream__pod_summary__field_indices_by_name[] = {
+  5,   /* field[5] = containers */
+  4,   /* field[4] = ephemeral_storage */
+  0,   /* field[0] = namespace */
+  3,   /* field[3] = network */
+  1,   /* field[1] = pod */
+  2,   /* field[2] = start_time */
+  6,   /* field[6] = volumes */
+};
+static const ProtobufCIntRange mizzen__stream__pod_summary__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor mizzen__stream__pod_summary__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mizzen.stream.PodSummary",
+  "PodSummary",
+  "Mizzen__Stream__PodSummary",
+  "mizzen.stream",
+  sizeof(Mizzen__Stream__PodSummary),
+  7,
+  mizzen__stream__pod_summary__field_descriptors,
+  mizzen__stream__pod_summary__field_indices_by_name,
+  1,  mizzen__stream__pod_summary__number_ranges,
+  (ProtobufCMessageInit) mizzen__stream__pod_summary__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mizzen__stream__node_summary__field_descriptors[7] =
+{
+  {
+    "failure",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mizzen__Stream__NodeSummary, failure),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "start_time",
+    2,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_DOUBLE,
+    offsetof(Mizzen__Stream__NodeSummary, has_start_time),
+    offsetof(Mizzen__Stream__NodeSummary, start_time),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "network",
+    3,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mizzen__Stream__NodeSummary, network),
+    &mizzen__stream__network_reading__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "file_system",
+    4,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mizzen__Stream__NodeSummary, file_system),
+    &mizzen__stream__file_system_reading__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "image_file_system",
+    5,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mizzen__Stream__NodeSummary, image_file_system),
+    &mizzen__stream__file_system_reading__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "container_file_system",
+    6,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mizzen__Stream__NodeSummary, container_file_system),
+    &mizzen__stream__file_system_reading__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "pods",
+    7,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Mizzen__Stream__NodeSummary, n_pods),
+    offsetof(Mizzen__Stream__NodeSummary, pods),
+    &mizzen__stream__pod_summary__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mizzen__stream__node_summary__field_indices_by_name[] = {
+  5,   /* field[5] = container_file_system */
+  0,   /* field[0] = failure */
+  3,   /* field[3] = file_system */
+  4,   /* field[4] = image_file_system */
+  2,   /* field[2] = network */
+  6,   /* field[6] = pods */
+  1,   /* field[1] = start_time */
+};
+static const ProtobufCIntRange mizzen__stream__node_summary__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor mizzen__stream__node_summary__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mizzen.stream.NodeSummary",
+  "NodeSummary",
+  "Mizzen__Stream__NodeSummary",
+  "mizzen.stream",
+  sizeof(Mizzen__Stream__NodeSummary),
+  7,
+  mizzen__stream__node_summary__field_descriptors,
+  mizzen__stream__node_summary__field_indices_by_name,
+  1,  mizzen__stream__node_summary__number_ranges,
+  (ProtobufCMessageInit) mizzen__stream__node_summary__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -1,4 +1,4 @@
-/// One way in which the simulated API server misbehaves, and when.
+/// One way in which the simulated API server, or a kubelet, misbehaves, and when.
 public struct Fault: Sendable, Hashable {
     public enum Kind: String, Sendable, CaseIterable {
         /// No answer, and the connection stays open.
@@ -33,12 +33,45 @@ public struct Fault: Sendable, Hashable {
         case refuseProtobuf = "refuse-protobuf"
         /// `/livez` is answered with ``Fault/code``.
         case unwell
+        /// Behind what belongs there come ``Fault/mebibytes`` of line feeds.
+        case huge
+
+        /// Whether a kubelet can do it.
+        var isOfKubelets: Bool {
+            switch self {
+            case .hang, .disconnect, .status, .cut, .garbage, .huge: true
+            case .silence, .expired, .skipBookmarks, .endlessInitialEvents, .reorder, .duplicate, .lose, .withoutWatchList,
+                .withoutProtobuf, .refuseProtobuf, .unwell:
+                false
+            }
+        }
 
         /// Whether it changes events of a running watch rather than requests.
         var isOfEvents: Bool {
             switch self {
             case .silence, .expired, .skipBookmarks, .endlessInitialEvents, .reorder, .duplicate, .garbage, .lose: true
-            case .hang, .disconnect, .status, .cut, .withoutWatchList, .withoutProtobuf, .refuseProtobuf, .unwell: false
+            case .hang, .disconnect, .status, .cut, .withoutWatchList, .withoutProtobuf, .refuseProtobuf, .unwell, .huge: false
+            }
+        }
+    }
+
+    /// What a kubelet is asked for.
+    public enum KubeletPath: String, Sendable, CaseIterable {
+        case metrics
+        case summary
+
+        var path: String {
+            switch self {
+            case .metrics: "/metrics/resource"
+            case .summary: "/stats/summary"
+            }
+        }
+
+        /// The subresource of nodes that somebody must be allowed to get.
+        var leave: String {
+            switch self {
+            case .metrics: "metrics"
+            case .summary: "stats"
             }
         }
     }
@@ -56,6 +89,8 @@ public struct Fault: Sendable, Hashable {
     public var resource: String?
     /// nil for all of them.
     public var verb: Verb?
+    /// Of all kubelets; nil for a fault of the API server.
+    public var kubelet: KubeletPath?
     /// So many hits; nil without end.
     public var count: Int?
     /// Seconds from when the fault is switched on; nil without end.
@@ -66,10 +101,12 @@ public struct Fault: Sendable, Hashable {
     public var code = 500
     /// Seconds, of `status`.
     public var retryAfter: Int?
+    /// Of `huge`.
+    public var mebibytes = 50
 
     public init(
         _ kind: Kind, resource: String? = nil, verb: Verb? = nil, count: Int? = nil, seconds: Double? = nil,
-        skip: Int = 0, code: Int = 500, retryAfter: Int? = nil
+        skip: Int = 0, code: Int = 500, retryAfter: Int? = nil, kubelet: KubeletPath? = nil
     ) {
         self.kind = kind
         self.resource = resource
@@ -79,10 +116,12 @@ public struct Fault: Sendable, Hashable {
         self.skip = skip
         self.code = code
         self.retryAfter = retryAfter
+        self.kubelet = kubelet
     }
 
     /// Whether it is about this kind of request at all.
     func concerns(_ request: RequestDescription) -> Bool {
+        if kubelet != nil { return false }
         if kind == .unwell { return request.path == "/livez" }
         guard let plural = request.resource, let asked = request.verb else { return false }
         if let resource, resource != plural { return false }

@@ -6,6 +6,7 @@ import KubernetesObjects
 /// faults:
 /// - {kind: status, code: 429, retryAfter: 2, resource: pods, verb: list, count: 3}
 /// - {kind: silence, resource: services, seconds: 60}
+/// - {kind: status, code: 404, kubelet: summary}
 /// actions:
 /// - forget-history
 /// - {enlarge: {resource: services, namespace: default, name: kubernetes, bytes: 20000000}}
@@ -85,11 +86,23 @@ private struct FaultReader {
             case "skip": fault.skip = try number(value, key, 0...1_000_000_000)
             case "code": fault.code = try number(value, key, 400...599)
             case "retryAfter": fault.retryAfter = try number(value, key, 0...1_000_000)
+            case "kubelet": fault.kubelet = try choice(value, key, Fault.KubeletPath.self)
+            case "mebibytes": fault.mebibytes = try number(value, key, 1...1000)
             default:
-                throw error("unknown key '\(key)'; there are kind, resource, verb, count, seconds, skip, code and retryAfter")
+                throw error(
+                    "unknown key '\(key)'; there are kind, resource, verb, count, seconds, skip, code, retryAfter, kubelet and mebibytes")
             }
         }
-        if fault.kind.isOfEvents, let verb = fault.verb, verb != .watch {
+        if fault.kubelet != nil, !fault.kind.isOfKubelets {
+            throw error("'\(fault.kind.rawValue)' never happens to a kubelet")
+        }
+        if fault.kubelet != nil, fault.resource != nil || fault.verb != nil {
+            throw error("a fault of kubelets has no 'resource' and no 'verb'")
+        }
+        if fault.kubelet == nil, fault.kind == .huge {
+            throw error("'huge' happens to kubelets; add 'kubelet: metrics' or 'kubelet: summary'")
+        }
+        if fault.kind.isOfEvents, fault.kubelet == nil, let verb = fault.verb, verb != .watch {
             throw error("'\(fault.kind.rawValue)' happens to watches, so 'verb: \(verb.rawValue)' never meets it")
         }
         return fault

@@ -26,6 +26,8 @@ public final class FaultSwitchboard: ServerConduct {
         /// Seconds since the beginning, by resource; the newest ``FaultSwitchboard/rememberedRequests``.
         var requests: [String: [Double]] = [:]
         var requestCounts: [String: Int] = [:]
+        var kubeletRequests: [Fault.KubeletPath: Int] = [:]
+        var kubeletConnections = 0
     }
 
     private static let rememberedRequests = 20_000
@@ -52,6 +54,14 @@ public final class FaultSwitchboard: ServerConduct {
     /// How many lists and watches of a resource were asked for since the start.
     public func requestCount(_ resource: String) -> Int { state.withLock { $0.requestCounts[resource] ?? 0 } }
 
+    /// How many times kubelets were asked for this since the start.
+    public func requestCount(ofKubelets path: Fault.KubeletPath) -> Int { state.withLock { $0.kubeletRequests[path] ?? 0 } }
+
+    /// How many connections kubelets have taken since the start.
+    public var kubeletConnections: Int { state.withLock { $0.kubeletConnections } }
+
+    func connectedToKubelet() { state.withLock { $0.kubeletConnections += 1 } }
+
     /// The most requests for a resource within any second.
     public func busiestSecond(_ resource: String) -> Int {
         let times = state.withLock { $0.requests[resource] ?? [] }
@@ -69,6 +79,8 @@ public final class FaultSwitchboard: ServerConduct {
         state.withLock { state in
             state.requests = [:]
             state.requestCounts = [:]
+            state.kubeletRequests = [:]
+            state.kubeletConnections = 0
         }
     }
 
@@ -77,7 +89,8 @@ public final class FaultSwitchboard: ServerConduct {
         let faults = hits.map { fault, hits in
             JSONValue.present([
                 "kind": .string(fault.kind.rawValue), "resource": fault.resource.map(JSONValue.string),
-                "verb": fault.verb.map { .string($0.rawValue) }, "hits": .integer(Int64(hits)),
+                "verb": fault.verb.map { .string($0.rawValue) }, "kubelet": fault.kubelet.map { .string($0.rawValue) },
+                "hits": .integer(Int64(hits)),
             ])
         }
         let requests = resources.sorted { $0.key < $1.key }.map { name, count in
@@ -86,15 +99,22 @@ public final class FaultSwitchboard: ServerConduct {
                 "busiestSecond": .integer(Int64(busiestSecond(name))),
             ])
         }
-        return ["faults": .array(faults), "requests": .array(requests)]
+        let kubelets = Fault.KubeletPath.allCases.map { path in
+            JSONValue.present(["path": .string(path.path), "count": .integer(Int64(requestCount(ofKubelets: path)))])
+        }
+        return ["faults": .array(faults), "requests": .array(requests), "kubelets": .array(kubelets)]
     }
 
     /// The first fault that meets this request, counted as a hit.
     private func hit(_ state: inout State, _ request: RequestDescription, _ wanted: (Fault) -> Bool) -> Fault? {
+        hit(&state) { $0.concerns(request) && wanted($0) }
+    }
+
+    private func hit(_ state: inout State, _ wanted: (Fault) -> Bool) -> Fault? {
         let now = clock.now
         for index in state.active.indices {
             let fault = state.active[index].fault
-            guard fault.concerns(request), wanted(fault), !state.active[index].isOver(at: now) else { continue }
+            guard wanted(fault), !state.active[index].isOver(at: now) else { continue }
             guard state.active[index].passed >= fault.skip else {
                 state.active[index].passed += 1
                 continue
@@ -103,6 +123,29 @@ public final class FaultSwitchboard: ServerConduct {
             return fault
         }
         return nil
+    }
+
+    /// What a kubelet answers: what an honest one would, unless a fault meets the request.
+    func answer(ofKubelet path: Fault.KubeletPath, _ honest: () -> KubeletListener.Answer) -> KubeletListener.Answer {
+        let fault = state.withLock { state in
+            state.kubeletRequests[path, default: 0] += 1
+            return hit(&state) { $0.kubelet == path }
+        }
+        guard let fault else { return honest() }
+        let text =
+            switch honest() {
+            case .text(let text), .json(let text): text
+            default: ""
+            }
+        switch fault.kind {
+        case .hang: return .nothing
+        case .disconnect: return .end
+        case .status: return .failure(fault.code)
+        case .cut: return .half(of: text)
+        case .garbage: return .text("{\"node\": <<<not what belongs here>>>\n\0\u{1}")
+        case .huge: return .huge(text, mebibytes: fault.mebibytes)
+        default: return honest()
+        }
     }
 
     // MARK: ServerConduct

@@ -11,17 +11,19 @@ final class KubeletFarm: Sendable {
     private let authenticator: Authenticator
     private let tls: NIOSSLContext
     private let replayFolder: String?
+    private let switchboard: FaultSwitchboard
     private let clock: @Sendable () -> Instant
     private let listeners = Mutex<[String: KubeletListener]>([:])
 
     /// - Parameter replayFolder: where `NODE.1.txt` and `NODE.2.txt` are; a node without them answers 500.
     init(
         store: ObjectStore, authority: Authority, authenticator: Authenticator, replayFolder: String?,
-        clock: @escaping @Sendable () -> Instant
+        switchboard: FaultSwitchboard, clock: @escaping @Sendable () -> Instant
     ) throws {
         self.store = store
         self.authenticator = authenticator
         self.replayFolder = replayFolder
+        self.switchboard = switchboard
         self.clock = clock
         let identity = try authority.serverIdentity(
             commonName: "system:node", hosts: ["127.0.0.1", "localhost", "::1"])
@@ -57,7 +59,8 @@ final class KubeletFarm: Sendable {
         for name in nodes where missing.contains(name) {
             let listener = try await KubeletListener.start(
                 host: "127.0.0.1", port: 0, tls: tls, authenticator: authenticator,
-                group: MultiThreadedEventLoopGroup.singleton, scrape: scrape(ofNode: name))
+                group: MultiThreadedEventLoopGroup.singleton, connected: { [switchboard] in switchboard.connectedToKubelet() },
+                answer: answer(ofNode: name))
             listeners.withLock { $0[name] = listener }
             ports[name] = listener.port
         }
@@ -78,16 +81,29 @@ final class KubeletFarm: Sendable {
         }
     }
 
-    private func scrape(ofNode name: String) -> @Sendable () -> KubeletListener.Answer {
-        guard let replayFolder else {
-            return { [store, clock] in
-                let pods =
-                    (try? store.read { database throws(StatusError) in
-                        database.collections[.pods]?.objects(onNode: name) ?? []
-                    }) ?? []
-                return .exposition(ResourceMetrics(pods: pods, now: clock()).render())
+    private func answer(ofNode name: String) -> @Sendable (Fault.KubeletPath) -> KubeletListener.Answer {
+        let metrics = scrape(ofNode: name)
+        return { [self] path in
+            let honest: () -> KubeletListener.Answer = {
+                switch path {
+                case .metrics: metrics()
+                case .summary: .json(String(decoding: self.load(ofNode: name).summary.encoded, as: UTF8.self))
+                }
             }
+            return switchboard.answer(ofKubelet: path, honest)
         }
+    }
+
+    private func load(ofNode name: String) -> NodeLoad {
+        let pods =
+            (try? store.read { database throws(StatusError) in
+                database.collections[.pods]?.objects(onNode: name) ?? []
+            }) ?? []
+        return NodeLoad(node: name, pods: pods, now: clock())
+    }
+
+    private func scrape(ofNode name: String) -> @Sendable () -> KubeletListener.Answer {
+        guard let replayFolder else { return { [self] in .text(load(ofNode: name).resourceMetrics) } }
         let recordings = (1...2).compactMap { number in
             FileManager.default.contents(atPath: "\(replayFolder)/\(name).\(number).txt").map {
                 String(decoding: $0, as: UTF8.self)
@@ -97,7 +113,7 @@ final class KubeletFarm: Sendable {
         return {
             guard !recordings.isEmpty else { return .failure(500) }
             // The first scrape gets the first recording, all others the last.
-            return .exposition(recordings[min(next.take(), recordings.count - 1)])
+            return .text(recordings[min(next.take(), recordings.count - 1)])
         }
     }
 }

@@ -3,30 +3,42 @@ import NIOHTTP1
 import NIOPosix
 import NIOSSL
 
-/// One kubelet: a TLS listener that answers `GET /metrics/resource` to callers with credentials.
+/// One kubelet: a TLS listener that answers `GET /metrics/resource` and `/stats/summary` to callers with credentials.
 struct KubeletListener: Sendable {
     enum Answer: Sendable {
-        case exposition(String)
+        case text(String)
+        case json(String)
         case failure(Int)
+        /// None, and the connection stays open.
+        case nothing
+        /// None, and the connection is closed.
+        case end
+        /// The first half of a text, then the connection is closed.
+        case half(of: String)
+        /// A text and so many mebibytes of blanks behind it.
+        case huge(String, mebibytes: Int)
     }
 
     let channel: any Channel
     var port: Int { channel.localAddress?.port ?? 0 }
 
-    /// - Parameter scrape: called for each authorised scrape.
+    /// - Parameters:
+    ///   - connected: called for each connection.
+    ///   - answer: called for each authorised request.
     static func start(
         host: String, port: Int, tls: NIOSSLContext, authenticator: Authenticator, group: any EventLoopGroup,
-        scrape: @escaping @Sendable () -> Answer
+        connected: @escaping @Sendable () -> Void, answer: @escaping @Sendable (Fault.KubeletPath) -> Answer
     ) async throws -> KubeletListener {
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 64)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    connected()
                     let operations = channel.pipeline.syncOperations
                     try operations.addHandler(NIOSSLServerHandler(context: tls))
                     try operations.configureHTTPServerPipeline(withErrorHandling: true)
-                    try operations.addHandler(KubeletHandler(authenticator: authenticator, scrape: scrape))
+                    try operations.addHandler(KubeletHandler(authenticator: authenticator, answer: answer))
                 }
             }
         return KubeletListener(channel: try await bootstrap.bind(host: host, port: port).get())
@@ -40,12 +52,12 @@ private final class KubeletHandler: ChannelInboundHandler {
     typealias OutboundOut = HTTPServerResponsePart
 
     private let authenticator: Authenticator
-    private let scrape: @Sendable () -> KubeletListener.Answer
+    private let answer: @Sendable (Fault.KubeletPath) -> KubeletListener.Answer
     private var head: HTTPRequestHead?
 
-    init(authenticator: Authenticator, scrape: @escaping @Sendable () -> KubeletListener.Answer) {
+    init(authenticator: Authenticator, answer: @escaping @Sendable (Fault.KubeletPath) -> KubeletListener.Answer) {
         self.authenticator = authenticator
-        self.scrape = scrape
+        self.answer = answer
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -54,50 +66,73 @@ private final class KubeletHandler: ChannelInboundHandler {
         case .body: break
         case .end:
             guard let head else { return }
-            let (status, body) = answer(head, context)
-            respond(status, body, isKeptAlive: head.isKeepAlive, context)
+            respond(to: head, context)
         }
     }
 
-    private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) -> (HTTPResponseStatus, String) {
+    private func respond(to head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         let certificate = try? context.channel.pipeline.syncOperations.nioSSL_peerCertificate()
         let user: Authenticator.User
         do throws(StatusError) {
             user = try authenticator.authenticate(
                 authorization: head.headers.first(name: "Authorization"),
                 certificate: (certificate ?? nil).flatMap(Authority.user))
-        } catch { return (.unauthorized, "Unauthorized") }
-        guard user != .anonymous else { return (.unauthorized, "Unauthorized") }
+        } catch { return respond(.unauthorized, "Unauthorized", context) }
+        guard user != .anonymous else { return respond(.unauthorized, "Unauthorized", context) }
         let path = head.uri.split(separator: "?").first ?? ""
-        switch path {
-        case "/healthz": return (.ok, "ok")
-        case "/metrics/resource": break
-        default: return (.notFound, "404 page not found\n")
+        if path == "/healthz" { return respond(.ok, "ok", context) }
+        guard let wanted = Fault.KubeletPath.allCases.first(where: { $0.path == path }) else {
+            return respond(.notFound, "404 page not found\n", context)
         }
-        guard head.method == .GET else { return (.methodNotAllowed, "") }
+        guard head.method == .GET else { return respond(.methodNotAllowed, "", context) }
         guard user.isAllowed else {
-            return (.forbidden, "Forbidden (user=\(user.name), verb=get, resource=nodes, subresource=metrics)")
+            return respond(.forbidden, "Forbidden (user=\(user.name), verb=get, resource=nodes, subresource=\(wanted.leave))", context)
         }
-        switch scrape() {
-        case .exposition(let text): return (.ok, text)
-        case .failure(let code): return (HTTPResponseStatus(statusCode: code), "Internal Server Error\n")
+        respond(answer(wanted), context)
+    }
+
+    private func respond(_ answer: KubeletListener.Answer, _ context: ChannelHandlerContext) {
+        switch answer {
+        case .text(let text): respond(.ok, text, context)
+        case .json(let text): respond(.ok, text, type: "application/json", context)
+        case .failure(let code): respond(HTTPResponseStatus(statusCode: code), "made up by a fault plan\n", context)
+        case .nothing: break
+        case .end: context.close(promise: nil)
+        case .half(let text):
+            writeHead(.ok, "text/plain", length: text.utf8.count, context)
+            let half = ByteBuffer(bytes: Array(text.utf8.prefix(text.utf8.count / 2)))
+            let channel = context.channel
+            context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(half)))).whenComplete { _ in channel.close(promise: nil) }
+        case .huge(let text, let mebibytes):
+            writeHead(.ok, "text/plain", length: text.utf8.count + mebibytes << 20, context)
+            context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: text)))), promise: nil)
+            let blanks = ByteBuffer(repeating: UInt8(ascii: "\n"), count: 1 << 20)
+            for _ in 0..<mebibytes { context.write(wrapOutboundOut(.body(.byteBuffer(blanks))), promise: nil) }
+            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         }
     }
 
     private func respond(
-        _ status: HTTPResponseStatus, _ body: String, isKeptAlive: Bool, _ context: ChannelHandlerContext
+        _ status: HTTPResponseStatus, _ body: String, type: String = "text/plain; version=0.0.4; charset=utf-8",
+        _ context: ChannelHandlerContext
     ) {
-        var headers = HTTPHeaders()
-        headers.add(name: "Content-Type", value: "text/plain; version=0.0.4; charset=utf-8")
-        headers.add(name: "Content-Length", value: String(body.utf8.count))
-        if !isKeptAlive { headers.add(name: "Connection", value: "close") }
-        context.write(
-            wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: status, headers: headers))), promise: nil)
+        writeHead(status, type, length: body.utf8.count, context)
         context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: body)))), promise: nil)
         let promise = isKeptAlive ? nil : context.eventLoop.makePromise(of: Void.self)
         let channel = context.channel
         promise?.futureResult.whenComplete { _ in channel.close(promise: nil) }
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: promise)
+    }
+
+    private var isKeptAlive: Bool { head?.isKeepAlive ?? false }
+
+    private func writeHead(_ status: HTTPResponseStatus, _ type: String, length: Int, _ context: ChannelHandlerContext) {
+        var headers = HTTPHeaders()
+        headers.add(name: "Content-Type", value: type)
+        headers.add(name: "Content-Length", value: String(length))
+        if !isKeptAlive { headers.add(name: "Connection", value: "close") }
+        context.write(
+            wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: status, headers: headers))), promise: nil)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }

@@ -133,3 +133,14 @@ private enum EnvelopeEncoding {
         return frame.bytes
     }
 }
+
+/// A sample as a subscriber gets it.
+enum SampleRoundTrip {
+    static func of(_ sample: NodeSample) -> NodeSample? {
+        var decoder = EnvelopeDecoder(known: [])
+        // Safe: the decoder uses the bytes inside the closure only.
+        return try? unsafe EnvelopeEncoding.read(EnvelopeEncoding.bytes(of: sample), &decoder) { _, bytes throws(EnvelopeError) in
+            try unsafe NodeSample(bytes)
+        }
+    }
+}

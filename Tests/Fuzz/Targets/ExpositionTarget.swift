@@ -49,7 +49,8 @@ private struct ExpositionReading: Equatable {
         }
         return """
             cpu \(bits(reading.cpuSecondsTotal)) at \(reading.cpuTime.map { "\($0)" } ?? "-"), memory \
-            \(bits(reading.memoryWorkingSetBytes)) at \(reading.memoryTime.map { "\($0)" } ?? "-"), start \(bits(reading.startTime))
+            \(bits(reading.memoryWorkingSetBytes)) at \(reading.memoryTime.map { "\($0)" } ?? "-"), start \(bits(reading.startTime)), \
+            swap \(bits(reading.swapUsageBytes))
             """
     }
 }
@@ -72,7 +73,7 @@ private struct SlowExposition {
     private static let families = [
         "node_cpu_usage_seconds_total", "node_memory_working_set_bytes", "container_cpu_usage_seconds_total",
         "container_memory_working_set_bytes", "container_start_time_seconds", "pod_cpu_usage_seconds_total",
-        "pod_memory_working_set_bytes",
+        "pod_memory_working_set_bytes", "node_swap_usage_bytes", "container_swap_usage_bytes", "pod_swap_usage_bytes",
     ]
 
     private mutating func take(_ line: [UInt8]) {
@@ -136,6 +137,8 @@ private struct SlowExposition {
         } else if family.hasSuffix("_memory_working_set_bytes") {
             reading.memoryWorkingSetBytes = value
             reading.memoryTime = time
+        } else if family.hasSuffix("_swap_usage_bytes") {
+            reading.swapUsageBytes = value
         } else {
             reading.startTime = value
         }

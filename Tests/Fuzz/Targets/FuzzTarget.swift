@@ -24,7 +24,8 @@ extension FuzzTarget {
     /// Every target, in the order in which `make fuzz` runs them.
     static let all: [FuzzTarget] = [
         .dnsMessage, .dnsName, .corefile, .watchJSON, .watchProtobuf, .listJSON, .listProtobuf, .envelope, .tableFile,
-        .exposition, .historyFile, .jsonView, .zoneFile, .dnstap, .textTemplate, .viewExpression, .cachedAnswer, .customResources,
+        .exposition, .kubeletSummary, .historyFile, .jsonView, .zoneFile, .dnstap, .textTemplate, .viewExpression, .cachedAnswer,
+        .customResources,
     ]
 
     static func named(_ name: String) -> FuzzTarget? { all.first { $0.name == name } }

@@ -35,7 +35,14 @@ struct HostileInputTests {
         seeds.append(frame.bytes)
         NodeSample(
             node: "n", collector: "c", scrapedAt: 4, usage: Reading(cpuSecondsTotal: 1),
-            containers: [ContainerReading(namespace: "a", pod: "b", container: "c", reading: Reading())]
+            containers: [ContainerReading(namespace: "a", pod: "b", container: "c", reading: Reading())],
+            summary: NodeSummary(
+                network: NetworkReading(time: 1, interface: "e", receivedBytes: 2), fileSystem: FileSystemReading(inodes: 3),
+                pods: [
+                    PodSummary(
+                        namespace: "a", pod: "b", containers: [ContainerSummary(container: "c", logs: FileSystemReading(usedBytes: 4))],
+                        volumes: [VolumeSummary(name: "v", claim: "w", fileSystem: FileSystemReading())])
+                ])
         ).encode(into: &frame)
         seeds.append(frame.bytes)
         return seeds

@@ -250,6 +250,31 @@ struct StreamSocketTests {
         }
     }
 
+    @Test("late subscribers get the newest summary, and the sample before it without one")
+    func summaries() async throws {
+        let publisher = try SamplePublisher(folder.samples, logger: quietLogger)
+        let summaries = (1...3).map { NodeSummary(startTime: Double($0)) }
+        for (time, summary) in summaries.enumerated() {
+            var sample = sample("node-1", time: Int64(time))
+            sample.summary = summary
+            publisher.publish(sample)
+        }
+        let received = Received()
+        let subscriber = try SampleSubscriber(endpoints: [folder.samples], logger: quietLogger, handler: received.add)
+        try await with(running: publisher.run) {
+            try await with(running: subscriber.run) {
+                try await eventually("replayed") { received.times("node-1") == [1, 2] }
+                #expect(received.all.map(\.summary) == [nil, summaries[2]])
+                var before = sample("node-1", time: 1)
+                #expect(received.all.first == before)
+                before.scrapedAt = 3
+                publisher.publish(before)
+                try await eventually("next") { received.times("node-1") == [1, 2, 3] }
+                #expect(received.all.last == before)
+            }
+        }
+    }
+
     private func sample(_ node: String, time: Int64) -> NodeSample {
         NodeSample(
             node: node, collector: "c", scrapedAt: time, failure: time == 4 ? nil : "late",

@@ -19,6 +19,12 @@ typedef struct Mizzen__Stream__SampleReading Mizzen__Stream__SampleReading;
 typedef struct Mizzen__Stream__PodSample Mizzen__Stream__PodSample;
 typedef struct Mizzen__Stream__ContainerSample Mizzen__Stream__ContainerSample;
 typedef struct Mizzen__Stream__NodeSample Mizzen__Stream__NodeSample;
+typedef struct Mizzen__Stream__NetworkReading Mizzen__Stream__NetworkReading;
+typedef struct Mizzen__Stream__FileSystemReading Mizzen__Stream__FileSystemReading;
+typedef struct Mizzen__Stream__VolumeSummary Mizzen__Stream__VolumeSummary;
+typedef struct Mizzen__Stream__ContainerSummary Mizzen__Stream__ContainerSummary;
+typedef struct Mizzen__Stream__PodSummary Mizzen__Stream__PodSummary;
+typedef struct Mizzen__Stream__NodeSummary Mizzen__Stream__NodeSummary;
 
 
 /* --- enums --- */
@@ -48,10 +54,12 @@ struct  Mizzen__Stream__SampleReading
    */
   protobuf_c_boolean has_start_time;
   double start_time;
+  protobuf_c_boolean has_swap_usage_bytes;
+  double swap_usage_bytes;
 };
 #define MIZZEN__STREAM__SAMPLE_READING__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mizzen__stream__sample_reading__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 
 struct  Mizzen__Stream__PodSample
@@ -106,10 +114,149 @@ struct  Mizzen__Stream__NodeSample
   Mizzen__Stream__ContainerSample **containers;
   size_t n_pods;
   Mizzen__Stream__PodSample **pods;
+  /*
+   * What the kubelet's /stats/summary says; absent where the collector does not ask for it (--summary).
+   */
+  Mizzen__Stream__NodeSummary *summary;
 };
 #define MIZZEN__STREAM__NODE_SAMPLE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mizzen__stream__node_sample__descriptor) \
-    , 0, 0, NULL, NULL, 0, 0, NULL, NULL, 0,NULL, 0,NULL }
+    , 0, 0, NULL, NULL, 0, 0, NULL, NULL, 0,NULL, 0,NULL, NULL }
+
+
+/*
+ * The interface that the kubelet takes for the default one, since it was made.
+ */
+struct  Mizzen__Stream__NetworkReading
+{
+  ProtobufCMessage base;
+  /*
+   * When it was read: milliseconds since 1970-01-01T00:00:00Z.
+   */
+  protobuf_c_boolean has_time;
+  int64_t time;
+  char *interface;
+  protobuf_c_boolean has_received_bytes;
+  uint64_t received_bytes;
+  protobuf_c_boolean has_transmitted_bytes;
+  uint64_t transmitted_bytes;
+  protobuf_c_boolean has_receive_errors;
+  uint64_t receive_errors;
+  protobuf_c_boolean has_transmit_errors;
+  uint64_t transmit_errors;
+};
+#define MIZZEN__STREAM__NETWORK_READING__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mizzen__stream__network_reading__descriptor) \
+    , 0, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+
+struct  Mizzen__Stream__FileSystemReading
+{
+  ProtobufCMessage base;
+  /*
+   * By what this is about; the others are of the whole file system on which it lies.
+   */
+  protobuf_c_boolean has_used_bytes;
+  uint64_t used_bytes;
+  protobuf_c_boolean has_available_bytes;
+  uint64_t available_bytes;
+  protobuf_c_boolean has_capacity_bytes;
+  uint64_t capacity_bytes;
+  /*
+   * By what this is about.
+   */
+  protobuf_c_boolean has_inodes_used;
+  uint64_t inodes_used;
+  protobuf_c_boolean has_inodes_free;
+  uint64_t inodes_free;
+  protobuf_c_boolean has_inodes;
+  uint64_t inodes;
+};
+#define MIZZEN__STREAM__FILE_SYSTEM_READING__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mizzen__stream__file_system_reading__descriptor) \
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+
+struct  Mizzen__Stream__VolumeSummary
+{
+  ProtobufCMessage base;
+  char *name;
+  /*
+   * The PersistentVolumeClaim, in the pod's namespace.
+   */
+  char *claim;
+  Mizzen__Stream__FileSystemReading *file_system;
+};
+#define MIZZEN__STREAM__VOLUME_SUMMARY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mizzen__stream__volume_summary__descriptor) \
+    , NULL, NULL, NULL }
+
+
+struct  Mizzen__Stream__ContainerSummary
+{
+  ProtobufCMessage base;
+  char *container;
+  /*
+   * The layer that the container writes to.
+   */
+  Mizzen__Stream__FileSystemReading *root;
+  Mizzen__Stream__FileSystemReading *logs;
+};
+#define MIZZEN__STREAM__CONTAINER_SUMMARY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mizzen__stream__container_summary__descriptor) \
+    , NULL, NULL, NULL }
+
+
+struct  Mizzen__Stream__PodSummary
+{
+  ProtobufCMessage base;
+  char *namespace_;
+  char *pod;
+  /*
+   * Seconds since 1970-01-01T00:00:00Z.
+   */
+  protobuf_c_boolean has_start_time;
+  double start_time;
+  Mizzen__Stream__NetworkReading *network;
+  Mizzen__Stream__FileSystemReading *ephemeral_storage;
+  size_t n_containers;
+  Mizzen__Stream__ContainerSummary **containers;
+  size_t n_volumes;
+  Mizzen__Stream__VolumeSummary **volumes;
+};
+#define MIZZEN__STREAM__POD_SUMMARY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mizzen__stream__pod_summary__descriptor) \
+    , NULL, NULL, 0, 0, NULL, NULL, 0,NULL, 0,NULL }
+
+
+struct  Mizzen__Stream__NodeSummary
+{
+  ProtobufCMessage base;
+  /*
+   * Present: /stats/summary could not be had, and why; nothing below is there then, but the sample's other fields hold.
+   */
+  char *failure;
+  /*
+   * Seconds since 1970-01-01T00:00:00Z.
+   */
+  protobuf_c_boolean has_start_time;
+  double start_time;
+  Mizzen__Stream__NetworkReading *network;
+  /*
+   * What the kubelet's own files, logs and emptyDirs lie on.
+   */
+  Mizzen__Stream__FileSystemReading *file_system;
+  /*
+   * What images lie on, and what the layers that containers write to lie on, where the kubelet tells them apart.
+   */
+  Mizzen__Stream__FileSystemReading *image_file_system;
+  Mizzen__Stream__FileSystemReading *container_file_system;
+  size_t n_pods;
+  Mizzen__Stream__PodSummary **pods;
+};
+#define MIZZEN__STREAM__NODE_SUMMARY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mizzen__stream__node_summary__descriptor) \
+    , NULL, 0, 0, NULL, NULL, NULL, NULL, 0,NULL }
 
 
 /* Mizzen__Stream__SampleReading methods */
@@ -188,6 +335,120 @@ Mizzen__Stream__NodeSample *
 void   mizzen__stream__node_sample__free_unpacked
                      (Mizzen__Stream__NodeSample *message,
                       ProtobufCAllocator *allocator);
+/* Mizzen__Stream__NetworkReading methods */
+void   mizzen__stream__network_reading__init
+                     (Mizzen__Stream__NetworkReading         *message);
+size_t mizzen__stream__network_reading__get_packed_size
+                     (const Mizzen__Stream__NetworkReading   *message);
+size_t mizzen__stream__network_reading__pack
+                     (const Mizzen__Stream__NetworkReading   *message,
+                      uint8_t             *out);
+size_t mizzen__stream__network_reading__pack_to_buffer
+                     (const Mizzen__Stream__NetworkReading   *message,
+                      ProtobufCBuffer     *buffer);
+Mizzen__Stream__NetworkReading *
+       mizzen__stream__network_reading__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mizzen__stream__network_reading__free_unpacked
+                     (Mizzen__Stream__NetworkReading *message,
+                      ProtobufCAllocator *allocator);
+/* Mizzen__Stream__FileSystemReading methods */
+void   mizzen__stream__file_system_reading__init
+                     (Mizzen__Stream__FileSystemReading         *message);
+size_t mizzen__stream__file_system_reading__get_packed_size
+                     (const Mizzen__Stream__FileSystemReading   *message);
+size_t mizzen__stream__file_system_reading__pack
+                     (const Mizzen__Stream__FileSystemReading   *message,
+                      uint8_t             *out);
+size_t mizzen__stream__file_system_reading__pack_to_buffer
+                     (const Mizzen__Stream__FileSystemReading   *message,
+                      ProtobufCBuffer     *buffer);
+Mizzen__Stream__FileSystemReading *
+       mizzen__stream__file_system_reading__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mizzen__stream__file_system_reading__free_unpacked
+                     (Mizzen__Stream__FileSystemReading *message,
+                      ProtobufCAllocator *allocator);
+/* Mizzen__Stream__VolumeSummary methods */
+void   mizzen__stream__volume_summary__init
+                     (Mizzen__Stream__VolumeSummary         *message);
+size_t mizzen__stream__volume_summary__get_packed_size
+                     (const Mizzen__Stream__VolumeSummary   *message);
+size_t mizzen__stream__volume_summary__pack
+                     (const Mizzen__Stream__VolumeSummary   *message,
+                      uint8_t             *out);
+size_t mizzen__stream__volume_summary__pack_to_buffer
+                     (const Mizzen__Stream__VolumeSummary   *message,
+                      ProtobufCBuffer     *buffer);
+Mizzen__Stream__VolumeSummary *
+       mizzen__stream__volume_summary__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mizzen__stream__volume_summary__free_unpacked
+                     (Mizzen__Stream__VolumeSummary *message,
+                      ProtobufCAllocator *allocator);
+/* Mizzen__Stream__ContainerSummary methods */
+void   mizzen__stream__container_summary__init
+                     (Mizzen__Stream__ContainerSummary         *message);
+size_t mizzen__stream__container_summary__get_packed_size
+                     (const Mizzen__Stream__ContainerSummary   *message);
+size_t mizzen__stream__container_summary__pack
+                     (const Mizzen__Stream__ContainerSummary   *message,
+                      uint8_t             *out);
+size_t mizzen__stream__container_summary__pack_to_buffer
+                     (const Mizzen__Stream__ContainerSummary   *message,
+                      ProtobufCBuffer     *buffer);
+Mizzen__Stream__ContainerSummary *
+       mizzen__stream__container_summary__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mizzen__stream__container_summary__free_unpacked
+                     (Mizzen__Stream__ContainerSummary *message,
+                      ProtobufCAllocator *allocator);
+/* Mizzen__Stream__PodSummary methods */
+void   mizzen__stream__pod_summary__init
+                     (Mizzen__Stream__PodSummary         *message);
+size_t mizzen__stream__pod_summary__get_packed_size
+                     (const Mizzen__Stream__PodSummary   *message);
+size_t mizzen__stream__pod_summary__pack
+                     (const Mizzen__Stream__PodSummary   *message,
+                      uint8_t             *out);
+size_t mizzen__stream__pod_summary__pack_to_buffer
+                     (const Mizzen__Stream__PodSummary   *message,
+                      ProtobufCBuffer     *buffer);
+Mizzen__Stream__PodSummary *
+       mizzen__stream__pod_summary__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mizzen__stream__pod_summary__free_unpacked
+                     (Mizzen__Stream__PodSummary *message,
+                      ProtobufCAllocator *allocator);
+/* Mizzen__Stream__NodeSummary methods */
+void   mizzen__stream__node_summary__init
+                     (Mizzen__Stream__NodeSummary         *message);
+size_t mizzen__stream__node_summary__get_packed_size
+                     (const Mizzen__Stream__NodeSummary   *message);
+size_t mizzen__stream__node_summary__pack
+                     (const Mizzen__Stream__NodeSummary   *message,
+                      uint8_t             *out);
+size_t mizzen__stream__node_summary__pack_to_buffer
+                     (const Mizzen__Stream__NodeSummary   *message,
+                      ProtobufCBuffer     *buffer);
+Mizzen__Stream__NodeSummary *
+       mizzen__stream__node_summary__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mizzen__stream__node_summary__free_unpacked
+                     (Mizzen__Stream__NodeSummary *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Mizzen__Stream__SampleReading_Closure)
@@ -202,6 +463,24 @@ typedef void (*Mizzen__Stream__ContainerSample_Closure)
 typedef void (*Mizzen__Stream__NodeSample_Closure)
                  (const Mizzen__Stream__NodeSample *message,
                   void *closure_data);
+typedef void (*Mizzen__Stream__NetworkReading_Closure)
+                 (const Mizzen__Stream__NetworkReading *message,
+                  void *closure_data);
+typedef void (*Mizzen__Stream__FileSystemReading_Closure)
+                 (const Mizzen__Stream__FileSystemReading *message,
+                  void *closure_data);
+typedef void (*Mizzen__Stream__VolumeSummary_Closure)
+                 (const Mizzen__Stream__VolumeSummary *message,
+                  void *closure_data);
+typedef void (*Mizzen__Stream__ContainerSummary_Closure)
+                 (const Mizzen__Stream__ContainerSummary *message,
+                  void *closure_data);
+typedef void (*Mizzen__Stream__PodSummary_Closure)
+                 (const Mizzen__Stream__PodSummary *message,
+                  void *closure_data);
+typedef void (*Mizzen__Stream__NodeSummary_Closure)
+                 (const Mizzen__Stream__NodeSummary *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -212,6 +491,12 @@ extern const ProtobufCMessageDescriptor mizzen__stream__sample_reading__descript
 extern const ProtobufCMessageDescriptor mizzen__stream__pod_sample__descriptor;
 extern const ProtobufCMessageDescriptor mizzen__stream__container_sample__descriptor;
 extern const ProtobufCMessageDescriptor mizzen__stream__node_sample__descriptor;
+extern const ProtobufCMessageDescriptor mizzen__stream__network_reading__descriptor;
+extern const ProtobufCMessageDescriptor mizzen__stream__file_system_reading__descriptor;
+extern const ProtobufCMessageDescriptor mizzen__stream__volume_summary__descriptor;
+extern const ProtobufCMessageDescriptor mizzen__stream__container_summary__descriptor;
+extern const ProtobufCMessageDescriptor mizzen__stream__pod_summary__descriptor;
+extern const ProtobufCMessageDescriptor mizzen__stream__node_summary__descriptor;
 
 PROTOBUF_C__END_DECLS
 

@@ -33,6 +33,7 @@ extension NodeSample {
         }
         unsafe message.pointee.n_pods = pods.count
         unsafe message.pointee.pods = arena.pointers(pods)
+        if let summary { unsafe message.pointee.summary = summary.message(in: &arena) }
         unsafe frame.pack(&message.pointee.base)
     }
 
@@ -70,6 +71,7 @@ extension NodeSample {
                     pod: try unsafe EnvelopeDecoder.text(part.pod, "pods.pod"),
                     reading: unsafe Reading(part.reading) ?? Reading()))
         }
+        if let summary = unsafe fields.summary?.pointee { sample.summary = try unsafe NodeSummary(summary) }
         self = sample
     }
 }
@@ -90,6 +92,8 @@ extension Reading {
         unsafe message.pointee.memory_time = memoryTime ?? 0
         unsafe message.pointee.has_start_time = startTime == nil ? 0 : 1
         unsafe message.pointee.start_time = startTime ?? 0
+        unsafe message.pointee.has_swap_usage_bytes = swapUsageBytes == nil ? 0 : 1
+        unsafe message.pointee.swap_usage_bytes = swapUsageBytes ?? 0
         return unsafe message
     }
 
@@ -101,6 +105,7 @@ extension Reading {
             cpuTime: fields.has_cpu_time != 0 ? fields.cpu_time : nil,
             memoryWorkingSetBytes: fields.has_memory_working_set_bytes != 0 ? fields.memory_working_set_bytes : nil,
             memoryTime: fields.has_memory_time != 0 ? fields.memory_time : nil,
-            startTime: fields.has_start_time != 0 ? fields.start_time : nil)
+            startTime: fields.has_start_time != 0 ? fields.start_time : nil,
+            swapUsageBytes: fields.has_swap_usage_bytes != 0 ? fields.swap_usage_bytes : nil)
     }
 }

@@ -9,16 +9,18 @@ public struct Reading: Hashable, Sendable {
     public var memoryTime: Int64?
     /// When the container began: seconds since 1970-01-01 UTC.
     public var startTime: Double?
+    public var swapUsageBytes: Double?
 
     public init(
         cpuSecondsTotal: Double? = nil, cpuTime: Int64? = nil, memoryWorkingSetBytes: Double? = nil,
-        memoryTime: Int64? = nil, startTime: Double? = nil
+        memoryTime: Int64? = nil, startTime: Double? = nil, swapUsageBytes: Double? = nil
     ) {
         self.cpuSecondsTotal = cpuSecondsTotal
         self.cpuTime = cpuTime
         self.memoryWorkingSetBytes = memoryWorkingSetBytes
         self.memoryTime = memoryTime
         self.startTime = startTime
+        self.swapUsageBytes = swapUsageBytes
     }
 }
 
@@ -61,10 +63,12 @@ public struct NodeSample: Hashable, Sendable {
     public var usage: Reading?
     public var containers: [ContainerReading]
     public var pods: [PodReading]
+    /// Nil where the collector does not ask for it.
+    public var summary: NodeSummary?
 
     public init(
         node: String, collector: String, scrapedAt: Int64, failure: String? = nil, usage: Reading? = nil,
-        containers: [ContainerReading] = [], pods: [PodReading] = []
+        containers: [ContainerReading] = [], pods: [PodReading] = [], summary: NodeSummary? = nil
     ) {
         self.node = node
         self.collector = collector
@@ -73,6 +77,7 @@ public struct NodeSample: Hashable, Sendable {
         self.usage = usage
         self.containers = containers
         self.pods = pods
+        self.summary = summary
     }
 
     static let topicPrefix = "samples/"

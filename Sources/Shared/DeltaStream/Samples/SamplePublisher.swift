@@ -6,7 +6,7 @@ import Synchronization
 /// Publishes a collector's samples. Like ``Publisher`` it never waits for a subscriber.
 ///
 /// Who comes late need not wait for two scrapes to have a rate: while ``run()`` runs, a new subscriber gets the last two
-/// samples of each node that it asks for (and so do the others, who know them by their time).
+/// samples of each node that it asks for, the older one without its summary (and so do the others, who know them by their time).
 public final class SamplePublisher: Sendable {
     public struct Options: Sendable {
         /// Samples that wait for one subscriber before it loses some.
@@ -16,18 +16,45 @@ public final class SamplePublisher: Sendable {
         public init() {}
     }
 
+    private struct Packed {
+        var bytes: [UInt8]
+        /// Where the summary begins, which comes last.
+        var summaryStart: Int
+
+        var withoutSummary: Packed {
+            summaryStart == bytes.count ? self : Packed(bytes: Array(bytes[..<summaryStart]), summaryStart: summaryStart)
+        }
+    }
+
     private struct Outlet: ~Copyable {
         let socket: ZeroMQSocket
         var handshakes: HandshakeMonitor?
         var topic = ZeroMQFrame()
         var body = ZeroMQFrame()
-        /// Packed, oldest first, by node.
-        var recent: [String: [[UInt8]]] = [:]
+        /// Oldest first, by node.
+        var recent: [String: [Packed]] = [:]
         var published: UInt64 = 0
 
         init(socket: consuming ZeroMQSocket, handshakes: consuming HandshakeMonitor?) {
             self.socket = socket
             self.handshakes = handshakes
+        }
+
+        /// Packs a sample as what is sent next, and keeps it for who comes late.
+        mutating func encode(_ sample: NodeSample) {
+            var summaryStart: Int?
+            if sample.summary != nil {
+                var bare = sample
+                bare.summary = nil
+                bare.encode(into: &body)
+                summaryStart = body.count
+            }
+            sample.encode(into: &body)
+            // A rate needs two samples, a summary only the newer one, and it is most of them.
+            recent[sample.node] =
+                (recent[sample.node]?.last.map { [$0.withoutSummary] } ?? []) + [
+                    Packed(bytes: body.bytes, summaryStart: summaryStart ?? body.count)
+                ]
         }
 
         mutating func send(_ topic: String) {
@@ -45,7 +72,7 @@ public final class SamplePublisher: Sendable {
                 }
                 for (node, samples) in recent where (NodeSample.topicPrefix + node).hasPrefix(prefix) {
                     for sample in samples {
-                        body.fill(sample)
+                        body.fill(sample.bytes)
                         send(NodeSample.topicPrefix + node)
                     }
                 }
@@ -84,9 +111,7 @@ public final class SamplePublisher: Sendable {
     /// From any thread.
     public func publish(_ sample: NodeSample) {
         outlet.withLock { outlet in
-            sample.encode(into: &outlet.body)
-            outlet.recent[sample.node, default: []].append(outlet.body.bytes)
-            if outlet.recent[sample.node, default: []].count > 2 { outlet.recent[sample.node]?.removeFirst() }
+            outlet.encode(sample)
             outlet.published += 1
             outlet.send(sample.topic)
         }

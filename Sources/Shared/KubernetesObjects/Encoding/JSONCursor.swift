@@ -1,7 +1,7 @@
 /// Reads JSON text from bytes, value by value (RFC 8259). Nothing is built that the caller does not ask for.
 ///
 /// Copies are cheap positions in the same bytes, so a caller may come back to a value that it has skipped.
-struct JSONCursor {
+public struct JSONCursor: Sendable {
     /// Deeper nesting is refused; Kubernetes' objects stay below 30.
     static let depthLimit = 128
 
@@ -9,7 +9,7 @@ struct JSONCursor {
     private(set) var position: Int
     let end: Int
 
-    init(_ bytes: [UInt8]) { self.init(bytes, 0..<bytes.count) }
+    public init(_ bytes: [UInt8]) { self.init(bytes, 0..<bytes.count) }
 
     init(_ bytes: [UInt8], _ range: Range<Int>) {
         // Callers pass ranges that a scan of these bytes gave; the input decides what is in them, not where they end.
@@ -20,7 +20,7 @@ struct JSONCursor {
     }
 
     /// The first byte of the next token; nil at the end.
-    mutating func peek() -> UInt8? {
+    public mutating func peek() -> UInt8? {
         while position < end {
             switch bytes[position] {
             case UInt8(ascii: " "), UInt8(ascii: "\n"), UInt8(ascii: "\r"), UInt8(ascii: "\t"): position += 1
@@ -43,12 +43,12 @@ struct JSONCursor {
     }
 
     /// Checks that nothing but white space follows.
-    mutating func expectEnd() throws(ObjectDecodingError) {
+    public mutating func expectEnd() throws(ObjectDecodingError) {
         if peek() != nil { throw malformed("text after the end of the value") }
     }
 
     /// Reads `null` if it is next.
-    mutating func readNull() throws(ObjectDecodingError) -> Bool {
+    public mutating func readNull() throws(ObjectDecodingError) -> Bool {
         guard peek() == UInt8(ascii: "n") else { return false }
         try literal("null")
         return true
@@ -76,7 +76,7 @@ struct JSONCursor {
     }
 
     /// The text of a number, checked against JSON's grammar.
-    mutating func readNumber() throws(ObjectDecodingError) -> String {
+    public mutating func readNumber() throws(ObjectDecodingError) -> String {
         guard let first = peek(), first == UInt8(ascii: "-") || isDigit(first) else {
             throw unexpected("a number was expected")
         }
@@ -117,7 +117,7 @@ struct JSONCursor {
         }
     }
 
-    mutating func readString() throws(ObjectDecodingError) -> String {
+    public mutating func readString() throws(ObjectDecodingError) -> String {
         String(decoding: try readStringBytes(), as: UTF8.self)
     }
 
@@ -146,7 +146,7 @@ struct JSONCursor {
     mutating func hasNextMember() throws(ObjectDecodingError) -> Bool { try continues(until: UInt8(ascii: "}")) }
 
     /// Calls `body` for every member with its key and a cursor at its value; `body` must read the value or skip it.
-    mutating func readObject(
+    public mutating func readObject(
         _ body: (_ key: [UInt8], _ cursor: inout JSONCursor) throws(ObjectDecodingError) -> Void
     ) throws(ObjectDecodingError) {
         guard try enterObject() else { return }
@@ -156,7 +156,7 @@ struct JSONCursor {
         } while try hasNextMember()
     }
 
-    mutating func readArray(
+    public mutating func readArray(
         _ body: (_ cursor: inout JSONCursor) throws(ObjectDecodingError) -> Void
     ) throws(ObjectDecodingError) {
         guard peek() == UInt8(ascii: "[") else {
@@ -184,7 +184,7 @@ struct JSONCursor {
 
     /// Passes over one value and checks it; returns where it lies.
     @discardableResult
-    mutating func skip(depth: Int = 0) throws(ObjectDecodingError) -> Range<Int> {
+    public mutating func skip(depth: Int = 0) throws(ObjectDecodingError) -> Range<Int> {
         guard let first = peek() else { throw ObjectDecodingError(.truncated, at: end) }
         guard depth < Self.depthLimit else { throw ObjectDecodingError(.nestedTooDeep, at: position) }
         let start = position
@@ -193,7 +193,7 @@ struct JSONCursor {
             try readObject { _, cursor throws(ObjectDecodingError) in try cursor.skip(depth: depth + 1) }
         case UInt8(ascii: "["):
             try readArray { cursor throws(ObjectDecodingError) in try cursor.skip(depth: depth + 1) }
-        case UInt8(ascii: "\""): _ = try readStringBytes()
+        case UInt8(ascii: "\""): try skipString()
         case UInt8(ascii: "t"), UInt8(ascii: "f"): _ = try readBool()
         case UInt8(ascii: "n"): _ = try readNull()
         default: _ = try readNumber()
@@ -223,6 +223,22 @@ extension JSONCursor {
             position += 1
             if bytes[position - 1] == UInt8(ascii: "\"") { return text }
             try readEscape(into: &text)
+        }
+    }
+
+    /// Passes over a string and checks it.
+    private mutating func skipString() throws(ObjectDecodingError) {
+        position += 1
+        var ignored: [UInt8] = []
+        while true {
+            while position < end, bytes[position] != UInt8(ascii: "\""), bytes[position] != UInt8(ascii: "\\") {
+                guard bytes[position] >= 0x20 else { throw malformed("a control character in a string") }
+                position += 1
+            }
+            guard position < end else { throw ObjectDecodingError(.truncated, at: end) }
+            position += 1
+            if bytes[position - 1] == UInt8(ascii: "\"") { return }
+            try readEscape(into: &ignored)
         }
     }
 
