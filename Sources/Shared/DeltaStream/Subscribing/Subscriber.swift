@@ -1,5 +1,5 @@
 import MizzenSystem
-import KubernetesObjects
+public import KubernetesObjects
 public import Logging
 import Synchronization
 
@@ -20,6 +20,10 @@ public final class Subscriber: Sendable {
         public var firstBackOff: Duration = .milliseconds(100)
         public var longestBackOff: Duration = .seconds(10)
         public var transport = Transport()
+        /// Resources of which every change is wanted: what was missed of them comes as deltas, as far back as the publisher has them, and
+        /// as a whole bucket where it has not. With what an earlier subscriber had been told of them, by bucket; of what is not
+        /// mentioned everything comes. Without effect on a resource that is filtered by namespace.
+        public var replays: [Resource: [UInt8: StreamPosition]] = [:]
 
         public init() {}
     }
@@ -67,7 +71,7 @@ public final class Subscriber: Sendable {
         configuration.longestBackOff = options.longestBackOff.nanoseconds
         configuration.bufferedDeltas = options.bufferedDeltas
         var machine = SubscriberStateMachine(
-            interests: interests, configuration: configuration, seed: UInt64.random(in: .min ... .max))
+            interests: interests, replays: options.replays, configuration: configuration, seed: UInt64.random(in: .min ... .max))
         var decision = SubscriberStateMachine.Decision()
         while true {
             let isCaughtUp = link.drain { received in
