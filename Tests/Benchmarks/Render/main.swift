@@ -2,8 +2,8 @@ import Exporter
 import Foundation
 import KubernetesObjects
 
-// Decodes, or decodes and renders, the captured objects of one resource so many times. Instructions for one object are the
-// difference of two runs: CONTRIBUTING.md, "Measuring".
+// Decodes, decodes and renders, or decodes and counts the states of, the captured objects of one resource so many times. Instructions for
+// one object are the difference of two runs: CONTRIBUTING.md, "Measuring".
 
 func decode<Object: KubernetesObject & ~Escapable>(_ object: EncodedObject, as type: Object.Type) throws -> Int {
     try object.read(as: type) { $0.metadata.name.utf8.count }
@@ -22,7 +22,7 @@ let arguments = CommandLine.arguments
 guard arguments.count == 4, let resource = Resource.named(arguments[2]), let rounds = Int(arguments[3]),
     let probe = RenderingProbe(resource)
 else {
-    print("usage: render-bench decode|render pods|nodes|services|deployments ROUNDS, where Mizzen's sources are")
+    print("usage: render-bench decode|render|count pods|nodes|services|deployments ROUNDS, where Mizzen's sources are")
     exit(64)
 }
 let group = resource.group.isEmpty ? "" : resource.group + "_"
@@ -32,6 +32,12 @@ decoder.append(Array(try Data(contentsOf: URL(filePath: path))))
 var objects: [EncodedObject] = []
 while let arrived = try decoder.next() { objects.append(arrived.object) }
 var bytes = 0
+if arguments[1] == "count" {
+    var probe = try CountingProbe(objects)
+    for _ in 0..<rounds { bytes = probe.count() }
+    print("\(objects.count * rounds) objects, \(bytes) series")
+    exit(0)
+}
 for _ in 0..<rounds {
     for object in objects {
         bytes += arguments[1] == "render" ? try probe.render(object) : try decode(object, resource)
