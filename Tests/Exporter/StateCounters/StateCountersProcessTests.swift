@@ -21,7 +21,14 @@ struct StateCountersProcessTests {
             ["--shard", "\($0)", "--total-shards", "2", "--state-counters-file", bench.folder.path("states-\($0)")]
         }
         var exporters = try shards.enumerated().map { try bench.startExporter($0, $1) }
-        for shard in 0...1 { try await eventually("both count") { try await bench.isCounting(shard) } }
+        for shard in 0...1 { try await eventually("it counts") { try await bench.isCounting(shard) } }
+        // What is served has been kept: from here on nothing may be missing.
+        for shard in 0...1 {
+            try await eventually("what it counts is kept") {
+                try bench.createMarker()
+                return try await !bench.counters(shard).isEmpty
+            }
+        }
         var random = SystemRandomNumberGenerator()
         try await bench.living {
             for _ in 0..<(isSoak ? 60 : 6) {
@@ -168,6 +175,8 @@ private final class StateBench: Sendable {
     private let ports = (0..<2).map { _ in (main: freePort(), telemetry: freePort()) }
     /// By family and reason.
     private let expected = Mutex<[String: Int]>([:])
+    private let isOver = Atomic<Bool>(false)
+    private let markers = Atomic<Int>(0)
 
     init() async throws {
         folder = try TemporaryFolder()
@@ -262,6 +271,13 @@ private final class StateBench: Sendable {
             ])
     }
 
+    /// One more pod that runs.
+    func createMarker() throws {
+        let number = markers.wrappingAdd(1, ordering: .relaxed).newValue
+        try create("marker-\(number)")
+        note("phase_entries Running")
+    }
+
     func set(_ name: String, phase: String = "Running", reason: String? = nil, _ container: JSONValue) throws {
         try simulator.change(.pods, namespace: "default", name: name) { pod in
             pod.set(.string(phase), at: "status", "phase")
@@ -288,7 +304,7 @@ private final class StateBench: Sendable {
 
     /// Pods crash, are evicted, live short lives, until the body is over; each of their states is a write of its own.
     func living(_ body: () async throws -> Void) async throws {
-        let isOver = Atomic<Bool>(false)
+        isOver.store(false, ordering: .relaxed)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for lane in 0..<3 {
                 group.addTask { [self] in
