@@ -21,9 +21,11 @@ struct ReplayTests {
             let bucket = buckets[Int(random.next() % 3)]
             if random.next() % 20 == 0 {
                 // The bucket is put in place as a whole: what comes then may be any number further.
-                last[bucket, default: 0] += random.next() % 5
+                let further = random.next() % 5
+                last[bucket, default: 0] += further
                 forgotten[bucket] = last[bucket]
-                backlog.forget(bucket)
+                // A hole is noticed also where nobody has said so.
+                if further == 0 || random.next() % 2 == 0 { backlog.forget(bucket) }
             } else {
                 last[bucket, default: 0] += 1
                 backlog.append(delta(bucket, last[bucket, default: 0], bytes: Int(random.next() % 200)))
