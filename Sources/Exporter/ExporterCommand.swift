@@ -18,6 +18,7 @@ public struct ExporterCommand: AsyncParsableCommand, Sendable {
     @OptionGroup(title: "Streams") var sampling: SampleOptions
     @OptionGroup(title: "Serving") var serving: ServingOptions
     @OptionGroup(title: "Selection") var selection: SelectionOptions
+    @OptionGroup(title: "Counters of states") var states: StateCounterOptions
     @OptionGroup(title: "Options file") var file: OptionsFileOptions
     @OptionGroup(title: "Over a restart") var keeping: KeepOptions
     @OptionGroup(title: "Custom resources") var customs: CustomResourceMetricsOptions
@@ -66,12 +67,14 @@ public struct ExporterCommand: AsyncParsableCommand, Sendable {
                 ?? HTTPFront(server: .http1(configuration: .init(idleTimeout: TimeAmount(idleTimeout))))
             return reviewed.map { $0.behind(front) } ?? front
         }
+        let counters = StateCounters(
+            states, streams, registry: telemetry.registry, logger: logger, selection: { keeper.states })
         try await ProcessMain.serve(
             services: [
-                keeper,
+                keeper, counters,
                 ScrapeServer(
                     address: HTTPAddress(host: ListenHost.usable(serving.host), port: serving.port),
-                    sections: { keeper.sections }, withheld: { keeper.withheld }, kept: { keeper.kept },
+                    sections: { keeper.sections + counters.sections }, withheld: { keeper.withheld }, kept: { keeper.kept },
                     front: front(idleTimeout: serving.serverIdleTimeout),
                     compresses: serving.enableGzipEncoding,
                     servesPartial: serving.servePartial, telemetry: telemetry, logger: logger),

@@ -118,6 +118,10 @@ final class WatcherMetrics: ReflectorObserver {
             "mizzen_watcher_snapshot_requests_total": (
                 "Snapshot requests answered.", { Double(publisher.statistics.requests) }
             ),
+            "mizzen_watcher_replayed_deltas_total": (
+                "Past deltas sent again to subscribers that count changes and had missed them.",
+                { Double(publisher.statistics.replayedDeltas) }
+            ),
             "mizzen_watcher_snapshot_requests_refused_total": (
                 "Snapshot requests that could not be answered as asked.",
                 { Double(publisher.statistics.refusedRequests) }

@@ -267,6 +267,7 @@ struct BadCommandLineProcessTests {
             Mistake(["--table", "FOLDER/no/such/table"], 73, "no/such/table", "No such file or directory"),
             Mistake(["--http", "9180"], 64, "--http"), Mistake(["--resources", "widgets"], 64, "--resources", "widgets"),
             Mistake(["--subscriber-queue", "0"], 64, "--subscriber-queue"), Mistake(["--kubeconfig", "x"], 64, "--kubeconfig"),
+            Mistake(["--replay-bytes", "-1"], 64, "--replay-bytes"),
         ])
     func relay(mistake: Mistake) async throws {
         try await expect(mistake, of: .relay, in: try TemporaryFolder())

@@ -4,7 +4,8 @@ import KubernetesObjects
 enum FamilyManual {
     /// A line for each family, in the order of an exposition: name, tab, help.
     static var plain: String {
-        let families = FamilyRegistry.all.flatMap(\.families) + usage.flatMap(\.families) + [KeptExposition.age]
+        let families =
+            FamilyRegistry.all.flatMap(\.families) + usage.flatMap(\.families) + [KeptExposition.age] + podStateFamilies.map(\.description)
         return families.map { "\($0.name)\t\($0.help)\n" }.joined()
     }
 
@@ -21,7 +22,7 @@ enum FamilyManual {
             + usage.map { "### \($0.title)\n\n" + table($0.families) }.joined(separator: "\n")
             + "\n### age of what was kept\n\nOnly with `--keep`, after a restart until everything is here again.\n\n"
             + table([KeptExposition.age])
-        return ([preamble] + sections + [own]).joined(separator: "\n")
+        return ([preamble] + sections + [own, states]).joined(separator: "\n")
     }
 
     private static let preamble = """
@@ -45,6 +46,17 @@ enum FamilyManual {
     private static let usage: [(title: String, families: [FamilyDescription])] = [
         ("usage of nodes", nodeUsageFamilies.map(\.description)), ("usage of pods", podUsageFamilies.map(\.description)),
     ]
+
+    private static let states =
+        """
+        ### states that pods have passed through
+
+        Counted from every change of a pod, whether a scrape meets it or not, by namespace, `owner_kind` and `owner_name`: the controller at the top,
+        a Deployment or CronJob where the pod tells, and empty for a pod without one. Of containers also `container` and `container_type`
+        (`container`, `init`, `ephemeral`; sidecars are `init`). docs/operations.md says what is counted, and what of it survives a restart.
+
+
+        """ + table(podStateFamilies.map(\.description))
 
     private static func section(of resource: ResourceFamilies) -> String {
         let name = resource.resource.plural

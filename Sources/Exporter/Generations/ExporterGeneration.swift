@@ -10,6 +10,8 @@ final class ExporterGeneration: Sendable {
     let telemetry: ExporterTelemetry
     /// nil: every object, or what the options say.
     let division: Division?
+    /// Which pods' states are counted while this is served.
+    let states: StateSelection?
     private let feed: ObjectFeed
     private let customs: CustomResourceService?
     private let services: [any Service]
@@ -31,6 +33,7 @@ final class ExporterGeneration: Sendable {
             logger.warning("a part of the options has no effect", metadata: ["reason": "\(warning)"])
         }
         self.division = division
+        states = configuration.states
         telemetry = ExporterTelemetry(
             registry: registry, shard: configuration.shard, totalShards: configuration.totalShards, isPublished: false,
             becameWhole: becameWhole)

@@ -60,6 +60,9 @@ final class GenerationKeeper: ServiceLifecycle.Service {
     /// What is served, of one generation; safe to call from any thread.
     var sections: [ExpositionSection] { state.withLock { $0.isReleased ? $0.current : nil }?.sections ?? [] }
 
+    /// Which pods' states are counted, by what is served; nil for none.
+    var states: StateSelection? { state.withLock { $0.isReleased ? $0.current : nil }?.states }
+
     /// What readiness waits for.
     var awaited: [String] {
         guard let current = state.withLock({ $0.current }) else {

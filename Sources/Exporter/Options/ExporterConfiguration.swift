@@ -15,6 +15,8 @@ struct ExporterConfiguration: Sendable {
     /// The families of usage that are served.
     var nodeUsage: FamilySet<NodeUsage>
     var podUsage: FamilySet<PodUsage>
+    /// Which pods' states are counted; nil where none of the families that say so is served.
+    var states: StateSelection?
     /// What of custom resources is served, if any.
     var customs: CustomResourceService.Selection
 
@@ -53,7 +55,11 @@ struct ExporterConfiguration: Sendable {
         topics = Self.topics(
             resources.map(\.resource), namespaces: Self.items(options.namespaces),
             buckets: division.buckets)
-        let families = renderers.flatMap(\.families) + nodeUsage.descriptions + podUsage.descriptions
+        states = StateSelection(
+            FamilySet(podStateFamilies, filter: filter), buckets: division.buckets,
+            .init(namespaces: Set(Self.items(options.namespaces)), deniedNamespaces: deniedNamespaces, nodes: nodes),
+            servesPods: resources.contains { $0.resource == .pods })
+        let families = renderers.flatMap(\.families) + nodeUsage.descriptions + podUsage.descriptions + podStateFamilies.map(\.description)
         customs = CustomResourceService.Selection(
             filter: filter, namespaces: Self.items(options.namespaces), deniedNamespaces: deniedNamespaces,
             buckets: division.buckets, taken: Set(families.map(\.name)))

@@ -46,3 +46,25 @@ package final class FeedProbe: Sendable {
     /// Bytes of the text, as it is sent.
     package var bytes: Int { feed.sections.reduce(0) { $0 + $1.store.bytes } }
 }
+
+/// What a benchmark measures of counting the states that pods pass through: updates that bring nothing new, as most do.
+package struct CountingProbe: Sendable {
+    private var ledger = StateLedger(mostSeries: 100_000)
+    private var deltas: [Delta] = []
+
+    package init(_ pods: [EncodedObject]) throws(ObjectDecodingError) {
+        for pod in pods {
+            let identity = try ObjectIdentity(pod)
+            deltas.append(
+                Delta(streamID: 1, sequence: 1, change: .modified, resource: .pods, identity: identity, commitTime: 0, object: pod))
+        }
+    }
+
+    /// One update of each pod.
+    /// - Returns: how many series there are.
+    package mutating func count() -> Int {
+        for delta in deltas { ledger.apply(delta, now: 0) }
+        ledger.changes.reset()
+        return ledger.series
+    }
+}

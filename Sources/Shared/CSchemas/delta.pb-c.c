@@ -906,7 +906,7 @@ const ProtobufCEnumDescriptor mizzen__stream__snapshot_request__kind__descriptor
   mizzen__stream__snapshot_request__kind__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCFieldDescriptor mizzen__stream__snapshot_request__field_descriptors[8] =
+static const ProtobufCFieldDescriptor mizzen__stream__snapshot_request__field_descriptors[11] =
 {
   {
     "version",
@@ -1004,8 +1004,47 @@ static const ProtobufCFieldDescriptor mizzen__stream__snapshot_request__field_de
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "after_stream_id",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_FIXED64,
+    0,   /* quantifier_offset */
+    offsetof(Mizzen__Stream__SnapshotRequest, after_stream_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "after_buckets",
+    10,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Mizzen__Stream__SnapshotRequest, n_after_buckets),
+    offsetof(Mizzen__Stream__SnapshotRequest, after_buckets),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "after_sequences",
+    11,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Mizzen__Stream__SnapshotRequest, n_after_sequences),
+    offsetof(Mizzen__Stream__SnapshotRequest, after_sequences),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mizzen__stream__snapshot_request__field_indices_by_name[] = {
+  9,   /* field[9] = after_buckets */
+  10,   /* field[10] = after_sequences */
+  8,   /* field[8] = after_stream_id */
   4,   /* field[4] = api_version */
   6,   /* field[6] = buckets */
   3,   /* field[3] = group */
@@ -1018,7 +1057,7 @@ static const unsigned mizzen__stream__snapshot_request__field_indices_by_name[] 
 static const ProtobufCIntRange mizzen__stream__snapshot_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor mizzen__stream__snapshot_request__descriptor =
 {
@@ -1028,7 +1067,7 @@ const ProtobufCMessageDescriptor mizzen__stream__snapshot_request__descriptor =
   "Mizzen__Stream__SnapshotRequest",
   "mizzen.stream",
   sizeof(Mizzen__Stream__SnapshotRequest),
-  8,
+  11,
   mizzen__stream__snapshot_request__field_descriptors,
   mizzen__stream__snapshot_request__field_indices_by_name,
   1,  mizzen__stream__snapshot_request__number_ranges,
@@ -1138,7 +1177,7 @@ const ProtobufCMessageDescriptor mizzen__stream__resource_name__descriptor =
   (ProtobufCMessageInit) mizzen__stream__resource_name__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mizzen__stream__snapshot_bucket__field_descriptors[3] =
+static const ProtobufCFieldDescriptor mizzen__stream__snapshot_bucket__field_descriptors[4] =
 {
   {
     "bucket",
@@ -1176,16 +1215,29 @@ static const ProtobufCFieldDescriptor mizzen__stream__snapshot_bucket__field_des
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "deltas",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Mizzen__Stream__SnapshotBucket, deltas),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mizzen__stream__snapshot_bucket__field_indices_by_name[] = {
   0,   /* field[0] = bucket */
+  3,   /* field[3] = deltas */
   2,   /* field[2] = objects */
   1,   /* field[1] = sequence */
 };
 static const ProtobufCIntRange mizzen__stream__snapshot_bucket__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor mizzen__stream__snapshot_bucket__descriptor =
 {
@@ -1195,7 +1247,7 @@ const ProtobufCMessageDescriptor mizzen__stream__snapshot_bucket__descriptor =
   "Mizzen__Stream__SnapshotBucket",
   "mizzen.stream",
   sizeof(Mizzen__Stream__SnapshotBucket),
-  3,
+  4,
   mizzen__stream__snapshot_bucket__field_descriptors,
   mizzen__stream__snapshot_bucket__field_indices_by_name,
   1,  mizzen__stream__snapshot_bucket__number_ranges,

@@ -62,6 +62,12 @@ public struct WatcherCommand: AsyncParsableCommand {
             "Deltas that may wait for one slow subscriber before it loses some and joins again.", valueName: "number"))
     var subscriberQueue: Int32 = Publisher.Options().sendHighWaterMark
 
+    @Option(
+        help: ArgumentHelp(
+            "Bytes of pods' past changes kept in memory, for subscribers that count changes and were away; 0 keeps none.",
+            valueName: "number"))
+    var replayBytes = 8 << 20
+
     @OptionGroup var leasing: LeaseOptions
     @OptionGroup var watching: WatchOptions
     @OptionGroup var logging: LoggingOptions
@@ -75,6 +81,9 @@ public struct WatcherCommand: AsyncParsableCommand {
         _ = try ResourceSelection(resources)
         guard subscriberQueue > 0 else {
             throw ValidationError("--subscriber-queue is \(subscriberQueue), but must be 1 or more")
+        }
+        guard replayBytes >= 0 else {
+            throw ValidationError("--replay-bytes is \(replayBytes), but must be 0 or more")
         }
     }
 
@@ -221,6 +230,7 @@ public struct WatcherCommand: AsyncParsableCommand {
     ) throws(ProcessError) -> Publisher {
         var options = Publisher.Options()
         options.sendHighWaterMark = subscriberQueue
+        options.backlogs = [.pods: replayBytes]
         options.forwardsHeartbeats = forwardsHeartbeats
         options.transport = try streams.transport()
         do {

@@ -3,8 +3,8 @@ import Exporter
 import Foundation
 import KubernetesObjects
 
-// Decodes or renders the captured objects of one resource so many times, or feeds them to an exporter without sockets. Instructions for one
-// object are the difference of two runs: CONTRIBUTING.md, "Measuring".
+// Decodes the captured objects of one resource so many times, and renders them, counts their states, or feeds them to an exporter without
+// sockets. Instructions for one object are the difference of two runs: CONTRIBUTING.md, "Measuring".
 
 func decode<Object: KubernetesObject & ~Escapable>(_ object: EncodedObject, as type: Object.Type) throws -> Int {
     try object.read(as: type) { $0.metadata.name.utf8.count }
@@ -53,6 +53,7 @@ func changed(_ object: EncodedObject) -> EncodedObject {
 let usage = """
     usage, where Mizzen's sources are:
       render-bench decode|render pods|nodes|services|deployments ROUNDS
+      render-bench count pods ROUNDS             counts states
       render-bench update pods|… ROUNDS          each object of ten copies changed so many times, in its place among the others
       render-bench fill pods|… COPIES [THREADS]  a snapshot of so many copies taken in
     """
@@ -80,6 +81,9 @@ case "decode", "render":
             for object in objects { bytes += arguments[1] == "render" ? try probe.render(object) : try decode(object, resource) }
         }
     }
+case "count":
+    var probe = try CountingProbe(objects)
+    time = clock.measure { for _ in 0..<rounds { bytes = probe.count() } }
 case "update":
     let copies = 10
     guard let feed = FeedProbe(resource) else { exit(64) }

@@ -20,7 +20,7 @@ import Testing
     func complete() {
         let served =
             FamilyRegistry.all.flatMap(\.families) + nodeUsageFamilies.map(\.description) + podUsageFamilies.map(\.description)
-            + [KeptExposition.age]
+            + [KeptExposition.age] + podStateFamilies.map(\.description)
         #expect(FamilyManual.plain.split(separator: "\n").map(String.init).sorted() == served.map { "\($0.name)\t\($0.help)" }.sorted())
         let rows = FamilyManual.markdown.split(separator: "\n").filter { $0.hasPrefix("| `") }
         #expect(rows.map { String($0.dropFirst(3).prefix { $0 != "`" }) }.sorted() == served.map(\.name).sorted())

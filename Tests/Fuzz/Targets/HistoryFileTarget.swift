@@ -55,7 +55,7 @@ extension FuzzTarget {
     }
 
     /// Frames around bodies.
-    private static func framed(_ input: [UInt8]) -> [UInt8] {
+    static func framed(_ input: [UInt8]) -> [UInt8] {
         var result: [UInt8] = []
         var rest = input[...]
         while rest.count > 2 {
@@ -63,7 +63,7 @@ extension FuzzTarget {
             let body = Array(rest.dropFirst(2).prefix(Int(head[0]) | Int(head[1] & 3) << 8))
             rest = rest.dropFirst(2 + body.count)
             let length = UInt32(body.count)
-            for number in [length, ~length, HistoryDecoder.checksum(body, 0..<body.count)] {
+            for number in [length, ~length, RecordDecoder.checksum(body, 0..<body.count)] {
                 result += (0..<4).map { UInt8(truncatingIfNeeded: number >> UInt32(8 * $0)) }
             }
             result += body

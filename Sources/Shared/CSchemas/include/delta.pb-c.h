@@ -197,10 +197,19 @@ struct  Mizzen__Stream__SnapshotRequest
    */
   size_t n_namespaces;
   char **namespaces;
+  /*
+   * What the asker has of that stream: pairs, after_sequences[i] being the last that it has of after_buckets[i]. Of these buckets it is
+   * answered with the deltas that came after, where the publisher still has all of them. Not together with namespaces.
+   */
+  uint64_t after_stream_id;
+  size_t n_after_buckets;
+  uint32_t *after_buckets;
+  size_t n_after_sequences;
+  uint64_t *after_sequences;
 };
 #define MIZZEN__STREAM__SNAPSHOT_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mizzen__stream__snapshot_request__descriptor) \
-    , 0, 0, MIZZEN__STREAM__SNAPSHOT_REQUEST__KIND__SNAPSHOT, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL }
+    , 0, 0, MIZZEN__STREAM__SNAPSHOT_REQUEST__KIND__SNAPSHOT, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0, 0,NULL, 0,NULL }
 
 
 struct  Mizzen__Stream__ResourceName
@@ -227,13 +236,17 @@ struct  Mizzen__Stream__SnapshotBucket
    */
   uint64_t sequence;
   /*
-   * How many of the frames behind this message are this bucket's objects.
+   * How many of the frames behind this message are this bucket's.
    */
   uint32_t objects;
+  /*
+   * The frames are not the bucket's objects but its deltas, in their order: from the one after what the asker has, up to `sequence`.
+   */
+  protobuf_c_boolean deltas;
 };
 #define MIZZEN__STREAM__SNAPSHOT_BUCKET__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mizzen__stream__snapshot_bucket__descriptor) \
-    , 0, 0, 0 }
+    , 0, 0, 0, 0 }
 
 
 /*

@@ -30,8 +30,7 @@ struct BucketImage: Hashable, Sendable {
 
 /// One record of a history file.
 ///
-/// A record is its body's length, the complement of that, a checksum of the body (4 bytes each) and the body, whose first byte
-/// tells the kind. Numbers are little-endian, texts have their length (2 bytes) in front.
+/// The first byte of a record's body tells the kind (CheckedRecords.swift has the form of records).
 enum HistoryRecord: Hashable {
     /// Resources are numbered in the order of these records.
     case resource(Resource)
@@ -41,59 +40,44 @@ enum HistoryRecord: Hashable {
     case bucket(resource: UInt16, bucket: UInt8, BucketImage)
 }
 
-/// Why a history file cannot be gone on with.
-enum HistoryFault: Error, Hashable {
-    /// The file ends inside the record that begins here: what a process leaves that is killed while it writes.
-    case cutShort(at: Int)
-    case damaged(at: Int, StaticString)
-
-    static func == (left: HistoryFault, right: HistoryFault) -> Bool { left.text == right.text }
-    func hash(into hasher: inout Hasher) { hasher.combine(text) }
-
-    var text: String {
-        switch self {
-        case .cutShort(let at): "it ends inside the record at byte \(at)"
-        case .damaged(let at, let what): "at byte \(at): \(what)"
-        }
-    }
-}
-
 // MARK: - Writing
 
 /// Puts records one behind the other into a buffer.
 struct HistoryEncoder {
-    private(set) var bytes: [UInt8] = []
+    private var records = RecordEncoder()
 
-    mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
+    var bytes: [UInt8] { records.bytes }
+
+    mutating func removeAll() { records.removeAll() }
 
     mutating func resource(_ resource: Resource) {
-        record(.resource) { encoder in
-            for text in [resource.group, resource.version, resource.plural, resource.kind] { encoder.put(text) }
-            encoder.put(resource.isNamespaced ? 1 : 0 as UInt8)
+        record(.resource) { record in
+            for text in [resource.group, resource.version, resource.plural, resource.kind] { record.put(text) }
+            record.put(resource.isNamespaced ? 1 : 0 as UInt8)
         }
     }
 
     mutating func change(resource: UInt16, _ change: Change, _ object: RememberedObject) {
-        record(.change) { encoder in
-            encoder.put(resource)
-            encoder.put(change.rawValue)
-            encoder.put(object)
+        record(.change) { record in
+            record.put(resource)
+            record.put(change.rawValue)
+            record.put(object)
         }
     }
 
     mutating func bucket(resource: UInt16, bucket: UInt8, _ image: BucketImage) {
-        record(.bucket) { encoder in
-            encoder.put(resource)
-            encoder.put(bucket)
-            encoder.put(image.sequence)
-            encoder.put(image.forgotten)
-            encoder.put(UInt32(image.tails.count))
+        record(.bucket) { record in
+            record.put(resource)
+            record.put(bucket)
+            record.put(image.sequence)
+            record.put(image.forgotten)
+            record.put(UInt32(image.tails.count))
             for (namespace, sequence) in image.tails {
-                encoder.put(namespace)
-                encoder.put(sequence)
+                record.put(namespace)
+                record.put(sequence)
             }
-            encoder.put(UInt32(image.objects.count))
-            for object in image.objects { encoder.put(object) }
+            record.put(UInt32(image.objects.count))
+            for object in image.objects { record.put(object) }
         }
     }
 
@@ -103,19 +87,16 @@ struct HistoryEncoder {
         case bucket = 3
     }
 
-    private mutating func record(_ kind: Kind, _ body: (inout HistoryEncoder) -> Void) {
-        let start = bytes.count
-        bytes.append(contentsOf: repeatElement(0, count: HistoryDecoder.frameSize))
-        let bodyStart = bytes.count
-        put(kind.rawValue)
-        body(&self)
-        let length = UInt32(bytes.count - bodyStart)
-        set(length, at: start)
-        set(~length, at: start + 4)
-        set(HistoryDecoder.checksum(bytes, bodyStart..<bytes.count), at: start + 8)
+    private mutating func record(_ kind: Kind, _ body: (inout RecordEncoder) -> Void) {
+        records.record { record in
+            record.put(kind.rawValue)
+            body(&record)
+        }
     }
+}
 
-    private mutating func put(_ object: RememberedObject) {
+extension RecordEncoder {
+    fileprivate mutating func put(_ object: RememberedObject) {
         put(object.identity.namespace)
         put(object.identity.name)
         put(object.identity.uid)
@@ -125,103 +106,51 @@ struct HistoryEncoder {
         put(object.sequence)
         put(UInt64(bitPattern: object.commitTime))
     }
-
-    /// What identifies an object is far shorter than 65,535 bytes (``EnvelopeDecoder/longestText``); a longer text would be
-    /// cut here and found to be another object's after a restart.
-    private mutating func put(_ text: String) {
-        let count = min(text.utf8.count, Int(UInt16.max))
-        put(UInt16(count))
-        // A prefix would be appended byte by byte.
-        if count == text.utf8.count { bytes.append(contentsOf: text.utf8) } else { bytes.append(contentsOf: text.utf8.prefix(count)) }
-    }
-
-    private mutating func put<Number: FixedWidthInteger>(_ number: Number) {
-        for place in 0..<Number.bitWidth / 8 { bytes.append(UInt8(truncatingIfNeeded: number >> Number(8 * place))) }
-    }
-
-    private mutating func set(_ number: UInt32, at start: Int) {
-        for place in 0..<4 { bytes[start + place] = UInt8(truncatingIfNeeded: number >> UInt32(8 * place)) }
-    }
 }
 
 // MARK: - Reading
 
 /// Reads records one after the other. Nothing here traps on any input.
 struct HistoryDecoder {
-    static let frameSize = 12
+    private var records: RecordDecoder
 
-    private let bytes: [UInt8]
-    private(set) var position: Int
-    private var end: Int
+    var position: Int { records.position }
 
     init(_ bytes: [UInt8], from position: Int = 0) {
-        self.bytes = bytes
-        self.position = position
-        end = bytes.count
-    }
-
-    static func checksum(_ bytes: [UInt8], _ range: Range<Int>) -> UInt32 {
-        UInt32(truncatingIfNeeded: StreamHistory.digest(bytes.span.extracting(range)))
+        records = RecordDecoder(bytes, from: position)
     }
 
     /// The next record, or nil at the end of the file.
     mutating func next() throws(HistoryFault) -> HistoryRecord? {
-        guard position < bytes.count else { return nil }
-        let start = position
-        guard bytes.count - start >= Self.frameSize else { throw .cutShort(at: start) }
-        let (length, complement, checksum) = (try number() as UInt32, try number() as UInt32, try number() as UInt32)
-        guard length == ~complement else { throw .damaged(at: start, "the length is wrong") }
-        guard bytes.count - position >= Int(length) else { throw .cutShort(at: start) }
-        end = position + Int(length)
-        guard Self.checksum(bytes, position..<end) == checksum else { throw .damaged(at: start, "the checksum is wrong") }
-        let record = try body(start)
-        guard position == end else { throw .damaged(at: start, "the record is longer than what it says") }
-        end = bytes.count
-        return record
+        try records.next { (record, start) throws(HistoryFault) in try Self.body(&record, start) }
     }
 
-    private mutating func body(_ start: Int) throws(HistoryFault) -> HistoryRecord {
-        switch HistoryEncoder.Kind(rawValue: try number()) {
+    private static func body(_ record: inout RecordDecoder, _ start: Int) throws(HistoryFault) -> HistoryRecord {
+        switch HistoryEncoder.Kind(rawValue: try record.uint8()) {
         case .resource:
-            let (group, version, plural, kind) = (try text(), try text(), try text(), try text())
-            let isNamespaced = try number() as UInt8 == 1
+            let (group, version, plural, kind) = (try record.text(), try record.text(), try record.text(), try record.text())
+            let isNamespaced = try record.uint8() == 1
             return .resource(Resource(group: group, version: version, plural: plural, kind: kind, isNamespaced: isNamespaced))
         case .change:
-            let resource = try number() as UInt16
-            guard let change = Change(rawValue: try number()) else { throw .damaged(at: start, "no such change") }
-            return .change(resource: resource, change, try object())
+            let resource = try record.uint16()
+            guard let change = Change(rawValue: try record.uint8()) else { throw .damaged(at: start, "no such change") }
+            return .change(resource: resource, change, try object(&record))
         case .bucket:
-            let (resource, bucket) = (try number() as UInt16, try number() as UInt8)
-            var image = BucketImage(sequence: try number(), forgotten: try number())
-            for _ in 0..<(try number() as UInt32) { image.tails[try text()] = try number() }
-            for _ in 0..<(try number() as UInt32) { image.objects.append(try object()) }
+            let (resource, bucket) = (try record.uint16(), try record.uint8())
+            var image = BucketImage(sequence: try record.uint64(), forgotten: try record.uint64())
+            for _ in 0..<(try record.uint32()) { image.tails[try record.text()] = try record.uint64() }
+            for _ in 0..<(try record.uint32()) { image.objects.append(try object(&record)) }
             return .bucket(resource: resource, bucket: bucket, image)
         case nil:
             throw .damaged(at: start, "no such kind of record")
         }
     }
 
-    private mutating func object() throws(HistoryFault) -> RememberedObject {
-        let identity = ObjectIdentity(namespace: try text(), name: try text(), uid: try text(), resourceVersion: try text())
+    private static func object(_ record: inout RecordDecoder) throws(HistoryFault) -> RememberedObject {
+        let identity = ObjectIdentity(
+            namespace: try record.text(), name: try record.text(), uid: try record.text(), resourceVersion: try record.text())
         return RememberedObject(
-            identity: identity, encoding: try number() as UInt8 == 1 ? .protobuf : .json, digest: try number(), sequence: try number(),
-            commitTime: Int64(bitPattern: try number()))
-    }
-
-    private mutating func text() throws(HistoryFault) -> String {
-        let length = Int(try number() as UInt16)
-        guard end - position >= length else { throw .damaged(at: position, "a text is longer than its record") }
-        defer { position += length }
-        guard let text = String(validating: bytes[position..<position + length], as: UTF8.self) else {
-            throw .damaged(at: position, "a text is not UTF-8")
-        }
-        return text
-    }
-
-    private mutating func number<Number: FixedWidthInteger>() throws(HistoryFault) -> Number {
-        let size = Number.bitWidth / 8
-        guard end - position >= size else { throw .damaged(at: position, "the record ends too early") }
-        defer { position += size }
-        return (0..<size).reduce(0 as Number) { $0 | Number(truncatingIfNeeded: bytes[position + $1]) << Number(8 * $1) }
+            identity: identity, encoding: try record.uint8() == 1 ? .protobuf : .json, digest: try record.uint64(),
+            sequence: try record.uint64(), commitTime: Int64(bitPattern: try record.uint64()))
     }
 }

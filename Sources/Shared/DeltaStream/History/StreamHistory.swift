@@ -1,6 +1,6 @@
-import CMizzenSystem
 import KubernetesObjects
 import Logging
+import MizzenSystem
 
 // The stream's history, for the next publisher: a file with what has been published, without the objects' bytes.
 //
@@ -211,8 +211,5 @@ public final class StreamHistory {
 
     /// Chosen by whoever can write objects, so not proof against intent: who makes two states of an object that share
     /// resourceVersion and digest has only the older one shown to subscribers until the object changes again.
-    static func digest(_ bytes: Span<UInt8>) -> UInt64 {
-        // Safe: the function reads `count` bytes from a buffer that is valid for the call.
-        unsafe bytes.withUnsafeBufferPointer { unsafe mz_keyed_hash(0x6d69_7a7a_656e_0001, $0.baseAddress, $0.count) }
-    }
+    static func digest(_ bytes: Span<UInt8>) -> UInt64 { StableHash.of(bytes, seed: 0x6d69_7a7a_656e_0001) }
 }

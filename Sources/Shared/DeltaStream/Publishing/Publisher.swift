@@ -22,6 +22,9 @@ public final class Publisher: Sendable {
         /// Answers that wait for one asker before further ones are dropped.
         public var snapshotHighWaterMark: Int32 = 2
         public var transport = Transport()
+        /// Past deltas that are kept in memory for subscribers that were away, in bytes, by resource. Those of other resources are not kept:
+        /// who missed some is answered with objects.
+        public var backlogs: [Resource: Int] = [:]
         /// A relay's heartbeats are its upstream's, passed on when they come (see StreamStore+Relay.swift).
         public var forwardsHeartbeats = false
 
@@ -74,6 +77,8 @@ public final class Publisher: Sendable {
         waker = try Waker.forStream()
         self.options = options
         self.logger = logger
+        var store = store
+        store.keepDeltas(options.backlogs)
         outlet = Mutex(Outlet(store: store, history: history, socket: publish, handshakes: handshakes, now: now))
         self.snapshots = Mutex(SnapshotServer(socket: router, answerBytes: options.snapshotBytes))
     }
@@ -215,6 +220,10 @@ public struct PublisherStatistics: Hashable, Sendable {
     public var snapshotBuckets: UInt64 = 0
     public var snapshotObjects: UInt64 = 0
     public var snapshotBytes: UInt64 = 0
+    /// Buckets that were answered with deltas.
+    public var replayedBuckets: UInt64 = 0
+    /// The deltas in those answers.
+    public var replayedDeltas: UInt64 = 0
 }
 
 /// Store, its history and PUB socket, under the publisher's mutex.

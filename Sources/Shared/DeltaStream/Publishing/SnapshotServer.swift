@@ -83,16 +83,19 @@ struct SnapshotServer: ~Copyable {
             var bytes = 0
             answer.synced = outlet.withLock { $0.store.isSynced(resource) }
             for bucket in buckets {
+                // Who has only some namespaces of a bucket cannot say with one number what it has.
+                let known = request.known?.streamID == answer.streamID && namespaces == nil ? request.known?.sequences[bucket] : nil
                 guard bytes < answerBytes,
                     // A relay may move to its upstream's new stream between two buckets.
                     let held = outlet.withLock({ outlet in
-                        outlet.store.streamID == answer.streamID ? outlet.store.snapshot(resource, bucket: bucket) : nil
+                        outlet.store.streamID == answer.streamID
+                            ? outlet.store.part(resource, bucket: bucket, after: known) : nil
                     })
                 else { break }
-                var objects = held.objects
-                if let namespaces { objects.removeAll { !namespaces.contains($0.namespace) } }
-                for object in objects { bytes += object.object.bytes.count + 256 }
-                answer.buckets.append(.init(bucket: bucket, sequence: held.sequence, objects: objects))
+                var part = held
+                if let namespaces { part.objects.removeAll { !namespaces.contains($0.namespace) } }
+                for object in part.objects { bytes += object.object.bytes.count + 256 }
+                answer.buckets.append(part)
             }
         }
         return answer
@@ -125,6 +128,10 @@ struct SnapshotServer: ~Copyable {
             outlet.statistics.snapshotBuckets += UInt64(answer.buckets.count)
             outlet.statistics.snapshotObjects += UInt64(count)
             outlet.statistics.snapshotBytes += UInt64(bytes)
+            for bucket in answer.buckets where bucket.isDeltas {
+                outlet.statistics.replayedBuckets += 1
+                outlet.statistics.replayedDeltas += UInt64(bucket.objects.count)
+            }
         }
     }
 }

@@ -20,6 +20,7 @@ struct StoredResource: Sendable {
     var round: UInt32
     /// What changed in the current round and in those before it, newest last.
     var changed: [[FullTopic]] = [[]]
+    var backlog = DeltaBacklog()
 
     struct Bucket: Sendable {
         var sequence: UInt64 = 0
@@ -134,6 +135,11 @@ struct StoredResource: Sendable {
         return (held.sequence, objects)
     }
 
+    /// The deltas behind that sequence; nil unless all of them are there.
+    func deltas(bucket: UInt8, after sequence: UInt64) -> [Delta]? {
+        backlog.deltas(bucket, after: sequence, upTo: buckets[Int(bucket)].sequence)
+    }
+
     /// Ends a round, and names what changed in the last rounds.
     mutating func nextTails(streamID: UInt64) -> [NamespaceTail] {
         var entries: [String: [NamespaceTail.Entry]] = [:]
@@ -150,12 +156,14 @@ struct StoredResource: Sendable {
         }
     }
 
-    private func delta(
+    private mutating func delta(
         _ change: Change, _ watched: WatchedObject, _ stamp: Stamp, _ streamID: UInt64, _ commitTime: Int64
     ) -> Delta {
-        Delta(
+        let delta = Delta(
             streamID: streamID, sequence: stamp.sequence, previous: stamp.previous, change: change,
             resource: resource, identity: watched.identity, commitTime: commitTime, object: watched.object)
+        backlog.append(delta)
+        return delta
     }
 
     // MARK: Relays, which take sequences from their upstream
@@ -187,6 +195,7 @@ struct StoredResource: Sendable {
         byteCount += fresh.objects.values.reduce(0) { $0 + $1.object.bytes.count }
         byteCount -= old.values.reduce(0) { $0 + $1.object.bytes.count }
         buckets[at] = fresh
+        if isNews { backlog.forget(bucket) }
         return old.filter { fresh.objects[$0.key] == nil }.values.map {
             WatchedObject(resource: resource, identity: $0.identity, object: $0.object)
         }
@@ -213,6 +222,7 @@ struct StoredResource: Sendable {
         // At least 1: a subscriber applies only what is above the sequence that it holds.
         buckets[at].sequence = max(1, delta.sequence) - 1
         _ = stamp(delta.bucket, delta.namespace, objects: objects)
+        backlog.append(delta)
     }
 
     var all: [WatchedObject] {

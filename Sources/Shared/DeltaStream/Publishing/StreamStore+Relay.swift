@@ -43,7 +43,7 @@ extension StreamStore {
         }
         var gathered = self.gathered.removeValue(forKey: resource)
         if gathered?.streamID != position.streamID { gathered = nil }
-        var next = gathered ?? .init(streamID: position.streamID, resource: StoredResource(resource: resource))
+        var next = gathered ?? .init(streamID: position.streamID, resource: fresh(resource))
         _ = next.resource.place(bucket, objects, sequence: position.sequence)
         next.missing.remove(bucket)
         self.gathered[resource] = next

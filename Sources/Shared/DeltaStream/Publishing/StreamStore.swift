@@ -13,6 +13,8 @@ public struct StreamStore: Sendable {
     /// A relay's: what is being joined.
     var gathered: [Resource: GatheredResource] = [:]
     private var indices: [Resource: Int] = [:]
+    /// Of which resources past deltas are kept, and how many bytes of them.
+    private var backlogs: [Resource: Int] = [:]
 
     public init(streamID: UInt64) {
         self.streamID = streamID
@@ -66,6 +68,28 @@ public struct StreamStore: Sendable {
         return resources[index].snapshot(bucket: bucket, streamID: streamID)
     }
 
+    /// What a request for the bucket is answered with: the deltas after what the asker has, if all of them are still kept, or else its objects.
+    func part(_ resource: Resource, bucket: UInt8, after known: UInt64?) -> SnapshotAnswer.Bucket? {
+        guard let index = indices[resource], !hidden.contains(resource) else { return nil }
+        if let known, let deltas = resources[index].deltas(bucket: bucket, after: known) {
+            return .init(bucket: bucket, sequence: resources[index].buckets[Int(bucket)].sequence, objects: deltas, isDeltas: true)
+        }
+        return snapshot(resource, bucket: bucket).map { .init(bucket: bucket, sequence: $0.sequence, objects: $0.objects) }
+    }
+
+    /// From now on past deltas of these resources are kept, each up to its number of bytes.
+    mutating func keepDeltas(_ limits: [Resource: Int]) {
+        backlogs = limits
+        for index in resources.indices { resources[index].backlog.limit = limits[resources[index].resource] ?? 0 }
+    }
+
+    /// A resource of which nothing is known yet.
+    func fresh(_ resource: Resource) -> StoredResource {
+        var fresh = StoredResource(resource: resource)
+        fresh.backlog.limit = backlogs[resource] ?? 0
+        return fresh
+    }
+
     public func count(_ resource: Resource) -> Int {
         indices[resource].map { resources[$0].count } ?? 0
     }
@@ -104,7 +128,7 @@ public struct StreamStore: Sendable {
     mutating func index(announcing resource: Resource) -> Int {
         if let index = indices[resource] { return index }
         indices[resource] = resources.count
-        resources.append(StoredResource(resource: resource))
+        resources.append(fresh(resource))
         return resources.count - 1
     }
 }

@@ -9,7 +9,7 @@ public protocol DeltaConsumer: Sendable {
     /// These are now all objects of the bucket (of the wanted namespaces); what else was held of it is gone.
     func replaceBucket(_ resource: Resource, bucket: UInt8, objects: [Delta])
 
-    /// One change on top of what is held.
+    /// One change on top of what is held. Its stream and sequence are where the bucket then stands.
     func apply(_ delta: Delta)
 
     /// Everything wanted of the resource is held and current. Called again when `synced` changes.

@@ -43,13 +43,52 @@ struct SubscribedResource {
     private var interval: Int64 = 0
     /// By bucket: the sequence of its snapshot; without a namespace filter, of the last delta.
     private var sequences = [UInt64](repeating: 0, count: Topic.bucketCount)
+    /// By bucket: whose sequence that is; nil where nothing is known of the bucket.
+    private var streams = [UInt64?](repeating: nil, count: Topic.bucketCount)
+    /// Missing buckets are asked for as the deltas that were missed.
+    private let wantsReplay: Bool
     /// With a namespace filter: what came after the snapshot.
     private var namespaceSequences: [NamespaceTopic: UInt64] = [:]
 
-    init(_ interest: ResourceInterest, asksAtOnce: Bool = false) {
+    /// - Parameter positions: nil: missing buckets are asked for as objects. Otherwise as the deltas that were missed, and these are what
+    ///   an earlier subscriber had; without effect under a namespace filter, whose sequences have holes.
+    init(_ interest: ResourceInterest, positions: [UInt8: StreamPosition]? = nil, asksAtOnce: Bool = false) {
         self.interest = interest
         self.asksAtOnce = asksAtOnce
         missing = interest.buckets
+        wantsReplay = positions != nil && interest.namespaces == nil
+        for (bucket, position) in positions ?? [:] {
+            sequences[Int(bucket)] = position.sequence
+            streams[Int(bucket)] = position.streamID
+        }
+    }
+
+    /// What to say of missing buckets when asking for them, so that the deltas may come that were missed; nil for nothing.
+    func known(of buckets: [UInt8]) -> SnapshotRequest.Known? {
+        guard wantsReplay, let streamID else { return nil }
+        let known = buckets.filter { streams[Int($0)] == streamID }
+        guard !known.isEmpty else { return nil }
+        return .init(
+            streamID: streamID, sequences: Dictionary(known.map { ($0, sequences[Int($0)]) }, uniquingKeysWith: { first, _ in first }))
+    }
+
+    /// Whether these deltas are, without a hole, those between what is known of the bucket and the part's sequence.
+    func fits(_ part: SnapshotAnswer.Bucket) -> Bool {
+        guard known(of: [part.bucket]) != nil else { return false }
+        var sequence = sequences[Int(part.bucket)]
+        for delta in part.objects {
+            guard delta.resource == interest.resource, delta.sequence == sequence &+ 1 else { return false }
+            sequence = delta.sequence
+        }
+        return sequence == part.sequence
+    }
+
+    /// Whether an answer may be taken behind the heartbeats that have come; other subscribers do without the rest of a list for a while.
+    func isTimely(_ answer: SnapshotAnswer) -> Bool { !wantsReplay || answer.synced || !synced }
+
+    /// The buckets are to come as objects.
+    mutating func forgetPositions(_ buckets: BucketSet) {
+        for bucket in buckets { streams[Int(bucket)] = nil }
     }
 
     func wants(_ delta: Delta) -> Bool {
@@ -80,6 +119,7 @@ struct SubscribedResource {
     /// A snapshot of the bucket is held.
     mutating func hold(_ bucket: UInt8, sequence: UInt64) {
         sequences[Int(bucket)] = sequence
+        streams[Int(bucket)] = streamID
         for namespace in interest.namespaces ?? [] {
             namespaceSequences[NamespaceTopic(bucket: bucket, namespace: namespace)] = nil
         }

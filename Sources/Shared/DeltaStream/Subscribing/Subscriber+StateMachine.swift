@@ -12,6 +12,18 @@ import MizzenSystem
 /// snapshot and the subscription's coming into force, is what is lost at any other time: the next heartbeat counts it, and the buckets
 /// are fetched again. Only where namespaces are wanted a heartbeat cannot tell, so there the first one counts as one after a silence.
 ///
+/// **Replays.** Of a resource that is to be replayed a missing bucket is asked for with the position up to which the consumer has been told of
+/// it: by this subscriber before a loss, or by one before it whose positions were kept. A publisher that still has all deltas after it
+/// answers with them, and with objects otherwise. No delta is told twice, and none is left out where they come, because
+/// - while a bucket is missing, its position stays: nothing of it is told;
+/// - the answer is taken only if its deltas begin right after the position and go on without a hole to the answer's sequence, which becomes
+///   the position in the same step;
+/// - what came meanwhile over the subscription is then judged by that position, as behind a snapshot;
+/// - a position is of one stream, and is not mentioned to another: sequences say nothing there.
+///
+/// Who counts has also to tell a pod that is new from one that a watcher comes upon in its first list. So an answer from before that list's end is
+/// refused where a heartbeat has told of the end: the consumer takes everything after such a heartbeat for what happens.
+///
 /// Times are nanoseconds of any clock that only goes forward.
 struct SubscriberStateMachine {
     struct Configuration: Sendable {
@@ -88,10 +100,17 @@ struct SubscriberStateMachine {
     private var turn = 0
     private var random: SeededRandom
 
-    /// - Parameter seed: makes request ids and the jitter of back-off; two subscribers should not share one.
-    init(interests: [ResourceInterest], configuration: Configuration = Configuration(), seed: UInt64) {
+    /// - Parameters:
+    ///   - replays: resources of which missing buckets are asked for as the deltas that were missed, and what an earlier subscriber had of them.
+    ///   - seed: makes request ids and the jitter of back-off; two subscribers should not share one.
+    init(
+        interests: [ResourceInterest], replays: [Resource: [UInt8: StreamPosition]] = [:],
+        configuration: Configuration = Configuration(), seed: UInt64
+    ) {
         self.configuration = configuration
-        resources = interests.map { SubscribedResource($0, asksAtOnce: configuration.asksAtOnce) }
+        resources = interests.map {
+            SubscribedResource($0, positions: replays[$0.resource], asksAtOnce: configuration.asksAtOnce)
+        }
         indices = Dictionary(interests.enumerated().map { ($1.resource, $0) }, uniquingKeysWith: { first, _ in first })
         random = SeededRandom(seed: seed)
         nextRequestID = random.next()
@@ -235,9 +254,16 @@ struct SubscriberStateMachine {
         }
         let index = held.resource
         guard answer.status == .ok, answer.streamID == resources[index].streamID ?? answer.streamID, !answer.buckets.isEmpty,
-            answer.buckets.allSatisfy({ held.buckets.contains($0.bucket) })
+            answer.buckets.allSatisfy({ held.buckets.contains($0.bucket) }), resources[index].isTimely(answer)
         else {
             statistics.refusals += 1
+            fail(index, now: now)
+            return
+        }
+        guard answer.buckets.allSatisfy({ !$0.isDeltas || resources[index].fits($0) }) else {
+            // Not to be trusted with this; objects are the way that always leads on.
+            statistics.refusals += 1
+            resources[index].forgetPositions(held.buckets)
             fail(index, now: now)
             return
         }
@@ -248,6 +274,12 @@ struct SubscriberStateMachine {
             fetched.insert(part.bucket)
             resources[index].hold(part.bucket, sequence: part.sequence)
             statistics.bucketsFetched += 1
+            guard !part.isDeltas else {
+                statistics.replays += 1
+                statistics.applied += UInt64(part.objects.count)
+                decision.notices += part.objects.map { .apply($0) }
+                continue
+            }
             let position = StreamPosition(streamID: answer.streamID, sequence: part.sequence)
             decision.notices.append(.replaceBucket(resources[index].interest.resource, part.bucket, part.objects, position))
         }
@@ -280,7 +312,8 @@ struct SubscriberStateMachine {
                 .ask(
                     SnapshotRequest(
                         id: nextRequestID,
-                        subject: .buckets(interest.resource, buckets, namespaces: interest.namespaces))))
+                        subject: .buckets(interest.resource, buckets, namespaces: interest.namespaces),
+                        known: resources[index].known(of: buckets))))
             return
         }
     }
@@ -361,6 +394,8 @@ public struct SubscriberStatistics: Hashable, Sendable {
     /// Joins given up because too many deltas waited for the answer.
     public var overflows: UInt64 = 0
     public var bucketsFetched: UInt64 = 0
+    /// Of these, those that came as the deltas that were missed.
+    public var replays: UInt64 = 0
     /// Times that a resource became complete.
     public var joins: UInt64 = 0
     /// Messages that could not be read and were skipped.

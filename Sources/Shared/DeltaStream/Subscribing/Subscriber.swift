@@ -1,5 +1,5 @@
 import MizzenSystem
-import KubernetesObjects
+public import KubernetesObjects
 public import Logging
 import Synchronization
 
@@ -23,6 +23,10 @@ public final class Subscriber: Sendable {
         /// start.
         public var asksAtOnce = false
         public var transport = Transport()
+        /// Resources of which every change is wanted: what was missed of them comes as deltas, as far back as the publisher has them, and
+        /// as a whole bucket where it has not. With what an earlier subscriber had been told of them, by bucket; of what is not
+        /// mentioned everything comes. Without effect on a resource that is filtered by namespace.
+        public var replays: [Resource: [UInt8: StreamPosition]] = [:]
 
         public init() {}
     }
@@ -71,7 +75,7 @@ public final class Subscriber: Sendable {
         configuration.bufferedDeltas = options.bufferedDeltas
         configuration.asksAtOnce = options.asksAtOnce
         var machine = SubscriberStateMachine(
-            interests: interests, configuration: configuration, seed: UInt64.random(in: .min ... .max))
+            interests: interests, replays: options.replays, configuration: configuration, seed: UInt64.random(in: .min ... .max))
         var decision = SubscriberStateMachine.Decision()
         var journal = FollowingJournal()
         defer { for line in journal.lines(now: 0, isEnd: true) { line.write(to: logger) } }

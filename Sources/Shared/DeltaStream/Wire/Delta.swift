@@ -56,6 +56,11 @@ public struct Delta: Hashable, Sendable {
 public struct StreamPosition: Hashable, Sendable {
     public var streamID: UInt64
     public var sequence: UInt64
+
+    public init(streamID: UInt64, sequence: UInt64) {
+        self.streamID = streamID
+        self.sequence = sequence
+    }
 }
 
 /// What the publisher has sent of one resource so far.

@@ -50,6 +50,20 @@ extension EnvelopeDecoder {
             buckets.append(bucket)
         }
         guard !buckets.isEmpty else { throw refused(.malformed, "no bucket is asked for") }
+        guard unsafe fields.n_after_buckets == fields.n_after_sequences, unsafe fields.n_after_buckets <= Topic.bucketCount else {
+            throw refused(.malformed, "after_buckets and after_sequences are pairs, one a bucket at most")
+        }
+        var known: SnapshotRequest.Known?
+        if unsafe fields.n_after_buckets > 0 {
+            var sequences: [UInt8: UInt64] = [:]
+            for index in 0..<(unsafe fields.n_after_buckets) {
+                guard let bucket = unsafe UInt8(exactly: fields.after_buckets[index]) else {
+                    throw refused(.malformed, "buckets are 0 to 255, each at most once")
+                }
+                sequences[bucket] = unsafe fields.after_sequences[index]
+            }
+            known = unsafe .init(streamID: fields.after_stream_id, sequences: sequences)
+        }
         do {
             var namespaces: Set<String> = []
             for index in 0..<(unsafe fields.n_namespaces) {
@@ -62,7 +76,7 @@ extension EnvelopeDecoder {
                 throw refused(.unknownResource, "this watcher does not watch \(plural) of \(group)/\(version)")
             }
             return SnapshotRequest(
-                id: id, subject: .buckets(resource, buckets, namespaces: namespaces.isEmpty ? nil : namespaces))
+                id: id, subject: .buckets(resource, buckets, namespaces: namespaces.isEmpty ? nil : namespaces), known: known)
         } catch let error as RefusedRequest {
             throw error
         } catch let error as EnvelopeError {
@@ -97,7 +111,8 @@ extension EnvelopeDecoder {
             else {
                 throw .badField("buckets")
             }
-            unsafe answer.buckets.append(.init(bucket: bucket, sequence: part.pointee.sequence, objects: []))
+            unsafe answer.buckets.append(
+                .init(bucket: bucket, sequence: part.pointee.sequence, objects: [], isDeltas: part.pointee.deltas != 0))
             unsafe counts.append(Int(part.pointee.objects))
         }
         for index in 0..<(unsafe fields.n_catalog) {

@@ -22,6 +22,14 @@ extension SnapshotRequest {
             unsafe message.pointee.n_namespaces = texts.count
             unsafe message.pointee.namespaces = arena.pointers(texts)
         }
+        if let known {
+            let pairs = known.sequences.sorted { $0.key < $1.key }
+            unsafe message.pointee.after_stream_id = known.streamID
+            unsafe message.pointee.n_after_buckets = pairs.count
+            unsafe message.pointee.after_buckets = arena.array(pairs.map { UInt32($0.key) })
+            unsafe message.pointee.n_after_sequences = pairs.count
+            unsafe message.pointee.after_sequences = arena.array(pairs.map(\.value))
+        }
         unsafe frame.pack(&message.pointee.base)
     }
 }
@@ -49,6 +57,7 @@ extension SnapshotAnswer {
             unsafe part.pointee.bucket = UInt32(bucket.bucket)
             unsafe part.pointee.sequence = bucket.sequence
             unsafe part.pointee.objects = UInt32(clamping: bucket.objects.count)
+            unsafe part.pointee.deltas = bucket.isDeltas ? 1 : 0
             return unsafe part
         }
         unsafe head.pointee.n_buckets = parts.count

@@ -9,8 +9,17 @@ struct SnapshotRequest: Hashable, Sendable {
         case catalog
     }
 
+    /// What the asker has of some of the buckets.
+    struct Known: Hashable, Sendable {
+        var streamID: UInt64
+        /// By bucket: the last sequence.
+        var sequences: [UInt8: UInt64]
+    }
+
     var id: UInt64
     var subject: Subject
+    /// nil: objects are wanted, whatever the asker has.
+    var known: Known?
 }
 
 /// What a publisher answers.
@@ -26,7 +35,9 @@ struct SnapshotAnswer: Hashable, Sendable {
         var bucket: UInt8
         /// Every delta up to and with this one is in the snapshot.
         var sequence: UInt64
+        /// The objects, or the deltas after what the asker has.
         var objects: [Delta]
+        var isDeltas = false
     }
 
     var requestID: UInt64
