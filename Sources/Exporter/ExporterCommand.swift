@@ -50,6 +50,12 @@ public struct ExporterCommand: AsyncParsableCommand, Sendable {
         for (flag, reason) in ignored.given where !(serving.authFilter && flag == "--kubeconfig") {
             logger.warning("this option has no effect here", metadata: ["option": "\(flag)", "reason": "\(reason)"])
         }
+        let served = try ExporterConfiguration(selection, servesOnlyCustoms: customs.customResourceStateOnly)
+        if !states.stateCountersFile.isEmpty, served.states == nil {
+            logger.warning(
+                "--state-counters-file has no effect: no family that counts states is served; name them with --metric-opt-in-list",
+                metadata: ["families": "mizzen_pod_.*_total"])
+        }
         let web: WebConfigurationSource? =
             serving.tlsConfig.isEmpty ? nil : try .init(serving.tlsConfig, registry: telemetry.registry, logger: logger)
         let passwords = PasswordBook()

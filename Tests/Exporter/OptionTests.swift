@@ -108,4 +108,22 @@ import Testing
         #expect(try OptionValue.duration("0") == .zero)
         for text in ["", "5", "s", "-1s", "1 s", "1d"] { #expect(throws: (any Error).self) { _ = try OptionValue.duration(text) } }
     }
+
+    @Test("states are counted where a family that says so is opted in to, and pods are served")
+    func states() throws {
+        func states(_ arguments: String...) throws -> StateSelection? {
+            try ExporterConfiguration(try ExporterCommand.parse(arguments).selection).states
+        }
+        let optIn = "--metric-opt-in-list=mizzen_pod_.*_total"
+        #expect(try states() == nil)
+        #expect(try states(optIn, "--resources=nodes") == nil)
+        #expect(try states(optIn, "--metric-denylist=mizzen_.*") == nil)
+        let some = try #require(try states(optIn, "--namespaces=a,b", "--shard=1", "--total-shards=2", "--metric-denylist=.*phase.*"))
+        #expect(some.admission == .init(namespaces: ["a", "b"]) && some.buckets == .shard(1, of: 2))
+        #expect(some.families.descriptions.count == podStateFamilies.count - 1)
+        let other = try states(
+            optIn, "--namespaces=a,b", "--shard=1", "--total-shards=2", "--metric-denylist=.*phase.*", "--resources=pods,nodes")
+        #expect(some == other)
+        #expect(try ExporterCommand.parse([]).states.stateCountersLimit == 100_000)
+    }
 }

@@ -163,6 +163,10 @@ struct StateCountersProcessTests {
         let own = try await bench.telemetry(0)
         #expect(own.contains("mizzen_exporter_state_counters_kept 0\n"))
         #expect(own.contains(/mizzen_exporter_state_counters_file_failures_total [1-9]/))
+        let idle = try bench.startExporter(1, ["--metric-opt-in-list=", "--metric-denylist=mizzen_.*", "--state-counters-file", "x"])
+        try await eventually("who gives a file and serves no such family is told") {
+            idle.output.contains("--state-counters-file has no effect")
+        }
         _ = watcher
     }
 }
