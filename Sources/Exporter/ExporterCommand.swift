@@ -66,7 +66,7 @@ public struct ExporterCommand: AsyncParsableCommand, Sendable {
                 keeper,
                 ScrapeServer(
                     address: HTTPAddress(host: ListenHost.usable(serving.host), port: serving.port),
-                    sections: { keeper.sections }, withheld: { keeper.withheld },
+                    sections: { keeper.sections }, limiter: keeper.limiter, withheld: { keeper.withheld },
                     front: front(idleTimeout: serving.serverIdleTimeout),
                     compresses: serving.enableGzipEncoding,
                     servesPartial: serving.servePartial, telemetry: telemetry, logger: logger),

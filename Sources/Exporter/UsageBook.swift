@@ -19,6 +19,8 @@ final class UsageBook: Sendable {
         /// The newest sample of each node, until the objects they are about are there.
         var waiting: [String: NodeSample] = [:]
         var awaited: Set<Resource>
+        /// nil where no labels stand on series.
+        var labels: LabelBook?
     }
 
     private let state: Mutex<State>
@@ -40,14 +42,24 @@ final class UsageBook: Sendable {
     ) {
         (self.nodes, self.pods, self.telemetry, self.now) = (nodes, pods, telemetry, now)
         (nodeFamilies, podFamilies) = (configuration.nodeUsage, configuration.podUsage)
-        nodeUsage = ObjectStore(families: nodeFamilies.descriptions, isNamed: true)
-        podUsage = ObjectStore(families: podFamilies.descriptions, isNamed: true)
+        let labels = configuration.labels?.shown ?? [:]
+        nodeUsage = ObjectStore(families: nodeFamilies.descriptions, isNamed: true, lists: labels[.nodes]?.usageLists ?? [])
+        podUsage = ObjectStore(families: podFamilies.descriptions, isNamed: true, lists: labels[.pods]?.usageLists ?? [])
         state = Mutex(State(awaited: Set((nodes == nil ? [] : [.nodes]) + (pods == nil ? [] : [.pods]))))
         sections = [
-            ExpositionSection(resource: "nodes", families: configuration.nodeUsage.descriptions, store: nodeUsage),
-            ExpositionSection(resource: "pods", families: configuration.podUsage.descriptions, store: podUsage),
+            ExpositionSection(
+                resource: "nodes", families: configuration.nodeUsage.descriptions, store: nodeUsage,
+                following: labels[.nodes]?.following ?? []),
+            ExpositionSection(
+                resource: "pods", families: configuration.podUsage.descriptions, store: podUsage, following: labels[.pods]?.following ?? []),
         ]
     }
+
+    /// Where the usage of objects is, which ``LabelBook`` keeps current beside the objects themselves.
+    var stores: [Resource: ObjectStore] { [.nodes: nodeUsage, .pods: podUsage] }
+
+    /// Usage has the labels from now on that its objects have there.
+    func use(_ labels: LabelBook) { state.withLock { $0.labels = labels } }
 
     func take(_ sample: NodeSample) {
         telemetry.took(sample)
@@ -99,17 +111,17 @@ final class UsageBook: Sendable {
         if let (bucket, uid, labels) = nodes?.identity(named: name) {
             let usage = NodeUsage(reading: sample.usage, hasFailed: sample.failure != nil)
             let record = nodeFamilies.record(of: usage, identity: labels)
-            nodeUsage.upsert(ObjectStore.Entry(uid: uid, name: name, record: record), bucket: bucket)
+            put(ObjectStore.Entry(uid: uid, name: name, record: record), bucket: bucket, of: .nodes, state.labels)
         } else {
             nodeUsage.remove(named: name)
         }
-        let pods = pods == nil ? [] : apply(pods: sample)
+        let pods = pods == nil ? [] : apply(pods: sample, state.labels)
         for gone in (state.pods[sample.node] ?? []).subtracting(pods) { podUsage.remove(named: gone) }
         state.pods[sample.node] = pods
     }
 
     /// - Returns: the pods that have usage now.
-    private func apply(pods sample: NodeSample) -> Set<ObjectKey> {
+    private func apply(pods sample: NodeSample, _ book: LabelBook?) -> Set<ObjectKey> {
         var usages: [ObjectKey: PodUsage] = [:]
         for pod in sample.pods { usages[ObjectKey(namespace: pod.namespace, name: pod.pod), default: PodUsage()].reading = pod.reading }
         for container in sample.containers {
@@ -119,9 +131,17 @@ final class UsageBook: Sendable {
         for (name, usage) in usages {
             guard let (bucket, uid, labels) = pods?.identity(named: name) else { continue }
             let record = podFamilies.record(of: usage, identity: labels)
-            podUsage.upsert(ObjectStore.Entry(uid: uid, name: name, record: record), bucket: bucket)
+            put(ObjectStore.Entry(uid: uid, name: name, record: record), bucket: bucket, of: .pods, book)
             shown.insert(name)
         }
         return shown
+    }
+
+    private func put(_ entry: ObjectStore.Entry, bucket: UInt8, of resource: Resource, _ labels: LabelBook?) {
+        if let labels {
+            labels.put(entry, bucket: bucket, usageOf: resource)
+        } else {
+            (resource == .nodes ? nodeUsage : podUsage).upsert(entry, bucket: bucket)
+        }
     }
 }

@@ -11,6 +11,7 @@ struct ScrapeServer: Service {
     let address: HTTPAddress
     /// May be others at each scrape.
     let sections: @Sendable () -> [ExpositionSection]
+    var limiter: SeriesLimiter?
     /// What every scrape waits for, whatever it asks for.
     var withheld: @Sendable () -> String? = { nil }
     var front = HTTPFront()
@@ -67,7 +68,7 @@ struct ScrapeServer: Service {
         let start = ContinuousClock.now
         if let withheld = withheld() { return answer(request, 503, "not served yet: waiting for \(withheld)\n") }
         let selected = selected(by: request)
-        let missing = servesPartial ? [] : telemetry.awaited.filter { name in selected.contains { $0.resource == name } }
+        let missing = servesPartial ? [] : telemetry.awaited.filter { name in selected.contains { $0.needs.contains(name) } }
         guard missing.isEmpty else {
             // Part of the series would look like objects that are gone, and fire alerts; no answer is a target that is down.
             return answer(request, 503, "not whole yet: waiting for \(missing.joined(separator: ", "))\n")
@@ -79,7 +80,7 @@ struct ScrapeServer: Service {
         if isCompressed { headers[.contentEncoding] = "gzip" }
         if request.method == .head { return Response(status: .ok, headers: headers) }
         let requests = telemetry.requests
-        let body = ExpositionBody(sections: selected, format: format, isCompressed: isCompressed)
+        let body = ExpositionBody(sections: selected, format: format, isCompressed: isCompressed, limiter: limiter)
         return Response(
             status: .ok, headers: headers,
             body: body.response(on: executor) { requests.observe((ContinuousClock.now - start) / .seconds(1)) })

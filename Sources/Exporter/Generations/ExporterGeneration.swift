@@ -8,6 +8,7 @@ final class ExporterGeneration: Sendable {
     let telemetry: ExporterTelemetry
     /// nil: every object, or what the options say.
     let division: Division?
+    let limits: SeriesLimits
     private let feed: ObjectFeed
     private let customs: CustomResourceService?
     private let services: [any Service]
@@ -19,12 +20,12 @@ final class ExporterGeneration: Sendable {
         _ command: ExporterCommand, division: Division?, registry: MetricsRegistry, logger: Logger,
         becameWhole: @escaping @Sendable () -> Void
     ) throws(ProcessError) {
-        let configuration = try ExporterConfiguration(
-            command.selection, servesOnlyCustoms: command.customs.customResourceStateOnly, division: division)
+        let configuration = try ExporterConfiguration(command, division: division)
         for warning in configuration.warnings {
             logger.warning("a part of the options has no effect", metadata: ["reason": "\(warning)"])
         }
         self.division = division
+        limits = configuration.limits
         telemetry = ExporterTelemetry(
             registry: registry, shard: configuration.shard, totalShards: configuration.totalShards, isPublished: false,
             becameWhole: becameWhole)

@@ -13,6 +13,8 @@ final class TextPiece: Sendable {
     let bytes: [UInt8]
     /// Bytes of the lines, put together.
     let size: Int
+    /// How many lines there are.
+    let series: Int
     /// The lines compressed, from the first time that somebody asks for them so.
     private let compressed = Mutex<DeflatedText?>(nil)
 
@@ -26,7 +28,7 @@ final class TextPiece: Sendable {
         guard content > 0 else { return nil }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(content + slots.reduce(0) { $0 + [UInt8].sizeOf(length: $1.count) } + LinePrinter.padding)
-        var size = 0
+        var (size, series) = (0, 0)
         for (slot, samples) in slots.enumerated() {
             bytes.append(length: samples.count)
             bytes.append(contentsOf: samples)
@@ -35,10 +37,28 @@ final class TextPiece: Sendable {
                 let length = samples.readLength(at: &position)
                 position += length
                 size += name + identities[slot] + length
+                series += 1
             }
         }
         bytes.append(contentsOf: repeatElement(0, count: LinePrinter.padding))
-        (self.bytes, self.size) = (bytes, size)
+        (self.bytes, self.size, self.series) = (bytes, size, series)
+    }
+
+    private init(bytes: [UInt8], size: Int, series: Int) { (self.bytes, self.size, self.series) = (bytes, size, series) }
+
+    /// The same samples behind other identity labels.
+    func relabelled(identities: [Int], name: Int) -> TextPiece {
+        var (size, position) = (0, 0)
+        for identity in identities {
+            let samples = next(at: &position)
+            var place = samples.lowerBound
+            while place < samples.upperBound {
+                let length = bytes.readLength(at: &place)
+                place += length
+                size += name + identity + length
+            }
+        }
+        return TextPiece(bytes: bytes, size: size, series: series)
     }
 
     /// What the object in this place has.
