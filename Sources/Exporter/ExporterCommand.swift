@@ -80,7 +80,8 @@ public struct ExporterCommand: AsyncParsableCommand, Sendable {
                 keeper, counters,
                 ScrapeServer(
                     address: HTTPAddress(host: ListenHost.usable(serving.host), port: serving.port),
-                    sections: { keeper.sections + counters.sections }, withheld: { keeper.withheld }, kept: { keeper.kept },
+                    sections: { keeper.sections + counters.sections }, limiter: keeper.limiter, withheld: { keeper.withheld },
+                    kept: { keeper.kept },
                     front: front(idleTimeout: serving.serverIdleTimeout),
                     compresses: serving.enableGzipEncoding,
                     servesPartial: serving.servePartial, telemetry: telemetry, logger: logger),

@@ -19,6 +19,8 @@ final class UsageBook: Sendable {
         /// The newest sample of each node, until the objects they are about are there.
         var waiting: [String: NodeSample] = [:]
         var awaited: Set<Resource>
+        /// nil where no labels stand on series.
+        var labels: LabelBook?
         /// The measurements of each node's pods, where they are kept.
         var histories: [String: [ObjectKey: PodHistory]] = [:]
     }
@@ -52,14 +54,24 @@ final class UsageBook: Sendable {
         (nodeFamilies, podFamilies) = (configuration.nodeUsage, configuration.podUsage)
         let spreads = Set(containerSpreadFamilies.map(\.name))
         keepsHistories = podFamilies.descriptions.contains { spreads.contains($0.name) }
-        nodeUsage = ObjectStore(families: nodeFamilies.descriptions, isNamed: true)
-        podUsage = ObjectStore(families: podFamilies.descriptions, isNamed: true)
+        let labels = configuration.labels?.shown ?? [:]
+        nodeUsage = ObjectStore(families: nodeFamilies.descriptions, isNamed: true, lists: labels[.nodes]?.usageLists ?? [])
+        podUsage = ObjectStore(families: podFamilies.descriptions, isNamed: true, lists: labels[.pods]?.usageLists ?? [])
         state = Mutex(State(awaited: Set((nodes == nil ? [] : [.nodes]) + (pods == nil ? [] : [.pods]))))
         sections = [
-            ExpositionSection(resource: "nodes", families: configuration.nodeUsage.descriptions, store: nodeUsage),
-            ExpositionSection(resource: "pods", families: configuration.podUsage.descriptions, store: podUsage),
+            ExpositionSection(
+                resource: "nodes", families: configuration.nodeUsage.descriptions, store: nodeUsage,
+                following: labels[.nodes]?.following ?? []),
+            ExpositionSection(
+                resource: "pods", families: configuration.podUsage.descriptions, store: podUsage, following: labels[.pods]?.following ?? []),
         ]
     }
+
+    /// Where the usage of objects is, which ``LabelBook`` keeps current beside the objects themselves.
+    var stores: [Resource: ObjectStore] { [.nodes: nodeUsage, .pods: podUsage] }
+
+    /// Usage has the labels from now on that its objects have there.
+    func use(_ labels: LabelBook) { state.withLock { $0.labels = labels } }
 
     func take(_ sample: NodeSample) {
         telemetry.took(sample)
@@ -112,7 +124,7 @@ final class UsageBook: Sendable {
         if let (bucket, uid, labels) = nodes?.identity(named: name) {
             let usage = NodeUsage(reading: sample.usage, hasFailed: sample.failure != nil, summary: sample.summary)
             let record = nodeFamilies.record(of: usage, identity: labels)
-            nodeUsage.upsert(ObjectStore.Entry(uid: uid, name: name, record: record), bucket: bucket)
+            put(ObjectStore.Entry(uid: uid, name: name, record: record), bucket: bucket, of: .nodes, state.labels)
         } else {
             nodeUsage.remove(named: name)
         }
@@ -144,7 +156,7 @@ final class UsageBook: Sendable {
                 histories[name] = history
             }
             let record = podFamilies.record(of: usage, identity: labels)
-            podUsage.upsert(ObjectStore.Entry(uid: uid, name: name, record: record), bucket: bucket)
+            put(ObjectStore.Entry(uid: uid, name: name, record: record), bucket: bucket, of: .pods, state.labels)
             shown.insert(name)
         }
         // A scrape that failed says nothing about what was measured before it.
@@ -169,6 +181,14 @@ final class UsageBook: Sendable {
                 let (cpu, memory) = points.spread(over: window)
                 return ContainerSpread(container: name, window: window, cpu: cpu, memory: memory)
             }
+        }
+    }
+
+    private func put(_ entry: ObjectStore.Entry, bucket: UInt8, of resource: Resource, _ labels: LabelBook?) {
+        if let labels {
+            labels.put(entry, bucket: bucket, usageOf: resource)
+        } else {
+            (resource == .nodes ? nodeUsage : podUsage).upsert(entry, bucket: bucket)
         }
     }
 }

@@ -44,6 +44,8 @@ import Testing
             use_api_server_cache: true
             kubeconfig: /etc/k
             auto-gomemlimit: true
+            metric_labels_on: {"kube_pod_.*": [team, "owner:team"], kube_node_info: [zone]}
+            series_limit: {kube_pod_info: 100, kube_node_info: 5}
             """, ["--resources=jobs", "--port=1", "--namespaces=z", "--metric-denylist=kube_x", "--metric-labels-allowlist=jobs=[x]"])
         #expect(command.selection.resources == ["nodes", "pods", "services"])
         #expect(command.selection.namespaces == ["a", "b"])
@@ -51,6 +53,8 @@ import Testing
         #expect(command.selection.metricDenylist == ["kube_pod_created"])
         #expect(command.selection.metricLabelsAllowlist == "nodes=[zone,team],pods=[*]")
         #expect(command.selection.metricAnnotationsAllowlist == "pods=[owner]")
+        #expect(command.selection.metricLabelsOn == ["kube_node_info=[zone],kube_pod_.*=[team,owner:team]"])
+        #expect(command.selection.seriesLimit == ["kube_node_info=5", "kube_pod_info=100"])
         #expect((command.serving.port, command.serving.telemetryPort) == (9090, 9091))
         #expect((command.serving.host, command.serving.telemetryHost) == ("127.0.0.1", "::1"))
         #expect((command.selection.shard, command.selection.totalShards) == (1, 4))
@@ -70,6 +74,8 @@ import Testing
         #expect(command.selection.metricDenylist == ["kube_x"])
         #expect(try self.command(" \n", ["--port=3"]).serving.port == 3)
         #expect(try self.command("custom_resource_config_file: /a").customs.customResourceStateConfigFile == "/a")
+        #expect(try self.command("series_limit: [kube_pod_info=7]").selection.seriesLimit == ["kube_pod_info=7"])
+        #expect(try self.command("series_limit: {}", ["--series-limit=kube_pod_info=3"]).selection.seriesLimit == ["kube_pod_info=3"])
         #expect(try OptionsFile(yaml: "rescources: {pods: {}}").unknown == ["rescources"])
     }
 

@@ -14,7 +14,7 @@ extension ExporterUnderTest {
     /// Serves on free ports of this host while the body runs.
     /// - Parameter front: makes what stands before a port.
     func serving(
-        front: () -> HTTPFront = { HTTPFront() }, compresses: Bool = false, servesPartial: Bool = false,
+        front: () -> HTTPFront = { HTTPFront() }, compresses: Bool = false, servesPartial: Bool = false, limiter: SeriesLimiter? = nil,
         _ body: (Addresses) async throws -> Void
     ) async throws {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -22,7 +22,8 @@ extension ExporterUnderTest {
         let anyPort = HTTPAddress(host: "127.0.0.1", port: 0)
         let sections = feed.sections
         let main = ScrapeServer(
-            address: anyPort, sections: { sections }, front: front(), compresses: compresses, servesPartial: servesPartial,
+            address: anyPort, sections: { sections }, limiter: limiter, front: front(), compresses: compresses,
+            servesPartial: servesPartial,
             telemetry: telemetry, logger: logger, listening: { continuation.yield((true, $0)) })
         let own = HTTPEndpoints(
             address: anyPort, routes: TelemetryRoutes.make(telemetry), front: front(), logger: logger,

@@ -66,6 +66,33 @@ import Testing
         #expect(exporter.exposition().contains("# TYPE mizzen_node_cpu_usage_seconds_total counter\n"))
     }
 
+    @Test("usage has the chosen labels of its objects, at once when these or those of a namespace change")
+    func labels() throws {
+        let exporter = try exporter(["--metric-labels-on=mizzen_(pod_cpu|node_memory).*=[team,namespace:team]"], joined: false)
+        func teams() -> [String] { usage(exporter).filter { $0.contains("team") } }
+        exporter.upsert(
+            try object(.pods, #"{"metadata":{"name":"a","namespace":"default","uid":"uid-a","resourceVersion":"2","labels":{"team":"x"}}}"#)
+        )
+        for resource in [Resource.pods, .nodes, .namespaces] { exporter.feed.joined(resource, synced: true) }
+        exporter.feed.take(sample(at: 10))
+        let name = "mizzen_pod_cpu_usage_seconds_total{namespace=\"default\",pod=\"a\",uid=\"uid-a\""
+        #expect(teams() == [name + ",label_team=\"x\"} 10.5"])
+        exporter.upsert(try object(.namespaces, #"{"metadata":{"name":"default","uid":"n","resourceVersion":"1","labels":{"team":"y"}}}"#))
+        #expect(teams() == [name + ",label_team=\"x\",namespace_label_team=\"y\"} 10.5"])
+        exporter.upsert(
+            try object(.pods, #"{"metadata":{"name":"a","namespace":"default","uid":"uid-a","resourceVersion":"3","labels":{"team":"z"}}}"#)
+        )
+        exporter.upsert(
+            try object(.nodes, #"{"metadata":{"name":"n1","uid":"node-1","resourceVersion":"2","labels":{"team":"n"}}}"#))
+        #expect(
+            teams() == [
+                "mizzen_node_memory_working_set_bytes{node=\"n1\",label_team=\"n\"} 4096",
+                name + ",label_team=\"z\",namespace_label_team=\"y\"} 10.5",
+            ])
+        exporter.feed.take(sample(at: 20))
+        #expect(teams().contains(name + ",label_team=\"z\",namespace_label_team=\"y\"} 20.5"))
+    }
+
     @Test("a sample that comes before its objects waits for them")
     func early() throws {
         let exporter = try exporter(joined: false)

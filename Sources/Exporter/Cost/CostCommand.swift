@@ -64,7 +64,16 @@ enum CostTable {
                 "\(right("\(series)", 9)) \(right(share(series, of: cost.series), 6)) \(right(size(bytes), 9))  "
                     + "--metric-denylist=\(names.map { "^\($0)$" }.joined(separator: ","))")
         }
+        let limits = shown.prefix(3).map { "\($0.name)=\(limit(for: $0.series))" }.joined(separator: ",")
+        lines += ["", "What keeps the dearest from growing by more than a half: --series-limit=\(limits)"]
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// Half as many again, rounded up to two digits.
+    private static func limit(for series: Int) -> Int {
+        var (limit, unit) = ((series * 3 + 1) / 2, 1)
+        while limit > 99 { (limit, unit) = ((limit + 9) / 10, unit * 10) }
+        return limit * unit
     }
 
     private static func share(_ part: Int, of whole: Int) -> String { "\((part * 1000 / whole + 5) / 10) %" }

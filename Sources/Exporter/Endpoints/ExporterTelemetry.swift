@@ -95,7 +95,8 @@ final class ExporterTelemetry: Sendable {
     }
 
     /// Begins to report on a resource; until it is joined, the exporter is not ready.
-    func watch(_ resource: Resource, store: ObjectStore) {
+    /// - Parameter store: nil where no families of its objects are served.
+    func watch(_ resource: Resource, store: ObjectStore?) {
         streams.withLock { $0[resource] = Stream() }
         let labels = [("resource", resource.plural)]
         let kind = [("resource", "*\(resource.version).\(resource.kind)")]
@@ -128,11 +129,16 @@ final class ExporterTelemetry: Sendable {
         "mizzen_exporter_objects", "mizzen_exporter_object_bytes", "mizzen_exporter_stream_joined", "mizzen_exporter_stream_age_seconds",
     ]
 
-    private func showReadings(of resource: Resource, _ store: ObjectStore) {
+    private func showReadings(of resource: Resource, _ store: ObjectStore?) {
         let labels = [("resource", resource.plural)]
-        registry.gauge("mizzen_exporter_objects", help: "Objects held.", labels: labels) { Double(store.count) }
-        registry.gauge("mizzen_exporter_object_bytes", help: "Bytes of the samples held, as text.", labels: labels) {
-            Double(store.bytes)
+        if let store {
+            registry.gauge("mizzen_exporter_objects", help: "Objects held.", labels: labels) { Double(store.count) }
+            registry.gauge("mizzen_exporter_object_bytes", help: "Bytes of the samples held, as text.", labels: labels) {
+                Double(store.bytes)
+            }
+        } else {
+            // Its families may have been served until now.
+            for name in Self.readings[..<2] { registry.remove(name, labels: labels) }
         }
         registry.gauge(
             "mizzen_exporter_stream_joined", help: "Whether what is held is complete and current.", labels: labels

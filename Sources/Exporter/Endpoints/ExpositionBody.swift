@@ -13,6 +13,7 @@ struct ExpositionBody: Sendable {
     let sections: [ExpositionSection]
     let format: ExpositionFormat
     let isCompressed: Bool
+    var limiter: SeriesLimiter?
 
     /// - Parameters:
     ///   - executor: of the connection.
@@ -20,7 +21,7 @@ struct ExpositionBody: Sendable {
     func response(on executor: EventLoopExecutor, finished: @escaping @Sendable () -> Void) -> ResponseBody {
         switch format {
         case .text, .openMetrics:
-            let exposition = Exposition(sections, format: format)
+            let exposition = Exposition(sections, format: format, limiter: limiter)
             // Compressed, the size is known only when all is compressed; the first byte is not to wait for that.
             return body(size: isCompressed ? nil : exposition.size, executor, finished) { writer in
                 if isCompressed {
@@ -30,7 +31,7 @@ struct ExpositionBody: Sendable {
                 }
             }
         case .protobuf:
-            let exposition = ProtobufExposition(sections)
+            let exposition = ProtobufExposition(sections, limiter: limiter)
             return body(size: nil, executor, finished) { writer in try await encode(exposition, to: &writer) }
         }
     }

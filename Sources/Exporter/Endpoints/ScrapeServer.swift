@@ -12,6 +12,7 @@ struct ScrapeServer: Service {
     let address: HTTPAddress
     /// May be others at each scrape.
     let sections: @Sendable () -> [ExpositionSection]
+    var limiter: SeriesLimiter?
     /// What every scrape waits for, whatever it asks for.
     var withheld: @Sendable () -> String? = { nil }
     /// What is served in the place of what is missing.
@@ -73,7 +74,7 @@ struct ScrapeServer: Service {
         let isWanted = wish(of: request)
         var selected = sections().filter { isWanted($0.resource) }
         var headers: HTTPFields = [:]
-        let missing = telemetry.awaited.filter { name in selected.contains { $0.resource == name } }
+        let missing = telemetry.awaited.filter { name in selected.contains { $0.needs.contains(name) } }
         if !missing.isEmpty, let kept = kept() {
             // All of it or none: kept and current samples beside one another would be of two moments.
             let (sections, age) = kept.selection(at: WallClock.nanoseconds(), where: isWanted)
@@ -90,7 +91,7 @@ struct ScrapeServer: Service {
         if isCompressed { headers[.contentEncoding] = "gzip" }
         if request.method == .head { return Response(status: .ok, headers: headers) }
         let requests = telemetry.requests
-        let body = ExpositionBody(sections: selected, format: format, isCompressed: isCompressed)
+        let body = ExpositionBody(sections: selected, format: format, isCompressed: isCompressed, limiter: limiter)
         return Response(
             status: .ok, headers: headers,
             body: body.response(on: executor) { requests.observe((ContinuousClock.now - start) / .seconds(1)) })

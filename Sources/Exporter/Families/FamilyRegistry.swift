@@ -24,6 +24,10 @@ enum FamilyRegistry {
 
     static func families(of resource: Resource) -> ResourceFamilies? { all.first { $0.resource == resource } }
 
+    /// Of every family that can be served, usage among them; those of custom resources come from their configuration.
+    static let names = Set(
+        (all.flatMap(\.families) + nodeUsageFamilies.map(\.description) + podUsageFamilies.map(\.description)).map(\.name))
+
     /// What kube-state-metrics 2.20 serves when no `--resources` are given.
     static let defaultResources = [
         "certificatesigningrequests", "configmaps", "cronjobs", "daemonsets", "deployments", "endpointslices",

@@ -12,6 +12,7 @@ final class ExporterGeneration: Sendable {
     let division: Division?
     /// Which pods' states are counted while this is served.
     let states: StateSelection?
+    let limits: SeriesLimits
     private let feed: ObjectFeed
     private let customs: CustomResourceService?
     private let services: [any Service]
@@ -27,13 +28,13 @@ final class ExporterGeneration: Sendable {
         _ command: ExporterCommand, division: Division?, keeper: ExpositionKeeper? = nil, registry: MetricsRegistry, logger: Logger,
         becameWhole: @escaping @Sendable () -> Void
     ) throws(ProcessError) {
-        let configuration = try ExporterConfiguration(
-            command.selection, servesOnlyCustoms: command.customs.customResourceStateOnly, division: division)
+        let configuration = try ExporterConfiguration(command, division: division)
         for warning in configuration.warnings {
             logger.warning("a part of the options has no effect", metadata: ["reason": "\(warning)"])
         }
         self.division = division
         states = configuration.states
+        limits = configuration.limits
         telemetry = ExporterTelemetry(
             registry: registry, shard: configuration.shard, totalShards: configuration.totalShards, isPublished: false,
             becameWhole: becameWhole)

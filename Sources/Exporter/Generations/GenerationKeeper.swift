@@ -26,6 +26,8 @@ final class GenerationKeeper: ServiceLifecycle.Service {
     private let logger: Logger
     private let pod: (name: StatefulPodName, namespace: String)?
     private let follower: StatefulSetFollower?
+    /// Of what is served, whatever it is.
+    let limiter: SeriesLimiter
     private let state = Mutex(State())
     private let failure = Mutex<(any Error)?>(nil)
     private let keeper: ExpositionKeeper?
@@ -41,6 +43,7 @@ final class GenerationKeeper: ServiceLifecycle.Service {
         self.keeper = keeper
         self.registry = registry
         self.logger = logger
+        limiter = SeriesLimiter(registry: registry, logger: logger)
         var command = commandLine
         file = try commandLine.file.source(registry: registry, logger: logger)
         if let file { try file.current.apply(to: &command) }
@@ -49,11 +52,11 @@ final class GenerationKeeper: ServiceLifecycle.Service {
         follower = pod.map { StatefulSetFollower(name: $0.name.statefulSet) }
         if pod == nil {
             let first = try generation(command, nil, keeper)
-            first.telemetry.publish(after: nil)
+            publish(first, after: nil)
             state.withLock { $0.current = first }
         } else {
             // To say at the start what cannot be taken.
-            _ = try ExporterConfiguration(command.selection, servesOnlyCustoms: command.customs.customResourceStateOnly)
+            _ = try ExporterConfiguration(command)
         }
     }
 
@@ -141,6 +144,12 @@ final class GenerationKeeper: ServiceLifecycle.Service {
             filter: [TopicFilter(.statefulSets, namespace: namespace)], consumer: follower, options: options, logger: logger)
     }
 
+    /// The metrics of a generation, and its limits, take the place of those of the one before it.
+    private func publish(_ generation: ExporterGeneration, after former: ExporterGeneration?) {
+        generation.telemetry.publish(after: former?.telemetry)
+        limiter.adopt(generation.limits) { [weak self] in self?.sections ?? [] }
+    }
+
     private func start(_ generation: ExporterGeneration, in group: inout ThrowingTaskGroup<Void, any Error>) {
         group.addTask { [self] in await guarding { try await generation.run() } }
     }
@@ -176,12 +185,12 @@ final class GenerationKeeper: ServiceLifecycle.Service {
         if let next, current == nil || !isReleased {
             // A new shard holds what it does not serve yet: its readiness is what the others wait for.
             state.withLock { ($0.current, $0.next, $0.isReleased) = (next, nil, false) }
-            next.telemetry.publish(after: current?.telemetry)
+            publish(next, after: current)
             current?.end()
         } else if let current, let next, next.awaited.isEmpty, next.division == current.division || agreement?.isDue(at: now) == true {
             state.withLock { ($0.current, $0.next) = (next, nil) }
             if next.division != current.division { agreement?.tookOver() }
-            next.telemetry.publish(after: current.telemetry)
+            publish(next, after: current)
             current.end()
             logger.notice("what was prepared is served now", metadata: next.division.map { ["shard": "\($0)"] } ?? [:])
             ExporterCommand.releaseWhatTheStartTook()
@@ -205,7 +214,7 @@ final class GenerationKeeper: ServiceLifecycle.Service {
         var command = commandLine
         do throws(ProcessError) {
             try file.current.apply(to: &command)
-            _ = try ExporterConfiguration(command.selection, servesOnlyCustoms: command.customs.customResourceStateOnly)
+            _ = try ExporterConfiguration(command)
         } catch {
             file.refuse(error)
             return nil

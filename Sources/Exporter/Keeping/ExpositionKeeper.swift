@@ -180,7 +180,8 @@ final class ExpositionKeeper: Service {
     func write(_ keepable: Keepable) {
         let sections = keepable.sections.map { kept in
             KeptFile.Section(
-                resource: kept.section.resource, asOf: kept.asOf, families: kept.section.families, groups: kept.section.store.snapshot())
+                resource: kept.section.resource, asOf: kept.asOf, families: kept.section.families, lists: kept.section.store.lists,
+                groups: kept.section.store.snapshot())
         }
         do throws(SystemError) {
             var file = try FileReplacement(of: path, write: systemWrite)

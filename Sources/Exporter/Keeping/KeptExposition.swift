@@ -13,7 +13,7 @@ final class KeptExposition: Sendable {
 
     init(_ sections: [KeptFile.Section]) {
         self.sections = sections.map { kept in
-            let store = ObjectStore(kept: kept.groups, families: kept.families)
+            let store = ObjectStore(kept: kept.groups, families: kept.families, lists: kept.lists)
             return (ExpositionSection(resource: kept.resource, families: kept.families, store: store), kept.asOf)
         }
         asOf = sections.map(\.asOf).min() ?? 0

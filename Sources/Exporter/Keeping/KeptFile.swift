@@ -33,7 +33,12 @@ enum KeptFile {
         /// What is held is of this moment or newer: nanoseconds since 1970-01-01 UTC.
         var asOf: Int64
         var families: [FamilyDescription]
+        /// ``ObjectStore/lists``.
+        var lists: [Int] = []
         var groups: [TextGroup]
+
+        /// What a group has to know of each family.
+        fileprivate var shapes: [TextFamily] { ObjectStore.shapes(of: families, lists) }
     }
 
     enum Block: UInt8 {
@@ -121,7 +126,7 @@ extension KeptFile {
             case .head where head == nil: head = cursor.head()
             case .section where head != nil: sections.append(cursor.section())
             case .group where !sections.isEmpty:
-                guard let group = cursor.group(sections[sections.count - 1].families) else { cursor.isBad = true; break }
+                guard let group = cursor.group(sections[sections.count - 1].shapes) else { cursor.isBad = true; break }
                 sections[sections.count - 1].groups.append(group)
             case .end where head != nil: isWhole = cursor.word() == blocks
             case .head, .section, .group, .end: cursor.isBad = true
@@ -186,7 +191,10 @@ private struct KeptCursor {
     mutating func section() -> KeptFile.Section {
         let (resource, asOf) = (text(), long())
         let families = list { cursor in cursor.family() }
-        return KeptFile.Section(resource: resource, asOf: asOf, families: families, groups: [])
+        let lists = list { cursor in cursor.word() }
+        // No more lists than families: each stands on one.
+        if !lists.isEmpty, lists.count != families.count || !lists.allSatisfy((0...families.count).contains) { isBad = true }
+        return KeptFile.Section(resource: resource, asOf: asOf, families: families, lists: isBad ? [] : lists, groups: [])
     }
 
     private mutating func family() -> FamilyDescription {
@@ -198,12 +206,13 @@ private struct KeptCursor {
     }
 
     /// - Returns: nil where lengths do not fit one another.
-    mutating func group(_ families: [FamilyDescription]) -> TextGroup? {
+    mutating func group(_ families: [TextFamily]) -> TextGroup? {
         let identities = list { cursor in Array(cursor.take(cursor.word())) }
+        let labelled = list { cursor in cursor.list { cursor in Array(cursor.take(cursor.word())) } }
         let pieces = list { cursor in (family: cursor.word(), content: cursor.take(cursor.word())) }
         // A line begins with the first label behind the brace: without one it would be none.
-        guard !isBad, !identities.isEmpty, identities.allSatisfy({ $0.first == UInt8(ascii: "{") }) else { return nil }
-        return TextGroup(identities: identities, pieces: pieces, names: families.map(\.name.utf8.count))
+        guard !isBad, !identities.isEmpty, ([identities] + labelled).joined().allSatisfy({ $0.first == UInt8(ascii: "{") }) else { return nil }
+        return TextGroup(identities: identities, labelled: labelled, pieces: pieces, families: families)
     }
 }
 
@@ -241,14 +250,14 @@ extension [UInt8] {
             append(family.stability == .stable ? 1 : 0)
             append(family.isOptIn ? 1 : 0)
         }
+        append(word: section.lists.count)
+        for list in section.lists { append(word: list) }
     }
 
     fileprivate mutating func append(_ group: TextGroup) {
-        append(word: group.identities.indices.count)
-        for slot in group.identities.indices {
-            append(word: group.identities.length(slot))
-            append(contentsOf: group.identities[slot])
-        }
+        append(group.identities)
+        append(word: group.labelled.count)
+        for labelled in group.labelled { append(labelled) }
         append(word: group.pieces.count { $0 != nil })
         for (family, piece) in group.pieces.enumerated() {
             guard let piece else { continue }
@@ -256,6 +265,14 @@ extension [UInt8] {
             append(word: family)
             append(word: content.count)
             append(contentsOf: content)
+        }
+    }
+
+    private mutating func append(_ identities: IdentityList) {
+        append(word: identities.indices.count)
+        for slot in identities.indices {
+            append(word: identities.length(slot))
+            append(contentsOf: identities[slot])
         }
     }
 }

@@ -9,6 +9,11 @@ struct ExporterConfiguration: Sendable {
     /// What of the options has no effect, and why.
     var warnings: [String] = []
     var topics: [TopicFilter] = []
+    /// Of the objects that are served; others may come, for their labels.
+    var buckets: BucketSet
+    /// Labels that stand on series; nil: none.
+    var labels: LabelPlan?
+    var limits: SeriesLimits
     var deniedNamespaces: Set<String> = []
     var shard = 0
     var totalShards = 1
@@ -20,14 +25,25 @@ struct ExporterConfiguration: Sendable {
     /// What of custom resources is served, if any.
     var customs: CustomResourceService.Selection
 
+    /// - Throws: 64, naming the flag and what it expects.
+    init(_ command: ExporterCommand, division: Division? = nil) throws(ProcessError) {
+        try self.init(
+            command.selection, servesOnlyCustoms: command.customs.customResourceStateOnly, hasCustoms: command.customs.source() != nil,
+            division: division)
+    }
+
     /// - Parameters:
     ///   - servesOnlyCustoms: custom resources and nothing else.
+    ///   - hasCustoms: whether there may be families of custom resources.
     ///   - division: comes before the options' share.
     /// - Throws: 64, naming the flag and what it expects.
-    init(_ options: SelectionOptions, servesOnlyCustoms: Bool = false, division: Division? = nil) throws(ProcessError) {
+    init(
+        _ options: SelectionOptions, servesOnlyCustoms: Bool = false, hasCustoms: Bool = false, division: Division? = nil
+    ) throws(ProcessError) {
         if division == nil { try Self.check(shard: options.shard, of: options.totalShards) }
         let division = division ?? Division(index: options.shard, total: options.totalShards)
-        (shard, totalShards) = (division.index, division.total)
+        (shard, totalShards, buckets) = (division.index, division.total, division.buckets)
+        limits = try SeriesLimits(options.seriesLimit, known: hasCustoms ? nil : FamilyRegistry.names)
         let filter = try FamilyFilter(
             allowList: Self.items(options.metricAllowlist), denyList: Self.items(options.metricDenylist),
             optInList: Self.items(options.metricOptInList))
@@ -38,31 +54,40 @@ struct ExporterConfiguration: Sendable {
                 place: "--node")
         }
         let resources = servesOnlyCustoms ? [] : try Self.resources(wanted)
-        let labels = try Self.allowLists(options.metricLabelsAllowlist, "--metric-labels-allowlist", &warnings)
+        let allowedLabels = try Self.allowLists(options.metricLabelsAllowlist, "--metric-labels-allowlist", &warnings)
         let annotations = try Self.allowLists(
             options.metricAnnotationsAllowlist, "--metric-annotations-allowlist", &warnings)
         let nodes: NodeSelection =
             options.trackUnscheduledPods ? .none : options.node.isEmpty ? .all : .named(options.node)
         for families in resources {
             let context = FamilyContext(
-                labels: MetadataAllowList(patterns: labels["*"] ?? labels[families.resource.plural] ?? []),
+                labels: MetadataAllowList(patterns: allowedLabels["*"] ?? allowedLabels[families.resource.plural] ?? []),
                 annotations: MetadataAllowList(patterns: annotations["*"] ?? annotations[families.resource.plural] ?? []))
             renderers.append(families.renderer(filter, context: context, nodes: nodes))
         }
         nodeUsage = FamilySet(nodeUsageFamilies, filter: filter)
         podUsage = FamilySet(podUsageFamilies, filter: filter)
         deniedNamespaces = Set(Self.items(options.namespacesDenylist))
-        topics = Self.topics(
-            resources.map(\.resource), namespaces: Self.items(options.namespaces),
-            buckets: division.buckets)
+        let namespaces = Self.items(options.namespaces)
+        topics = Self.topics(resources.map(\.resource), namespaces: namespaces, buckets: division.buckets)
+        let usage: [Resource: [FamilyDescription]] = [.nodes: nodeUsage.descriptions, .pods: podUsage.descriptions]
+        labels = try LabelPlan(
+            options.metricLabelsOn,
+            served: renderers.map { .init(resource: $0.resource, families: $0.families, usage: usage[$0.resource] ?? []) },
+            warnings: &warnings)
+        // A controller may be in another shard's bucket.
+        if let labels { topics += Self.topics(labels.followed, namespaces: namespaces, buckets: .all) }
         states = StateSelection(
             FamilySet(podStateFamilies, filter: filter), buckets: division.buckets,
-            .init(namespaces: Set(Self.items(options.namespaces)), deniedNamespaces: deniedNamespaces, nodes: nodes),
+            .init(namespaces: Set(namespaces), deniedNamespaces: deniedNamespaces, nodes: nodes),
             servesPods: resources.contains { $0.resource == .pods })
         let families = renderers.flatMap(\.families) + nodeUsage.descriptions + podUsage.descriptions + podStateFamilies.map(\.description)
         customs = CustomResourceService.Selection(
-            filter: filter, namespaces: Self.items(options.namespaces), deniedNamespaces: deniedNamespaces,
+            filter: filter, namespaces: namespaces, deniedNamespaces: deniedNamespaces,
             buckets: division.buckets, taken: Set(families.map(\.name)))
+        for family in limits.limits.keys.sorted() where FamilyRegistry.names.contains(family) && !customs.taken.contains(family) {
+            warnings.append("--series-limit: '\(family)' is not served, so there is nothing to limit")
+        }
     }
 
     /// The entries of comma lists, without blanks and empty ones, each once.

@@ -69,6 +69,18 @@ struct SelectionOptions: ParsableArguments, Sendable {
     @Option(help: ArgumentHelp("Annotations that become labels of kube_*_annotations.", valueName: "pods=[owner],…"))
     var metricAnnotationsAllowlist: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Labels of objects, their namespaces and their owners that stand on the series of families, given by regular expressions.",
+            valueName: "kube_pod_.*=[team,owner:team],…"))
+    var metricLabelsOn: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "How many series families may have; one that would have more is left out whole until it has fewer again.",
+            valueName: "family=number,…"))
+    var seriesLimit: [String] = []
+
     @Option(help: ArgumentHelp("Which shard this is, from 0.", valueName: "number"), transform: OptionValue.count)
     var shard = 0
 

@@ -131,9 +131,23 @@ struct OptionsFileKey: Sendable {
         }
     }
 
+    /// A number for each of some names, or a list of `NAME=NUMBER`.
+    private static func counts(
+        _ name: String, _ set: @escaping @Sendable (inout ExporterCommand, [String]) -> Void
+    ) -> OptionsFileKey {
+        OptionsFileKey(name: name, effect: .live) { node throws(ConfigurationNode.Fault) in
+            if let list = try? node.texts() { return .list(list) }
+            var entries: [String] = []
+            for (key, number) in try node.members() { entries.append("\(key)=\(try number.text())") }
+            return .list(entries.sorted())
+        } set: { value, command in
+            if case .list(let list) = value, !list.isEmpty { set(&command, list) }
+        }
+    }
+
     private static func nothing(_ name: String) -> OptionsFileKey { text(name, .none) { _, _ in } }
 
-    /// kube-state-metrics' keys.
+    /// kube-state-metrics' keys, and behind those ours.
     static let all: [OptionsFileKey] = [
         lists("annotations_allow_list") { $0.selection.metricAnnotationsAllowlist = $1 },
         lists("labels_allow_list") { $0.selection.metricLabelsAllowlist = $1 },
@@ -174,5 +188,7 @@ struct OptionsFileKey: Sendable {
         count("object_limit", .none) { $0.ignored.objectLimit = $1 },
         toggle("auto-gomemlimit", .none) { $0.ignored.autoGomemlimit = $1 },
         nothing("auto-gomemlimit-ratio"), nothing("continue_without_config"), nothing("help"), nothing("config"),
+        lists("metric_labels_on") { $0.selection.metricLabelsOn = [$1] },
+        counts("series_limit") { $0.selection.seriesLimit = $1 },
     ]
 }

@@ -1,4 +1,4 @@
-import DeltaStream
+import KubernetesObjects
 import NIOCore
 
 /// In which of Prometheus' formats a scrape is answered.
@@ -16,15 +16,21 @@ final class ExpositionSection: Sendable {
     let resource: String
     let store: ObjectStore
     let families: [FamilyDescription]
+    /// The resources that have to be whole for this to be.
+    let needs: Set<String>
+    fileprivate let lists: [Int]
     /// As ``LinePrinter`` takes them.
     fileprivate let names: [[UInt8]]
     private let textHeaders: [ExpositionHeader]
     private let openMetricsHeaders: [ExpositionHeader]
 
-    init(resource: String, families: [FamilyDescription], store: ObjectStore) {
+    /// - Parameter following: the resources whose labels the samples have, beside their own.
+    init(resource: String, families: [FamilyDescription], store: ObjectStore, following: [Resource] = []) {
         self.resource = resource
         self.families = families
         self.store = store
+        needs = Set([resource] + following.map(\.plural))
+        lists = store.lists
         names = families.map { Array($0.name.utf8) + repeatElement(0, count: LinePrinter.padding) }
         let compressor = Compressor()
         textHeaders = families.map { ExpositionHeader($0.header(.text), compressor) }
@@ -87,7 +93,11 @@ struct Exposition: Sendable, Sequence {
 
         /// nil where the family has no samples in the group.
         func chunk(_ family: Int, _ group: Int) -> Chunk? {
-            groups[group].pieces[family].map { .samples($0, groups[group].identities, name: section.names[family]) }
+            groups[group].pieces[family].map { .samples($0, identities(family, group), name: section.names[family]) }
+        }
+
+        func identities(_ family: Int, _ group: Int) -> IdentityList {
+            section.lists.isEmpty ? groups[group].identities : groups[group].identities(list: section.lists[family])
         }
     }
 
@@ -96,10 +106,14 @@ struct Exposition: Sendable, Sequence {
     private let parts: [Part]
     private let format: ExpositionFormat
 
-    init(_ sections: [ExpositionSection], format: ExpositionFormat) {
+    /// - Parameter limiter: takes out the families that have too many series.
+    init(_ sections: [ExpositionSection], format: ExpositionFormat, limiter: SeriesLimiter? = nil) {
         // A resource without objects shows no headers either.
-        parts = sections.map { Part(section: $0, headers: $0.headers(format), groups: $0.store.snapshot()) }
-            .filter { !$0.groups.isEmpty }
+        parts = sections.map { section in
+            var groups = section.store.snapshot()
+            limiter?.cut(&groups, of: section.families)
+            return Part(section: section, headers: section.headers(format), groups: groups)
+        }.filter { !$0.groups.isEmpty }
         self.format = format
     }
 
@@ -133,7 +147,11 @@ struct Exposition: Sendable, Sequence {
         case .samples(let part, let family, let group):
             guard let piece = parts[part].groups[group].pieces[family] else { return true }
             guard fits(piece.size) else { return false }
-            LinePrinter.print(piece, parts[part].groups[group].identities, name: parts[part].section.names[family], into: &buffer)
+            if parts[part].section.lists.isEmpty {
+                LinePrinter.print(piece, parts[part].groups[group].identities, name: parts[part].section.names[family], into: &buffer)
+            } else {
+                LinePrinter.print(piece, parts[part].identities(family, group), name: parts[part].section.names[family], into: &buffer)
+            }
         case .end:
             guard fits(Self.end.text.readableBytes) else { return false }
             buffer.writeImmutableBuffer(Self.end.text)

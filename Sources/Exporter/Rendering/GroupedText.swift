@@ -34,8 +34,7 @@ struct GroupedText: Sendable {
     /// large objects too large to be made anew for each change.
     private static let largestWaiting = 1 << 20
 
-    /// How many bytes the name of each family has.
-    private let names: [Int]
+    private let families: [TextFamily]
     private let isNamed: Bool
     private var objects: FollowedObjects<Place>
     /// nil: free to be used again.
@@ -45,14 +44,14 @@ struct GroupedText: Sendable {
     /// Made of those that wait, for the last scrape.
     private var lastWaiting: TextGroup?
 
-    init(names: [Int], isNamed: Bool) {
-        (self.names, self.isNamed) = (names, isNamed)
+    init(families: [TextFamily], isNamed: Bool) {
+        (self.families, self.isNamed) = (families, isNamed)
         objects = FollowedObjects(isNamed: isNamed)
     }
 
     /// What was kept; it does not change any more, so nobody is asked for in it.
-    init(kept: [TextGroup], names: [Int]) {
-        self.init(names: names, isNamed: false)
+    init(kept: [TextGroup], families: [TextFamily]) {
+        self.init(families: families, isNamed: false)
         groups = kept.map { Group(text: $0, owners: []) }
     }
 
@@ -77,7 +76,7 @@ struct GroupedText: Sendable {
         let place = known ?? Place(group: nil, slot: waiting.count)
         objects.upsert(.init(uid: entry.uid, name: entry.name, kept: place), bucket: bucket)
         if let group = place.group {
-            groups[group]?.text.replace(slot: place.slot, with: entry.record, names: names)
+            groups[group]?.text.replace(slot: place.slot, with: entry.record, families: families)
         } else if known != nil {
             lastWaiting = nil
             waitingBytes += entry.record.samples.count - waiting[place.slot].record.samples.count
@@ -91,7 +90,7 @@ struct GroupedText: Sendable {
     mutating func remove(uid: ObjectKey, bucket: UInt8) -> Bool {
         guard let place = objects.remove(uid: uid, bucket: bucket)?.kept else { return false }
         if let group = place.group {
-            groups[group]?.text.remove(slot: place.slot, names: names)
+            groups[group]?.text.remove(slot: place.slot, families: families)
             groups[group]?.owners[place.slot] = nil
             dissolveIfSparse(group)
             return true
@@ -105,6 +104,25 @@ struct GroupedText: Sendable {
         return true
     }
 
+    /// Puts other chosen labels behind the identities of objects that are there.
+    /// - Returns: how many objects that changes.
+    mutating func relabel(_ changes: [ObjectStore.Relabelling]) -> Int {
+        var changed = 0
+        var grouped: [Int: [Int: [[UInt8]]]] = [:]
+        for change in changes {
+            guard let place = objects.kept(uid: change.uid, bucket: change.bucket) else { continue }
+            if let group = place.group {
+                grouped[group, default: [:]][place.slot] = change.additions
+            } else if waiting[place.slot].record.additions != change.additions {
+                lastWaiting = nil
+                waiting[place.slot].record.additions = change.additions
+                changed += 1
+            }
+        }
+        for (group, additions) in grouped { changed += groups[group]?.text.relabel(additions, families: families) ?? 0 }
+        return changed
+    }
+
     /// Its place is the one behind those that wait already.
     private mutating func wait(_ object: Waiting) {
         lastWaiting = nil
@@ -116,7 +134,7 @@ struct GroupedText: Sendable {
     /// Makes a group of all that wait, if they are enough.
     private mutating func makeGroupIfLarge() {
         guard waiting.count == TextGroup.size || waitingBytes > Self.largestWaiting else { return }
-        let group = Group(text: TextGroup(waiting.map(\.record), names: names), owners: waiting.map(\.owner))
+        let group = Group(text: TextGroup(waiting.map(\.record), families: families), owners: waiting.map(\.owner))
         let index = groups.firstIndex { $0 == nil } ?? groups.count
         if index == groups.count { groups.append(group) } else { groups[index] = group }
         for (slot, object) in waiting.enumerated() { move(object.owner, to: Place(group: index, slot: slot)) }
@@ -160,7 +178,7 @@ struct GroupedText: Sendable {
     mutating func snapshot() -> [TextGroup] {
         let whole = groups.compactMap { $0?.text }
         guard !waiting.isEmpty else { return whole }
-        let last = lastWaiting ?? TextGroup(waiting.map(\.record), names: names)
+        let last = lastWaiting ?? TextGroup(waiting.map(\.record), families: families)
         lastWaiting = last
         return whole + [last]
     }

@@ -6,4 +6,6 @@ struct ObjectRecord: Hashable, Sendable {
     let samples: [UInt8]
     /// How many bytes of them belong to each family.
     let lengths: [Int]
+    /// What stands behind the identity in the lines of families with chosen labels, one for each list of those: `,label_team="shop"`.
+    var additions: [[UInt8]] = []
 }

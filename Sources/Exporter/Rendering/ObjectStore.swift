@@ -14,18 +14,37 @@ final class ObjectStore: Sendable {
         var record: ObjectRecord
     }
 
+    /// Other chosen labels of an object.
+    struct Relabelling: Sendable {
+        var uid: ObjectKey
+        var bucket: UInt8
+        /// ``ObjectRecord/additions``.
+        var additions: [[UInt8]]
+    }
+
     private let state: Mutex<GroupedText>
+    /// Which list of chosen labels stands in the lines of each family, as in ``TextFamily``; empty: none anywhere.
+    let lists: [Int]
 
     /// - Parameters:
     ///   - families: of each record.
     ///   - isNamed: whether ``identity(named:)`` and ``remove(named:)`` are needed.
-    init(families: [FamilyDescription], isNamed: Bool) {
-        state = Mutex(GroupedText(names: families.map(\.name.utf8.count), isNamed: isNamed))
+    ///   - lists: of each family, or empty.
+    init(families: [FamilyDescription], isNamed: Bool, lists: [Int] = []) {
+        self.lists = lists
+        state = Mutex(GroupedText(families: Self.shapes(of: families, lists), isNamed: isNamed))
     }
 
     /// What was kept of a resource, to be sent and never changed.
-    init(kept groups: [TextGroup], families: [FamilyDescription]) {
-        state = Mutex(GroupedText(kept: groups, names: families.map(\.name.utf8.count)))
+    init(kept groups: [TextGroup], families: [FamilyDescription], lists: [Int]) {
+        self.lists = lists
+        state = Mutex(GroupedText(kept: groups, families: Self.shapes(of: families, lists)))
+    }
+
+    /// What a group has to know of each family.
+    /// - Parameter lists: of each, or empty.
+    static func shapes(of families: [FamilyDescription], _ lists: [Int]) -> [TextFamily] {
+        families.enumerated().map { TextFamily(name: $1.name.utf8.count, list: lists.isEmpty ? 0 : lists[$0]) }
     }
 
     func upsert(_ entry: Entry, bucket: UInt8) {
@@ -54,6 +73,10 @@ final class ObjectStore: Sendable {
             return gone.filter { state.identity(named: $0) == nil }
         }
     }
+
+    /// Puts other chosen labels behind the identities of objects, all in one step; those that are not there are passed over.
+    /// - Returns: how many objects that changes.
+    func relabel(_ changes: [Relabelling]) -> Int { state.withLock { $0.relabel(changes) } }
 
     /// The labels that identify the object of this name, and where it belongs, if names are kept and it is there.
     func identity(named name: ObjectKey) -> (bucket: UInt8, uid: ObjectKey, labels: [UInt8])? {

@@ -8,7 +8,9 @@ import NIOCore
 struct ProtobufExposition: Sendable {
     private let exposition: Exposition
 
-    init(_ sections: [ExpositionSection]) { exposition = Exposition(sections, format: .text) }
+    init(_ sections: [ExpositionSection], limiter: SeriesLimiter? = nil) {
+        exposition = Exposition(sections, format: .text, limiter: limiter)
+    }
 
     func makeIterator() -> Iterator { Iterator(families: exposition.families.makeIterator()) }
 

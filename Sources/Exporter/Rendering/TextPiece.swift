@@ -18,11 +18,13 @@ final class TextPiece: Sendable {
     let bytes: [UInt8]
     /// Bytes of the lines, put together; 0 where nobody has samples.
     let size: Int
+    /// How many lines there are.
+    let series: Int
     /// The lines compressed, from the first time that somebody asks for them so.
     private let compressed = Mutex<DeflatedText?>(nil)
 
     /// - Parameter bytes: as the layout says, for as many places as the group has.
-    fileprivate init(bytes: [UInt8], size: Int) { (self.bytes, self.size) = (bytes, size) }
+    fileprivate init(bytes: [UInt8], size: Int, series: Int) { (self.bytes, self.size, self.series) = (bytes, size, series) }
 
     /// Bytes of memory: the object, its lock and two heads of allocations beside what it holds.
     var footprint: Int { bytes.capacity + 176 + (compressed.withLock { $0 }?.blocks.capacity ?? 0) }
@@ -42,7 +44,8 @@ final class TextPiece: Sendable {
     /// - Returns: nil where nobody has samples then.
     func replacing(slot: Int, of count: Int, with samples: ArraySlice<UInt8>, line: Int) -> TextPiece? {
         let (start, old) = place(slot, of: count)
-        let size = size - Self.size(of: bytes[old], line: line) + Self.size(of: samples, line: line)
+        let (before, after) = (Self.size(of: bytes[old], line: line), Self.size(of: samples, line: line))
+        let (size, series) = (size - before.bytes + after.bytes, series - before.series + after.series)
         guard size > 0 else { return nil }
         let marks = marks(of: count)
         var new: [UInt8] = []
@@ -57,7 +60,21 @@ final class TextPiece: Sendable {
             new.append(word: mark * Self.stride > slot ? position + grown : position)
         }
         new.append(contentsOf: repeatElement(0, count: LinePrinter.padding))
-        return TextPiece(bytes: new, size: size)
+        return TextPiece(bytes: new, size: size, series: series)
+    }
+
+    /// The same samples behind other labels of their objects.
+    /// - Parameters:
+    ///   - identities: those labels.
+    ///   - name: how many bytes the family's name has.
+    func relabelled(_ identities: IdentityList, name: Int) -> TextPiece {
+        var (size, start) = (0, 0)
+        for slot in identities.indices {
+            let samples = next(at: start)
+            size += Self.size(of: bytes[samples], line: name + identities.length(slot)).bytes
+            start = samples.upperBound
+        }
+        return TextPiece(bytes: bytes, size: size, series: series)
     }
 
     /// Where a place begins, and its samples.
@@ -79,15 +96,16 @@ final class TextPiece: Sendable {
 
     private func mark(_ index: Int, at marks: Int) -> Int { bytes.word(at: marks + 4 * index) }
 
-    /// How long the lines of samples are.
-    fileprivate static func size(of samples: ArraySlice<UInt8>, line: Int) -> Int {
-        var (position, size) = (samples.startIndex, 0)
+    /// How long the lines of samples are, and how many.
+    fileprivate static func size(of samples: ArraySlice<UInt8>, line: Int) -> (bytes: Int, series: Int) {
+        var (position, size, series) = (samples.startIndex, 0, 0)
         while position < samples.endIndex {
             let length = samples.readLength(at: &position)
             position += length
             size += line + length
+            series += 1
         }
-        return size
+        return (size, series)
     }
 
     /// Two scrapes that ask for a new piece at once wait for one another and share the work.
@@ -108,6 +126,7 @@ struct TextPieceBuilder {
     private var marks: [Int] = []
     private var count = 0
     private var size = 0
+    private var series = 0
 
     /// The next place.
     /// - Parameter line: as of ``TextPiece/replacing(slot:of:with:line:)``.
@@ -117,7 +136,9 @@ struct TextPieceBuilder {
         bytes.append(length: samples.count)
         guard !samples.isEmpty else { return }
         bytes.append(contentsOf: samples)
-        size += TextPiece.size(of: samples, line: line)
+        let lines = TextPiece.size(of: samples, line: line)
+        size += lines.bytes
+        series += lines.series
     }
 
     /// A piece as it was kept, from bytes that nobody has checked.
@@ -140,7 +161,7 @@ struct TextPieceBuilder {
         defer {
             bytes.removeAll(keepingCapacity: true)
             marks.removeAll(keepingCapacity: true)
-            (count, size) = (0, 0)
+            (count, size, series) = (0, 0, 0)
         }
         guard size > 0 else { return nil }
         // A copy of its size: pieces are kept.
@@ -149,7 +170,7 @@ struct TextPieceBuilder {
         whole.append(contentsOf: bytes)
         for mark in marks { whole.append(word: mark) }
         whole.append(contentsOf: repeatElement(0, count: LinePrinter.padding))
-        return TextPiece(bytes: whole, size: size)
+        return TextPiece(bytes: whole, size: size, series: series)
     }
 }
 

@@ -128,7 +128,7 @@ func withMessage<Result>(
 
 extension EncodedObject {
     /// The bytes as protobuf; JSON becomes that first, so that both give the same.
-    private func protobuf(_ schema: MessageSchema) throws(ObjectDecodingError) -> [UInt8] {
+    func protobuf(_ schema: MessageSchema) throws(ObjectDecodingError) -> [UInt8] {
         switch encoding {
         case .protobuf: bytes
         case .json: try JSONToProtobuf.convert(bytes, schema)

@@ -51,4 +51,22 @@ extension EncodedObject {
             throw error.named(Object.resource)
         }
     }
+
+    /// Decodes the metadata of an object of any kind and calls `body` with them; the rest of the object is passed over.
+    ///
+    /// - Throws: ``ObjectDecodingError`` when there are none or they cannot be decoded, or what `body` throws.
+    public func readMetadata<Result>(
+        _ body: (Meta.ObjectMeta) throws(ObjectDecodingError) -> Result
+    ) throws(ObjectDecodingError) -> Result {
+        let object = try protobuf(.partialObjectMetadata)
+        var fields = WireCursor(object)
+        while let field = try fields.next() {
+            guard field.number == MetadataField.inObject, field.type == .lengthDelimited else { continue }
+            return try KubernetesObjects.withMessage(Array(object[field.payload]), .objectMeta) { message throws(ObjectDecodingError) in
+                // Safe: the message was decoded by the schema of metadata.
+                try body(unsafe Meta.ObjectMeta(message))
+            }
+        }
+        throw ObjectDecodingError(.malformed("there is no metadata"), at: object.count)
+    }
 }

@@ -42,6 +42,27 @@ struct ViewTests {
         try expectAgreement(EncodedObject(encoding: .json, bytes: Array("{}".utf8)), resource)
     }
 
+    @Test("metadata alone are read of objects of any kind, from either encoding", arguments: Resource.all)
+    func metadataAlone(resource: Resource) throws {
+        for encoding in [ObjectEncoding.json, .protobuf] {
+            for item in try ClusterFixtures.items(resource, encoding).items {
+                let identity = try ObjectIdentity(item)
+                try item.readMetadata { metadata in
+                    #expect(metadata.name == identity.name && metadata.namespace == identity.namespace && metadata.uid == identity.uid)
+                }
+            }
+        }
+    }
+
+    @Test("an object without metadata, or with some that cannot be read, has none to read")
+    func noMetadata() {
+        let json = EncodedObject(encoding: .json, bytes: Array(#"{"spec":{}}"#.utf8))
+        let objects =
+            [json]
+            + [[], [0xff], [0x0a, 0x05, 0x0a], [0x12, 0x00], [0x0a, 0x02, 0x0a, 0x7f]].map { EncodedObject(encoding: .protobuf, bytes: $0) }
+        for object in objects { #expect(throws: ObjectDecodingError.self) { try object.readMetadata { _ in } } }
+    }
+
     @Test("texts compare as bytes, and are repaired only when copied")
     func texts() throws {
         try pod(#"{"metadata":{"name":"naïve","labels":{"a":"1","b":"2"}},"spec":{"nodeName":"ab"}}"#) { pod in

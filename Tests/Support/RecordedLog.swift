@@ -1,15 +1,17 @@
-import Logging
+package import Logging
 import Synchronization
 
 /// What a test's subject logs: message and metadata, one line each.
-final class RecordedLog: Sendable {
+package final class RecordedLog: Sendable {
     private let entries = Mutex<[String]>([])
 
-    var lines: [String] { entries.withLock { $0 } }
+    package init() {}
 
-    func count(_ part: String) -> Int { lines.count { $0.contains(part) } }
+    package var lines: [String] { entries.withLock { $0 } }
 
-    var logger: Logger { Logger(label: "test") { _ in Handler(log: self) } }
+    package func count(_ part: String) -> Int { lines.count { $0.contains(part) } }
+
+    package var logger: Logger { Logger(label: "test") { _ in Handler(log: self) } }
 
     private struct Handler: LogHandler {
         let log: RecordedLog
