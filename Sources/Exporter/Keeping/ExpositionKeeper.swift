@@ -60,13 +60,13 @@ final class ExpositionKeeper: Service {
         let help = "How often the file of --keep was written, by result."
         successes = registry.counter(writes, help: help, labels: [("result", "success")])
         failures = registry.counter(writes, help: help, labels: [("result", "error")])
-        refusals = Dictionary(
-            uniqueKeysWithValues: KeptRefusal.allCases.map { refusal in
-                let counter = registry.counter(
-                    "mizzen_exporter_kept_refused_total", help: "How often the file of --keep could not be served, by reason.",
-                    labels: [("reason", refusal.rawValue)])
-                return (refusal, counter)
-            })
+        let reasons = KeptRefusal.allCases.map { refusal in
+            let counter = registry.counter(
+                "mizzen_exporter_kept_refused_total", help: "How often the file of --keep could not be served, by reason.",
+                labels: [("reason", refusal.rawValue)])
+            return (refusal, counter)
+        }
+        refusals = Dictionary(reasons, uniquingKeysWith: { first, _ in first })
         size = registry.gauge("mizzen_exporter_kept_bytes", help: "Size of the file of --keep as it was last written.")
     }
 
