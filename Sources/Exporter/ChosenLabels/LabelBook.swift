@@ -6,7 +6,8 @@ import Synchronization
 /// Keeps what ``LabelPlan`` needs of objects: the chosen labels of those that are served and of their namespaces and controllers, and who
 /// shows whose. When a namespace or a controller changes, those that show it get their new labels, and nobody else.
 ///
-/// Written from the subscriber's thread, as the stores are, and from those that render a snapshot for it, which it waits for (``RenderingCrew``).
+/// Written from the subscriber's thread, as the stores are, and from those that render a snapshot for it, which it waits for
+/// (``RenderingCrew``).
 final class LabelBook: Sendable {
     private struct Place: Hashable, Sendable {
         /// In ``LabelBook/numbers``.
@@ -64,7 +65,7 @@ final class LabelBook: Sendable {
         isFollowed = Set(followed)
         resources = followed + plan.shown.keys.filter { !followed.contains($0) }
         // There are some 40 resources.
-        numbers = Dictionary(uniqueKeysWithValues: resources.enumerated().map { ($1, UInt8(truncatingIfNeeded: $0)) })
+        numbers = Dictionary(resources.enumerated().map { ($1, UInt8(truncatingIfNeeded: $0)) }) { first, _ in first }
         namespaces = followed.firstIndex(of: .namespaces)
         relabelled = plan.shown.filter { !$0.value.following.isEmpty }.reduce(into: [:]) { counters, shown in
             counters[shown.key] = registry.counter(
@@ -253,7 +254,7 @@ final class LabelBook: Sendable {
         let namespace = namespaces.flatMap { state.followed[$0].entry(named: ObjectKey(namespace: "", name: held.namespace))?.entry.kept }
         let (controller, owner) = row(of: held, state)
         return shown.labels.map { list in
-            var bytes: [UInt8] = []
+            var text = SampleBuffer(capacity: 64)
             for label in list {
                 let source: Held? =
                     switch label.source {
@@ -263,10 +264,10 @@ final class LabelBook: Sendable {
                     case .owner: owner
                     }
                 guard let value = source?.values[label.index] else { continue }
-                bytes.append(UInt8(ascii: ","))
-                bytes.append(label: label.name, value: value)
+                text.append(UInt8(ascii: ","))
+                text.append(label: label.name, value: value)
             }
-            return bytes
+            return text.bytes
         }
     }
 

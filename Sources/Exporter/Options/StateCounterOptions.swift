@@ -9,6 +9,7 @@ struct StateCounterOptions: ParsableArguments, Sendable {
     var stateCountersFile = ""
 
     @Option(
-        help: ArgumentHelp("Series that the counters of pods' states have at most.", valueName: "number"), transform: OptionValue.count)
+        help: ArgumentHelp("Series that the counters of pods' states have at most; 100000 unless told otherwise.", valueName: "number"),
+        transform: OptionValue.count)
     var stateCountersLimit = 100_000
 }
