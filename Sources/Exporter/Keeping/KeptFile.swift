@@ -211,7 +211,9 @@ private struct KeptCursor {
         let labelled = list { cursor in cursor.list { cursor in Array(cursor.take(cursor.word())) } }
         let pieces = list { cursor in (family: cursor.word(), content: cursor.take(cursor.word())) }
         // A line begins with the first label behind the brace: without one it would be none.
-        guard !isBad, !identities.isEmpty, ([identities] + labelled).joined().allSatisfy({ $0.first == UInt8(ascii: "{") }) else { return nil }
+        guard !isBad, !identities.isEmpty, ([identities] + labelled).joined().allSatisfy({ $0.first == UInt8(ascii: "{") }) else {
+            return nil
+        }
         return TextGroup(identities: identities, labelled: labelled, pieces: pieces, families: families)
     }
 }

@@ -71,7 +71,9 @@ struct TextGroup: Sendable {
 
     /// Bytes of memory.
     var footprint: Int {
-        pieces.reduce(([identities] + labelled).reduce(0) { $0 + $1.footprint } + pieces.capacity * MemoryLayout<TextPiece?>.stride + 32) { $0 + ($1?.footprint ?? 0) }
+        pieces.reduce(([identities] + labelled).reduce(0) { $0 + $1.footprint } + pieces.capacity * MemoryLayout<TextPiece?>.stride + 32) {
+            $0 + ($1?.footprint ?? 0)
+        }
     }
 
     /// What stands in the lines of a family.

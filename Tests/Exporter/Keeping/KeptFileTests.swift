@@ -15,7 +15,8 @@ import Testing
     private static func written(_ sections: [ExpositionSection], asOf: Int64 = 7) -> [UInt8] {
         var bytes: [UInt8] = []
         let kept = sections.map {
-            KeptFile.Section(resource: $0.resource, asOf: asOf, families: $0.families, groups: $0.store.snapshot())
+            KeptFile.Section(
+                resource: $0.resource, asOf: asOf, families: $0.families, lists: $0.store.lists, groups: $0.store.snapshot())
         }
         KeptFile.write(head, kept) { bytes += $0 }
         return bytes
@@ -50,6 +51,16 @@ import Testing
     private static func exposition(_ kept: [KeptFile.Section], _ format: ExpositionFormat) -> String {
         // The last section says how old it is.
         ExporterUnderTest.exposition(KeptExposition(kept).selection(at: 7) { _ in true }.sections.dropLast(), format)
+    }
+
+    @Test("chosen labels are kept with the samples")
+    func labelled() throws {
+        let exporter = try ExporterUnderTest(captured: ["--resources=pods", "--metric-labels-on=kube_pod_(info|status_phase)=[app]"])
+        let text = exporter.exposition(.text)
+        #expect(text.contains("label_app=\"") && text.contains("\nkube_pod_start_time{"))
+        let kept = try Self.read(Self.written(exporter.feed.sections))
+        #expect(Self.exposition(kept, .text) == text)
+        #expect(Self.exposition(kept, .openMetrics) == exporter.exposition(.openMetrics))
     }
 
     @Test("what was kept of every resource reads as what was served, in each format", arguments: [ExpositionFormat.text, .openMetrics])
@@ -135,7 +146,7 @@ import Testing
     func malformedPieces() throws {
         let identity = identityLabels([("o", "1")])
         func group(_ content: [UInt8]) -> TextGroup? {
-            TextGroup(identities: [identity, identity], pieces: [(0, content[...])], names: [1])
+            TextGroup(identities: [identity, identity], pieces: [(0, content[...])], families: [TextFamily(name: 1)])
         }
         let sample = Array("} 1\n".utf8)
         let good = [5, 4] + sample + [0]
@@ -147,8 +158,9 @@ import Testing
         ] as [[UInt8]] {
             #expect(group(bad) == nil, "\(bad)")
         }
-        #expect(TextGroup(identities: [identity, identity], pieces: [(1, good[...])], names: [1]) == nil)
-        #expect(TextGroup(identities: [identity, identity], pieces: [(0, good[...]), (0, good[...])], names: [1]) == nil)
+        #expect(TextGroup(identities: [identity, identity], pieces: [(1, good[...])], families: [TextFamily(name: 1)]) == nil)
+        #expect(
+            TextGroup(identities: [identity, identity], pieces: [(0, good[...]), (0, good[...])], families: [TextFamily(name: 1)]) == nil)
     }
 
     @Test("what was kept under another version, share or option is told apart, with the name of what differs")
