@@ -281,7 +281,7 @@ let package = Package(
                 "ExporterTests", path: "Exporter",
                 [
                     "AccessReview", "ClusterSimulator", "Exporter", "DeltaStream", "KubernetesObjects", "MizzenSystem", "ProcessRuntime",
-                    "StreamCommandLine", argumentParser,
+                    "StreamCommandLine", argumentParser, lifecycle,
                     asyncHTTPClient, nio, nioSSL, logging,
                     .product(name: "NIOHTTP1", package: "swift-nio"),
                 ]),

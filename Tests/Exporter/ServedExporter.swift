@@ -1,5 +1,6 @@
 import Logging
 import ProcessRuntime
+import ServiceLifecycle
 import Testing
 
 @testable import Exporter
@@ -28,16 +29,29 @@ extension ExporterUnderTest {
         let own = HTTPEndpoints(
             address: anyPort, routes: TelemetryRoutes.make(telemetry), front: front(), logger: logger,
             listening: { continuation.yield((false, $0)) })
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await main.run() }
-            group.addTask { try await own.run() }
-            var found: [Bool: HTTPAddress] = [:]
-            for await (isMain, address) in listening {
-                found[isMain] = address
-                if found.count == 2 { break }
+        // Ended as a process ends it: a server that is cancelled while a connection arrives may take the process with it.
+        let servers = ServiceGroup(services: [main, own], logger: logger)
+        let running = Task { try await servers.run() }
+        func stop() async {
+            await servers.triggerGracefulShutdown()
+            let watchdog = Task {
+                try await Task.sleep(for: .seconds(2))
+                running.cancel()
             }
-            try await body(Addresses(main: try #require(found[true]), telemetry: try #require(found[false])))
-            group.cancelAll()
+            _ = await running.result
+            watchdog.cancel()
         }
+        var found: [Bool: HTTPAddress] = [:]
+        for await (isMain, address) in listening {
+            found[isMain] = address
+            if found.count == 2 { break }
+        }
+        do {
+            try await body(Addresses(main: #require(found[true]), telemetry: #require(found[false])))
+        } catch {
+            await stop()
+            throw error
+        }
+        await stop()
     }
 }
