@@ -14,7 +14,7 @@ import Testing
 
 /// Who it is that asks, over real connections, with certificates of real authorities and curl for a client.
 @Suite("Who asks the metrics API", .timeLimit(.minutes(2)))
-struct AuthenticationTests {
+struct AuthenticationProcessTests {
     /// Lets those in whom it knows, and remembers whom it was asked about.
     private final class Doorman: AccessControl {
         private let asked = Mutex<[UserInfo]>([])
