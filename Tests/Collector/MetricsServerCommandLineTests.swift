@@ -1,15 +1,17 @@
+import AccessReview
 import ArgumentParser
 import Foundation
-import ProcessRuntime
 import Testing
 
 @testable import Collector
+@testable import ProcessRuntime
 
 /// Command lines as metrics-server's manifests and charts have them.
 @Suite("metrics-server's command lines") struct MetricsServerCommandLineTests {
     /// As the process takes its words.
     private static func command(_ words: [String]) throws -> CollectorCommand {
-        try #require(try CollectorCommand.parseAsRoot(CollectorCommand.words(words)) as? CollectorCommand)
+        let invocation = try CommandInvocation.resolve(CollectorCommand.self, words: try CollectorCommand.words(words), environment: [:])
+        return try #require(try invocation.command.parseAsRoot(invocation.arguments) as? CollectorCommand)
     }
 
     /// A flag and what may stand behind it.
