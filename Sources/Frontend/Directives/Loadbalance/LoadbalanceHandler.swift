@@ -105,12 +105,12 @@ final class LoadbalanceHandler: DirectiveHandler {
             let isAddress = record.type == .a && record.data.count == 4 || record.type == .aaaa && record.data.count == 16
             let owner = isAddress ? Self.owner(record.owner, message) : -1
             if owner != set.owner || record.data.count != set.size || record.section != set.section {
-                arrange(set.size, ownedAt: set.owner, bench)
+                if !places.isEmpty { arrange(set.size, ownedAt: set.owner, bench) }
                 set = (record.section, owner, record.data.count)
             }
             if isAddress { places.append(record.data.lowerBound) }
         }
-        arrange(set.size, ownedAt: set.owner, bench)
+        if !places.isEmpty { arrange(set.size, ownedAt: set.owner, bench) }
     }
 
     /// Where an owner's letters stand: the same place for the same pointer.
