@@ -97,39 +97,26 @@ private final class Turnstile: Sendable {
 
 extension MetricsRequest {
     fileprivate init(_ request: Request) {
+        let certificate = EncryptedPeer.current?.certificate
         self.init(
             method: request.method.rawValue, path: request.uri.path,
             query: Self.parameters(request.uri.query ?? ""),
             accept: request.headers[.accept] ?? "", userAgent: request.headers[.userAgent] ?? "",
             evidence: CallerEvidence(
                 token: BearerToken.read(request.headers[.authorization]),
-                certificate: try? EncryptedPeer.current?.certificate?.toDERBytes(),
-                headers: request.headers.map { ($0.name.canonicalName, $0.value) }))
+                certificate: certificate,
+                // Nobody's word counts without one.
+                headers: certificate == nil ? [] : request.headers.map { ($0.name.canonicalName, $0.value) }))
     }
 
     /// Parses `a=b&c`, undoing `%xx` and `+`.
     static func parameters(_ query: String) -> [(name: String, value: String)] {
         query.split(separator: "&").map { pair in
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            return (decoded(parts[0]), parts.count > 1 ? decoded(parts[1]) : "")
+            return (
+                PercentEncoding.decoded(parts[0], plusIsSpace: true),
+                parts.count > 1 ? PercentEncoding.decoded(parts[1], plusIsSpace: true) : ""
+            )
         }
-    }
-
-    private static func decoded(_ text: Substring) -> String {
-        var bytes: [UInt8] = []
-        var rest = text.utf8[...]
-        while let byte = rest.popFirst() {
-            if byte == UInt8(ascii: "+") {
-                bytes.append(UInt8(ascii: " "))
-            } else if byte == UInt8(ascii: "%"), let hex = String(rest.prefix(2)), hex.utf8.count == 2,
-                let value = UInt8(hex, radix: 16)
-            {
-                bytes.append(value)
-                rest = rest.dropFirst(2)
-            } else {
-                bytes.append(byte)
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }

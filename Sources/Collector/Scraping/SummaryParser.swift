@@ -20,12 +20,7 @@ struct SummaryParser {
     /// Values that are not what belongs there, things without a name or with a name twice, and things beyond a limit.
     private(set) var badValues = 0
 
-    private struct PodKey: Hashable {
-        var namespace: String
-        var pod: String
-    }
-
-    private var known: Set<PodKey> = []
+    private var known: Set<UsageStore.PodKey> = []
     private var parts = 0
 
     /// - Throws: for what is not JSON, or no summary, with the place.
@@ -91,7 +86,7 @@ struct SummaryParser {
             default: try cursor.skip()
             }
         }
-        let isNew = known.insert(PodKey(namespace: pod.namespace, pod: pod.pod)).inserted
+        let isNew = known.insert(.init(namespace: pod.namespace, name: pod.pod)).inserted
         guard isNew, !pod.namespace.isEmpty, !pod.pod.isEmpty else {
             badValues += 1
             return

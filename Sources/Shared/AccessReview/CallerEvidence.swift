@@ -4,7 +4,7 @@ package struct CallerEvidence: Sendable {
     package var token: String?
     /// The client's certificate in DER, whose key the client has; who signed it is not known yet. nil if none was shown.
     package var certificate: [UInt8]?
-    /// In their order; names may come more than once.
+    /// In their order; names may come more than once. Without a certificate nobody asks for them.
     package var headers: [(name: String, value: String)]
 
     package init(token: String? = nil, certificate: [UInt8]? = nil, headers: [(name: String, value: String)] = []) {

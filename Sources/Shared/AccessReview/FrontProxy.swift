@@ -42,27 +42,9 @@ package struct FrontProxy: Hashable, Sendable {
         for (header, value) in headers {
             let header = header.lowercased()
             for prefix in extraPrefixes where header.hasPrefix(prefix.lowercased()) && header.count > prefix.count {
-                extra[Self.unescaped(String(header.dropFirst(prefix.count))), default: []].append(value)
+                extra[PercentEncoding.decoded(header.dropFirst(prefix.count)), default: []].append(value)
             }
         }
         return UserInfo(name: name, uid: first(uidHeaders), groups: values(groupHeaders), extra: extra)
-    }
-
-    /// Undoes the percent signs of characters that a header's name may not have; what is none stays as it is.
-    private static func unescaped(_ text: String) -> String {
-        var bytes: [UInt8] = []
-        var rest = Array(text.utf8)[...]
-        while let byte = rest.popFirst() {
-            let digits = rest.prefix(2)
-            if byte == UInt8(ascii: "%"), digits.count == 2, digits.allSatisfy({ Unicode.Scalar($0).properties.isASCIIHexDigit }),
-                let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16)
-            {
-                bytes.append(value)
-                rest = rest.dropFirst(2)
-            } else {
-                bytes.append(byte)
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }

@@ -30,14 +30,18 @@ package final class EncryptedPeer: Sendable {
     /// That of the request which is being answered; nil where it did not come through an ``EncryptedChannel``.
     @TaskLocal package static var current: EncryptedPeer?
 
-    private let shown = Mutex<NIOSSLCertificate?>(nil)
+    private let shown = Mutex<[UInt8]?>(nil)
 
-    /// What the client showed and has the key of; nil before the end of the handshake.
-    package var certificate: NIOSSLCertificate? { shown.withLock { $0 } }
+    /// What the client showed and has the key of, in DER; nil for none, and before the end of the handshake.
+    package var certificate: [UInt8]? { shown.withLock { $0 } }
 
     fileprivate init() {}
 
-    fileprivate func show(_ certificate: NIOSSLCertificate?) { shown.withLock { $0 = certificate } }
+    /// Written once for all requests of the connection.
+    fileprivate func show(_ certificate: NIOSSLCertificate?) {
+        let bytes = try? certificate?.toDERBytes()
+        shown.withLock { $0 = bytes }
+    }
 }
 
 /// Speaks TLS, and in it HTTP/1.1 or HTTP/2, by the settings that hold when a connection comes.

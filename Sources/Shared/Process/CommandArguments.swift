@@ -1,5 +1,6 @@
 package import ArgumentParser
 import FoundationEssentials
+import Synchronization
 
 /// What a command line is about to run: the command and the arguments it is to parse.
 struct CommandInvocation {
@@ -14,11 +15,11 @@ struct CommandInvocation {
 
 /// The named options of one command, learnt from swift-argument-parser's own description of it, so that no command has
 /// to repeat its options for the environment.
-package struct OptionDescription: Decodable {
-    package enum Kind: String, Decodable {
+package struct OptionDescription: Decodable, Sendable {
+    package enum Kind: String, Decodable, Sendable {
         case positional, option, flag
     }
-    package struct Name: Decodable {
+    package struct Name: Decodable, Sendable {
         var kind: String
         var name: String
         /// As typed: `--table`, `-t`.
@@ -35,7 +36,20 @@ package struct OptionDescription: Decodable {
         "MIZZEN_" + name.uppercased().map { $0 == "-" || $0 == "." ? "_" : String($0) }.joined()
     }
 
+    /// Made once for each command: the library takes tens of milliseconds, and a start asks more than once.
+    private static let known = Mutex<[ObjectIdentifier: [OptionDescription]]>([:])
+
     package static func options(of command: any ParsableCommand.Type) -> [OptionDescription] {
+        known.withLock { known in
+            let key = ObjectIdentifier(command)
+            if let options = known[key] { return options }
+            let options = described(command)
+            known[key] = options
+            return options
+        }
+    }
+
+    private static func described(_ command: any ParsableCommand.Type) -> [OptionDescription] {
         struct Tool: Decodable { var command: Command }
         struct Command: Decodable { var arguments: [OptionDescription]? }
         // The description is made by the library in this process; it decodes, or there are no defaults to learn.

@@ -132,7 +132,7 @@ public struct WatcherCommand: AsyncParsableCommand {
             ])
         let demands = Dictionary(watched.map { ($0, RelistDemand()) }, uniquingKeysWith: { first, _ in first })
         let server = WatchedServer(client, limits: watching.server, logger: logger)
-        let customWatch = try customResourceWatch(client, committer, publisher, metrics, logger)
+        let customWatch = try customResourceWatch(client, server, committer, publisher, metrics, logger)
         var services: [any ServiceLifecycle.Service] = [
             StreamService { try await publisher.run() }, Heartbeat(committer: committer),
             HTTPEndpoints(address: http, routes: WatcherHealth(metrics: metrics).routes, logger: logger),
@@ -158,12 +158,13 @@ public struct WatcherCommand: AsyncParsableCommand {
 
     /// nil where no custom resources are asked for.
     private func customResourceWatch(
-        _ client: APIClient, _ committer: Committer, _ publisher: Publisher, _ metrics: WatcherMetrics, _ logger: Logger
+        _ client: APIClient, _ server: WatchedServer, _ committer: Committer, _ publisher: Publisher, _ metrics: WatcherMetrics,
+        _ logger: Logger
     ) throws(ProcessError) -> CustomResourceWatch? {
         guard !customs.isEmpty else { return nil }
         _ = try customs.selectors()
         return CustomResourceWatch(
-            options: customs, server: WatchedServer(client, limits: watching.server, logger: logger), client: client,
+            options: customs, server: server, client: client,
             committer: committer, publisher: publisher, metrics: metrics, reflecting: watching.reflector, logger: logger)
     }
 

@@ -125,14 +125,11 @@ struct DriftCheck: ServiceLifecycle.Service {
     private func list(
         _ resource: Resource, _ query: [(name: String, value: String)]
     ) async throws -> [String: Drift.ListedObject] {
-        let form = ";as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
         let limit = Duration.seconds(120)
         return try await withThrowingTaskGroup(of: [String: Drift.ListedObject].self) { group in
             group.addTask {
                 let stream = try await client.open(
-                    APIRequest(
-                        path: resource.listPath, query: query,
-                        accept: "application/vnd.kubernetes.protobuf\(form),application/json\(form),application/json"))
+                    APIRequest(path: resource.listPath, query: query, accept: MetadataForm.accept(list: true)))
                 return try await Self.read(stream, resource)
             }
             group.addTask {

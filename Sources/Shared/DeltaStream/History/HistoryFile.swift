@@ -1,9 +1,9 @@
 import Glibc
+public import MizzenSystem
 
 /// A file that grows at its end. What has been appended survives the death of the process, as the kernel has it then.
 public final class HistoryFile {
-    /// Writes as `write(2)` does: how many bytes, or -1 with errno. Tests put short writes and faults in its place.
-    public typealias Write = @Sendable (_ descriptor: Int32, ArraySlice<UInt8>) -> Int
+    public typealias Write = FileReplacement.Write
 
     public private(set) var path: String
     /// What errors call it.
@@ -42,10 +42,7 @@ public final class HistoryFile {
     /// - Returns: false while another process has it.
     public func lock() -> Bool { flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK }
 
-    public static let systemWrite: Write = { descriptor, bytes in
-        // Safe: reads as many bytes as the buffer has.
-        unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
-    }
+    public static let systemWrite: Write = FileReplacement.systemWrite
 
     /// All of it, or an error; what has been written of it by then is a record cut short.
     public func append(_ bytes: [UInt8]) throws(DeltaStreamError) {

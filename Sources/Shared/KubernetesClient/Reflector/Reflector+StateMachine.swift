@@ -193,8 +193,7 @@ extension ReflectorStateMachine {
                 // It is there and answers, as one that has forgotten a version.
                 hasBeenAway = false
                 reportedCause = ReflectorFault.rewound.cause
-                let wait = expiryBackoff.failed(now: moment.now, draw: moment.draw)
-                state = .waiting(.begin(.mostRecent))
+                let wait = waitForList(.mostRecent, moment)
                 return Decision(notices: [.report(.rewound, retryAfter: wait)], step: .wait(wait))
             case .failed(let fault): return watchingFailed(fault, version, moment)
             case .started, .pageEnded, .ended, .waited: return later(.watch(version), moment)
@@ -275,6 +274,12 @@ extension ReflectorStateMachine {
             decision.notices.append(.report(fault, retryAfter: wait))
         }
         return decision
+    }
+
+    /// Waits a little for a list from a server that answers, but has no use for the version that is known.
+    private mutating func waitForList(_ start: ListStart, _ moment: Moment) -> Duration {
+        state = .waiting(.begin(start))
+        return expiryBackoff.failed(now: moment.now, draw: moment.draw)
     }
 
     /// Whether the server refused protobuf and JSON alone is still to be tried.
@@ -371,8 +376,7 @@ extension ReflectorStateMachine {
         switch fault {
         case .status(let status):
             if status.isExpired {
-                state = .waiting(.begin(.notOlderThan(version)))
-                return Decision(step: .wait(expiryBackoff.failed(now: moment.now, draw: moment.draw)))
+                return Decision(step: .wait(waitForList(.notOlderThan(version), moment)))
             }
             if status.isResourceVersionTooLarge { return later(.begin(.mostRecent), moment) }
             if fallsBackToJSON(status) { return resume(.watch(version), moment) }

@@ -74,13 +74,28 @@ extension WatchRequest {
 extension EncodingOffer {
     /// The `Accept` header. Of config maps only the metadata is wanted; servers that cannot leave the rest out send all.
     func accept(for resource: Resource, list: Bool) -> String {
-        let partial = resource == .configMaps
-        let form = ";as=PartialObjectMetadata\(list ? "List" : "");g=meta.k8s.io;v=v1"
-        let protobuf = "application/vnd.kubernetes.protobuf"
-        let json = "application/json"
-        switch self {
-        case .protobufOrJSON: return partial ? "\(protobuf)\(form),\(json)\(form),\(json)" : "\(protobuf),\(json)"
-        case .jsonOnly: return partial ? "\(json)\(form),\(json)" : json
+        let isPartial = resource == .configMaps
+        return switch self {
+        case .protobufOrJSON:
+            isPartial
+                ? MetadataForm.accept(list: list) : "\(MetadataForm.protobuf),\(MetadataForm.json)"
+        case .jsonOnly:
+            isPartial
+                ? "\(MetadataForm.json)\(MetadataForm.parameters(list: list)),\(MetadataForm.json)" : MetadataForm.json
         }
+    }
+}
+
+/// The metadata of objects without the rest (kubernetes.io, "Metadata-only fetches").
+public enum MetadataForm {
+    static let protobuf = "application/vnd.kubernetes.protobuf"
+    static let json = "application/json"
+
+    static func parameters(list: Bool) -> String { ";as=PartialObjectMetadata\(list ? "List" : "");g=meta.k8s.io;v=v1" }
+
+    /// What to accept; servers that cannot leave the rest out send all.
+    public static func accept(list: Bool) -> String {
+        let parameters = parameters(list: list)
+        return "\(protobuf)\(parameters),\(json)\(parameters),\(json)"
     }
 }

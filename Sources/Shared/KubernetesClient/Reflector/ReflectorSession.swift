@@ -178,12 +178,9 @@ extension ReflectorSession {
     mutating func confirm(_ version: String, _ watchdog: SilenceWatchdog) async -> ReflectorStateMachine.Outcome {
         do {
             watchdog.waits(.due)
-            let form = ";as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+            let request = ListRequest(page: .first(.notOlderThan(version)), offer: .protobufOrJSON)
             let stream = try await reflector.server.client.open(
-                APIRequest(
-                    path: resource.listPath,
-                    query: ListRequest(page: .first(.notOlderThan(version)), offer: .protobufOrJSON).query(pageSize: 1),
-                    accept: "application/vnd.kubernetes.protobuf\(form),application/json\(form),application/json"))
+                APIRequest(path: resource.listPath, query: request.query(pageSize: 1), accept: MetadataForm.accept(list: true)))
             for try await _ in stream.body { watchdog.waits(.due) }
             watchdog.works()
             reflector.server.answered(resource)
