@@ -1,13 +1,23 @@
 package import Logging
 import Synchronization
 
-/// What a test's subject logs: message and metadata, one line each.
+/// What a test's subject logs at info and above: message and metadata, one line each.
 package final class RecordedLog: Sendable {
-    private let entries = Mutex<[String]>([])
+    package struct Entry: Sendable {
+        package var level: Logger.Level
+        package var text: String
+    }
+
+    private let recorded = Mutex<[Entry]>([])
 
     package init() {}
 
-    package var lines: [String] { entries.withLock { $0 } }
+    package var entries: [Entry] { recorded.withLock { $0 } }
+
+    package var lines: [String] { entries.map(\.text) }
+
+    /// What is above info.
+    package var warnings: [String] { entries.filter { $0.level >= .warning }.map(\.text) }
 
     package func count(_ part: String) -> Int { lines.count { $0.contains(part) } }
 
@@ -25,7 +35,8 @@ package final class RecordedLog: Sendable {
 
         func log(event: LogEvent) {
             let words = (event.metadata ?? [:]).map { "\($0.key)=\($0.value)" }.sorted()
-            log.entries.withLock { $0.append(([event.message.description] + words).joined(separator: " ")) }
+            let text = ([event.message.description] + words).joined(separator: " ")
+            log.recorded.withLock { $0.append(Entry(level: event.level, text: text)) }
         }
     }
 }

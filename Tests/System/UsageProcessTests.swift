@@ -76,9 +76,9 @@ struct UsageProcessTests {
             ]
         }
 
-        func exposition() async throws -> String { try await Self.fetch("http://127.0.0.1:\(exporterPort)/metrics") }
+        func exposition() async throws -> String { try await fetch("http://127.0.0.1:\(exporterPort)/metrics") }
 
-        func collectorMetrics() async throws -> String { try await Self.fetch("http://127.0.0.1:\(healthPort)/metrics") }
+        func collectorMetrics() async throws -> String { try await fetch("http://127.0.0.1:\(healthPort)/metrics") }
 
         /// The samples of the scrape by name and labels.
         func scrape() async throws -> [String: Double] {
@@ -92,35 +92,23 @@ struct UsageProcessTests {
 
         /// What the kubelet says when it is asked without a collector.
         func kubelet(_ path: String) async throws -> String {
+            let shown = try bearer()
+            let node = try await fetch("http://127.0.0.1:\(apiPort)/api/v1/nodes/n1", shown)
+            let port = try #require(node.firstMatch(of: /"Port":\s*(\d+)/))
+            return try await fetch("https://127.0.0.1:\(port.1)\(path)", shown)
+        }
+
+        /// Options that show the bearer token which the cluster put into its kubeconfig.
+        private func bearer() throws -> [String] {
             let token = try #require(
                 String(contentsOfFile: folder.path("kubeconfig"), encoding: .utf8).firstMatch(of: /token"?\s*:\s*"?([^"\s,}]+)/))
-            let bearer = ["--header", "Authorization: Bearer \(token.1)"]
-            let node = try await Self.fetch("http://127.0.0.1:\(apiPort)/api/v1/nodes/n1", bearer)
-            let port = try #require(node.firstMatch(of: /"Port":\s*(\d+)/))
-            return try await Self.fetch("https://127.0.0.1:\(port.1)\(path)", bearer)
+            return ["--header", "Authorization: Bearer \(token.1)"]
         }
 
         /// How often kubelets were asked for their summary.
         func summaryRequests() async throws -> Int {
-            let token = try #require(
-                String(contentsOfFile: folder.path("kubeconfig"), encoding: .utf8).firstMatch(of: /token"?\s*:\s*"?([^"\s,}]+)/))
-            let report = try await Self.fetch(
-                "http://127.0.0.1:\(apiPort)/simulator/faults", ["--header", "Authorization: Bearer \(token.1)"])
+            let report = try await fetch("http://127.0.0.1:\(apiPort)/simulator/faults", bearer())
             return try #require(report.firstMatch(of: /"path":"\/stats\/summary","count":(\d+)/).flatMap { Int($0.1) })
-        }
-
-        private static func fetch(_ url: String, _ options: [String] = []) async throws -> String {
-            let curl = Process()
-            curl.executableURL = URL(filePath: "/usr/bin/curl")
-            curl.arguments = ["--silent", "--insecure", "--fail", "--max-time", "10"] + options + [url]
-            let output = Pipe()
-            curl.standardOutput = output
-            curl.standardInput = FileHandle.nullDevice
-            try curl.run()
-            let body = try output.fileHandleForReading.readToEnd() ?? Data()
-            curl.waitUntilExit()
-            guard curl.terminationStatus == 0 else { throw DidNotHappen(description: "curl \(url) ended with \(curl.terminationStatus)") }
-            return String(decoding: body, as: UTF8.self)
         }
     }
 

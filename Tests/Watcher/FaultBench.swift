@@ -105,17 +105,7 @@ final class FaultBench: Sendable {
     // MARK: What has come of it
 
     static func fetch(_ port: UInt16, _ path: String) async throws -> String {
-        let curl = Process()
-        curl.executableURL = URL(filePath: "/usr/bin/curl")
-        curl.arguments = ["--silent", "--fail", "--max-time", "10", "http://127.0.0.1:\(port)\(path)"]
-        let output = Pipe()
-        curl.standardOutput = output
-        curl.standardInput = FileHandle.nullDevice
-        try curl.run()
-        let body = try output.fileHandleForReading.readToEnd() ?? Data()
-        curl.waitUntilExit()
-        guard curl.terminationStatus == 0 else { throw DidNotHappen(description: "curl \(path) ended with \(curl.terminationStatus)") }
-        return String(decoding: body, as: UTF8.self)
+        try await TestSupport.fetch("http://127.0.0.1:\(port)\(path)")
     }
 
     func metrics() async throws -> String { try await Self.fetch(healthPort, "/metrics") }

@@ -111,7 +111,7 @@ struct IdleHourTests {
             #expect((watches * 6..<watches * 14).contains(counts.watches), "\(counts)")
             #expect(counts.failures.isEmpty, "\(counts)")
             #expect(counts.lists == watches)
-            #expect(bench.log.lines.filter { $0.level > .info }.isEmpty, "\(bench.log.warnings)")
+            #expect(bench.log.entries.filter { $0.level > .info }.isEmpty, "\(bench.log.warnings)")
         }
     }
 }
