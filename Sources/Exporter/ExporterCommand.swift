@@ -67,10 +67,11 @@ public struct ExporterCommand: AsyncParsableCommand, Sendable {
             ReviewedScrapes(access: CachedAccess($0.access, lifetimes: ReviewedScrapes.lifetimes), logger: logger)
         }
         /// Of one port.
-        func front(idleTimeout: Duration) -> HTTPFront {
+        func front(_ timeouts: HTTPTimeouts) -> HTTPFront {
+            var timeouts = timeouts
+            timeouts.ended = telemetry.slowExchange
             let front =
-                web.map { WebFront($0, passwords: passwords).front(idleTimeout: idleTimeout) }
-                ?? HTTPFront(server: .http1(configuration: .init(idleTimeout: TimeAmount(idleTimeout))))
+                web.map { WebFront($0, passwords: passwords).front(timeouts) } ?? HTTPFront(server: HTTPFront.plain(timeouts))
             return reviewed.map { $0.behind(front) } ?? front
         }
         let counters = StateCounters(
@@ -82,12 +83,13 @@ public struct ExporterCommand: AsyncParsableCommand, Sendable {
                     address: HTTPAddress(host: ListenHost.usable(serving.host), port: serving.port),
                     sections: { keeper.sections + counters.sections }, limiter: keeper.limiter, withheld: { keeper.withheld },
                     kept: { keeper.kept },
-                    front: front(idleTimeout: serving.serverIdleTimeout),
+                    front: front(serving.timeouts),
                     compresses: serving.enableGzipEncoding,
                     servesPartial: serving.servePartial, telemetry: telemetry, logger: logger),
                 HTTPEndpoints(
                     address: HTTPAddress(host: ListenHost.usable(serving.telemetryHost), port: serving.telemetryPort),
-                    routes: TelemetryRoutes.make(telemetry), front: front(idleTimeout: .seconds(300)), logger: logger),
+                    routes: TelemetryRoutes.make(telemetry), front: front(.init(readHeader: .seconds(5), idle: .seconds(300))),
+                    logger: logger),
                 // Services end from the last to the first: what is kept at a stop is what was served until then.
             ] + (reviewer.map { [$0] } ?? []) + (kept.map { [$0] } ?? []), logger: logger)
     }

@@ -48,10 +48,7 @@ struct PrometheusProcessTests {
         "every series of the captured cluster arrives as it was sent, and so do the exporter's own metrics",
         arguments: [[], ["--enable-feature=native-histograms"]], [false, true])
     func scraped(options: [String], compresses: Bool) async throws {
-        let program = "/usr/bin/prometheus"
-        try #require(
-            FileManager.default.isExecutableFile(atPath: program),
-            "\(program) is missing; `make test` installs it (Debian's package prometheus)")
+        let program = try Self.program()
         let exporter = try ExporterUnderTest(captured: [
             try CapturedCluster.text("all.flags").trimmed, "--metric-opt-in-list=.*", "--metric-labels-allowlist=*=[*]",
         ])
@@ -72,8 +69,52 @@ struct PrometheusProcessTests {
         }
     }
 
+    @Test("it scrapes encrypted ports with a password, over HTTP/2, and without the password it gets nothing")
+    func encrypted() async throws {
+        let files = try await AuthorityFiles()
+        try await files.issue("server", names: "IP:127.0.0.1")
+        let web = """
+            tls_server_config: {cert_file: server.crt, key_file: server.key, min_version: TLS13}
+            basic_auth_users: {prometheus: $2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW}
+
+            """
+        try files.folder.write(Array(web.utf8), to: "web.yml")
+        let exporter = try ExporterUnderTest(captured: [])
+        let source = try WebConfigurationSource(
+            files.folder.path("web.yml"), registry: exporter.telemetry.registry,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let expected = Set(exporter.lines().filter { $0.hasPrefix("kube_") }.map(Self.sample))
+        let passwords = PasswordBook()
+        try await exporter.serving(
+            front: { WebFront(source, passwords: passwords).front(HTTPTimeouts(readHeader: .seconds(5), idle: .seconds(300))) }
+        ) { addresses in
+            let targets = ["\(addresses.main)", "\(addresses.telemetry)"]
+            func settings(password: String) -> String {
+                "scheme: https, tls_config: {ca_file: '\(files.certificate)'}, basic_auth: {username: prometheus, password: \(password)}, "
+            }
+            try await Self.withPrometheus(Self.program(), [], scraping: targets, settings(password: "secret")) { query in
+                try await eventually("both ports are scraped", within: .seconds(60)) { try await query("sum(up)").map(\.value) == [2] }
+                let got = Set(try await query(#"{__name__=~"kube_.*",__name__!~"kube_state_metrics_.*"}"#))
+                #expect(got == expected)
+            }
+            try await Self.withPrometheus(Self.program(), [], scraping: targets, settings(password: "wrong")) { query in
+                try await eventually("both ports refuse", within: .seconds(60)) { try await query("sum(up)").map(\.value) == [0] }
+                #expect(try await query(#"{__name__=~"kube_.*"}"#).isEmpty)
+            }
+        }
+    }
+
+    private static func program() throws -> String {
+        let program = "/usr/bin/prometheus"
+        try #require(
+            FileManager.default.isExecutableFile(atPath: program),
+            "\(program) is missing; `make test` installs it (Debian's package prometheus)")
+        return program
+    }
+
+    /// - Parameter settings: further ones of the scrape, in YAML's flow form, each with a comma behind it.
     private static func withPrometheus(
-        _ program: String, _ options: [String], scraping targets: [String],
+        _ program: String, _ options: [String], scraping targets: [String], _ settings: String = "",
         _ body: (@Sendable (String) async throws -> [Sample]) async throws -> Void
     ) async throws {
         let folder = try TemporaryFolder()
@@ -83,7 +124,7 @@ struct PrometheusProcessTests {
         let configuration = """
             global: {scrape_interval: 5s, scrape_timeout: 5s}
             scrape_configs:
-            - {job_name: mizzen, honor_labels: true, static_configs: [{targets: [\(list)]}]}
+            - {job_name: mizzen, honor_labels: true, \(settings)static_configs: [{targets: [\(list)]}]}
 
             """
         try folder.write(Array(configuration.utf8), to: "prometheus.yml")

@@ -32,6 +32,7 @@ struct ReviewedScrapesTests {
             front: ReviewedScrapes(access: access, logger: Self.silent).behind(HTTPFront()), logger: Self.silent,
             listening: { continuation.yield($0) })
         let token = cluster.configuration.token
+        cluster.authenticator.issue("of one without rights", to: .init(name: "visitor", isAllowed: false))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await endpoints.run() }
             var iterator = addresses.makeAsyncIterator()
@@ -40,6 +41,8 @@ struct ReviewedScrapesTests {
             #expect(none.code == 401 && none.text == "Unauthorized\n")
             let strangers = try await status("\(url)/metrics", token: "nobody's")
             #expect(strangers.code == 401)
+            let visitors = try await status("\(url)/metrics", token: "of one without rights")
+            #expect(visitors.code == 403)
             let known = try await status("\(url)/metrics", token: token)
             #expect(known.code == 200 && known.text == "all\n")
             let probe = try await status("\(url)/livez", token: nil)
@@ -48,6 +51,7 @@ struct ReviewedScrapesTests {
             let kept = try await status("\(url)/metrics", token: token)
             let unknown = try await status("\(url)/metrics", token: "another")
             #expect(kept.code == 200 && unknown.code == 503)
+            #expect(try await status("\(url)/metrics", token: "of one without rights").code != 200)
             group.cancelAll()
         }
         try await client.shutdown()

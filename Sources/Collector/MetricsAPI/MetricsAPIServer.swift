@@ -22,8 +22,9 @@ struct MetricsAPIServer: Service {
     /// Called once with the address in use.
     var listening: @Sendable (HTTPAddress) -> Void = { _ in }
 
-    /// API servers keep their connections: they ask for what is served every few seconds (Go's server has three minutes).
-    private static let idleTimeout = TimeAmount.minutes(3)
+    /// API servers keep their connections: they ask for what is served every few seconds. Headers may take as long as in theirs
+    /// (apiserver's server/secure_serving.go).
+    private static let timeouts = HTTPTimeouts(readHeader: .seconds(32), idle: .seconds(180))
 
     /// Serves until graceful shutdown.
     /// - Throws: `ProcessError` 69 naming the address if it cannot be bound.
@@ -41,7 +42,7 @@ struct MetricsAPIServer: Service {
         let application = Application(
             responder: responder,
             server: HTTPServerBuilder {
-                EncryptedChannel(settings: encryption, idleTimeout: Self.idleTimeout, responder: $0)
+                EncryptedChannel(settings: encryption, connections: Self.timeouts.connection, responder: $0)
             },
             configuration: .init(address: .hostname(address.host, port: address.port)),
             onServerRunning: { channel in

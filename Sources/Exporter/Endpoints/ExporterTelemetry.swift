@@ -29,6 +29,8 @@ final class ExporterTelemetry: Sendable {
     let requests: Histogram
     private let samples: Counter
     private let failedSamples: Counter
+    /// To be called with the name of the limit that ended a connection.
+    let slowExchange: @Sendable (String) -> Void
     private let now: @Sendable () -> Int64
     private let streams = Mutex<[Resource: Stream]>([:])
     private let counters = Mutex<[Resource: Counters]>([:])
@@ -60,6 +62,12 @@ final class ExporterTelemetry: Sendable {
             "mizzen_exporter_samples_total", help: "Samples received from collectors.")
         failedSamples = registry.counter(
             "mizzen_exporter_failed_samples_total", help: "Samples received that report a failed scrape.")
+        slowExchange = { [registry] limit in
+            registry.counter(
+                "mizzen_exporter_slow_exchanges_total", help: "Connections closed because a part of an exchange took too long, by limit.",
+                labels: [("limit", limit)]
+            ).add()
+        }
         registry.gauge(
             "kube_state_metrics_build_info", help: "The version of the exporter; always 1.",
             labels: [("version", MizzenVersion.current)]

@@ -24,6 +24,22 @@ struct ServingOptions: ParsableArguments, Sendable {
     var serverIdleTimeout = Duration.seconds(300)
 
     @Option(
+        help: ArgumentHelp("How long a request may take to arrive, its body included; 0 for any time.", valueName: "duration"),
+        transform: OptionValue.duration)
+    var serverReadTimeout = Duration.seconds(60)
+
+    @Option(
+        help: ArgumentHelp("How long the headers of a request may take to arrive; 0 for any time.", valueName: "duration"),
+        transform: OptionValue.duration)
+    var serverReadHeaderTimeout = Duration.seconds(5)
+
+    @Option(
+        help: ArgumentHelp(
+            "How long an answer may take until the client has it; 0 for any time. Longer than a scrape takes.", valueName: "duration"),
+        transform: OptionValue.duration)
+    var serverWriteTimeout = Duration.seconds(60)
+
+    @Option(
         help: ArgumentHelp("Encryption, passwords and headers of both ports, in Prometheus' web configuration format.", valueName: "file"))
     var tlsConfig = ""
 
@@ -35,6 +51,15 @@ struct ServingOptions: ParsableArguments, Sendable {
 
     @Flag(help: "Answer scrapes from the first moment with what is there, where otherwise 503 says what is still missing.")
     var servePartial = false
+
+    /// Of the main port.
+    var timeouts: HTTPTimeouts {
+        // As in Go: without a limit for the headers that of the request holds, and an idle connection is one that awaits a request.
+        func limit(_ durations: Duration...) -> Duration? { durations.first { $0 > .zero } }
+        return HTTPTimeouts(
+            readHeader: limit(serverReadHeaderTimeout, serverReadTimeout), read: limit(serverReadTimeout), write: limit(serverWriteTimeout),
+            idle: limit(serverIdleTimeout, serverReadTimeout))
+    }
 }
 
 /// What is served. Names and meanings are kube-state-metrics'; lists are comma lists and may be given more than once.

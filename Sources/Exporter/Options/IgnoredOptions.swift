@@ -16,15 +16,6 @@ struct IgnoredOptions: ParsableArguments, Sendable {
     @Option(help: ArgumentHelp("Ignored: nothing here lists objects.", valueName: "number"), transform: OptionValue.count)
     var objectLimit: Int?
 
-    @Option(help: ArgumentHelp("Ignored.", valueName: "duration"), transform: OptionValue.duration)
-    var serverReadTimeout: Duration?
-
-    @Option(help: ArgumentHelp("Ignored.", valueName: "duration"), transform: OptionValue.duration)
-    var serverReadHeaderTimeout: Duration?
-
-    @Option(help: ArgumentHelp("Ignored.", valueName: "duration"), transform: OptionValue.duration)
-    var serverWriteTimeout: Duration?
-
     @Flag(help: "Ignored: there is no Go heap here.")
     var autoGomemlimit = false
 
@@ -65,15 +56,11 @@ struct IgnoredOptions: ParsableArguments, Sendable {
     /// The options that are given, with why they do nothing.
     var given: [(flag: String, reason: String)] {
         let server = "nothing here talks to the API server"
-        let timeout = "only idle connections are timed out"
         let heap = "there is no Go heap here"
         let log = "logs go to standard error; --log-level and --log-format say what and how"
         let all: [(String, Bool, String)] = [
             ("--kubeconfig", kubeconfig != nil, server), ("--apiserver", apiserver != nil, server),
             ("--use-apiserver-cache", useApiserverCache, server), ("--object-limit", objectLimit != nil, server),
-            ("--server-read-timeout", serverReadTimeout != nil, timeout),
-            ("--server-read-header-timeout", serverReadHeaderTimeout != nil, timeout),
-            ("--server-write-timeout", serverWriteTimeout != nil, timeout),
             ("--auto-gomemlimit", autoGomemlimit, heap), ("--auto-gomemlimit-ratio", autoGomemlimitRatio != nil, heap),
             ("-v", verbosity != nil, log), ("--vmodule", verbosityOfModules != nil, log),
             ("--logtostderr", logToStandardError, log), ("--alsologtostderr", alsoLogToStandardError, log),

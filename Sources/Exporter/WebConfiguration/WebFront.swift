@@ -24,20 +24,19 @@ final class WebFront: Sendable {
         (self.source, self.passwords) = (source, passwords)
     }
 
-    /// - Parameter idleTimeout: of connections.
-    func front(idleTimeout: Duration) -> HTTPFront {
-        let idle = TimeAmount(idleTimeout)
+    func front(_ timeouts: HTTPTimeouts) -> HTTPFront {
+        let connections = timeouts.connection
         let isEncrypted = source.current.loaded.tls != nil
         let server = HTTPServerBuilder { [source] responder in
             guard let beginning = source.current.loaded.encryption, isEncrypted else {
-                return HTTP1Channel(responder: responder, configuration: .init(idleTimeout: idle))
+                return HTTP1Channel(responder: responder, configuration: connections)
             }
             // A file that no longer asks for TLS is one that cannot be taken (``WebConfigurationSource``); what holds is never without.
             return EncryptedChannel(
                 settings: {
                     let (loaded, generation) = source.current
                     return (loaded.encryption ?? beginning, generation)
-                }, idleTimeout: idle, responder: responder)
+                }, connections: connections, responder: responder)
         }
         return HTTPFront(server: server) { [self] request, answer in await admit(request, answer) }
     }

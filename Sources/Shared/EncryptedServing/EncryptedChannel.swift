@@ -72,18 +72,18 @@ package struct EncryptedChannel: HTTPChannelHandler {
     private static let handshakeTime = TimeAmount.seconds(10)
 
     private let settings: @Sendable () -> (settings: EncryptionSettings, generation: Int)
-    private let idleTimeout: TimeAmount
+    private let connections: HTTP1Channel.Configuration
     package let responder: Responder
     private let cache = Cache()
 
     /// - Parameters:
     ///   - settings: asked for each connection; the generation changes when they do.
-    ///   - idleTimeout: of connections.
+    ///   - connections: how each is held, and each stream of HTTP/2.
     package init(
-        settings: @escaping @Sendable () -> (settings: EncryptionSettings, generation: Int), idleTimeout: TimeAmount,
+        settings: @escaping @Sendable () -> (settings: EncryptionSettings, generation: Int), connections: HTTP1Channel.Configuration,
         responder: @escaping Responder
     ) {
-        (self.settings, self.idleTimeout, self.responder) = (settings, idleTimeout, responder)
+        (self.settings, self.connections, self.responder) = (settings, connections, responder)
     }
 
     package func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
@@ -131,18 +131,18 @@ package struct EncryptedChannel: HTTPChannelHandler {
     private func makeLayers(_ settings: EncryptionSettings) throws -> Layers {
         // Who takes any certificate has the library ask for one, and does not judge it.
         let judge = settings.takesAnyCertificate ? Self.takeAny : nil
-        let http1 = HTTP1Channel.Configuration(idleTimeout: idleTimeout)
         if settings.allowsHTTP2 {
             return .both(
                 try HTTP2UpgradeChannel(
                     tlsChannelConfiguration: HummingbirdHTTP2.TLSChannelConfiguration(
                         tlsConfiguration: settings.tls, customVerificationCallback: judge),
-                    configuration: HTTP2ChannelConfiguration(idleTimeout: Duration(idleTimeout), streamConfiguration: http1),
+                    configuration: HTTP2ChannelConfiguration(
+                        idleTimeout: connections.idleTimeout.map { Duration($0) }, streamConfiguration: connections),
                     responder: responder))
         }
         return .http1(
             try TLSChannel(
-                HTTP1Channel(responder: responder, configuration: http1),
+                HTTP1Channel(responder: responder, configuration: connections),
                 configuration: HummingbirdTLS.TLSChannelConfiguration(tlsConfiguration: settings.tls, customVerificationCallback: judge)))
     }
 }

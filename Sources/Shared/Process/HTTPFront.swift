@@ -1,5 +1,4 @@
 public import HummingbirdCore
-import NIOCore
 
 /// What stands before the answers of a port: how connections are spoken on, and who gets an answer at all.
 public struct HTTPFront: Sendable {
@@ -19,8 +18,8 @@ public struct HTTPFront: Sendable {
 
     /// HTTP/1.1.
     ///
-    /// - Parameter idle: after so long without a request a connection is closed, whatever was begun on it. Longer than scrapes are apart.
-    public static func plain(idle: Duration = .seconds(120)) -> HTTPServerBuilder {
-        .http1(configuration: .init(idleTimeout: TimeAmount(idle)))
+    /// - Parameter timeouts: a connection may be idle for longer than scrapes are apart, unless something else is said.
+    public static func plain(_ timeouts: HTTPTimeouts = HTTPTimeouts(readHeader: .seconds(30), idle: .seconds(120))) -> HTTPServerBuilder {
+        .http1(configuration: timeouts.connection)
     }
 }

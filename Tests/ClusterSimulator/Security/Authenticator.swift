@@ -47,7 +47,7 @@ public final class Authenticator: Sendable {
         }
     }
 
-    func issue(_ token: String, to user: User) {
+    public func issue(_ token: String, to user: User) {
         var user = user
         user.groups.append("system:authenticated")
         tokens.withLock { $0[token] = user }

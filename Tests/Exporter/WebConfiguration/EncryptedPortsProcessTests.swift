@@ -37,7 +37,8 @@ struct EncryptedPortsProcessTests {
             files.folder.path("web.yml"), registry: exporter.telemetry.registry, logger: logger)
         let passwords = PasswordBook()
         try await exporter.serving(
-            front: { WebFront(source, passwords: passwords).front(idleTimeout: .seconds(60)) }, compresses: true
+            front: { WebFront(source, passwords: passwords).front(HTTPTimeouts(readHeader: .seconds(5), idle: .seconds(60))) },
+            compresses: true
         ) { addresses in
             let scheme = source.current.loaded.tls == nil ? "http" : "https"
             try await body(

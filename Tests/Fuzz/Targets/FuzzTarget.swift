@@ -25,7 +25,7 @@ extension FuzzTarget {
     static let all: [FuzzTarget] = [
         .dnsMessage, .dnsName, .corefile, .watchJSON, .watchProtobuf, .listJSON, .listProtobuf, .envelope, .tableFile,
         .exposition, .kubeletSummary, .historyFile, .jsonView, .zoneFile, .dnstap, .textTemplate, .viewExpression, .cachedAnswer,
-        .customResources, .stateFile,
+        .customResources, .stateFile, .quantity, .labelName, .scrapeHeaders, .exporterConfiguration,
     ]
 
     static func named(_ name: String) -> FuzzTarget? { all.first { $0.name == name } }

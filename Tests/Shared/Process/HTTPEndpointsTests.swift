@@ -26,16 +26,18 @@ struct HTTPEndpointsTests {
         }
     }
 
+    private static let usual: [String: HTTPEndpoints.Route] = [
+        "/livez": { .text("ok") }, "/readyz": { .text("not yet", status: 503) }, "/metrics": { .metrics([65]) },
+    ]
+
     private func withEndpoints(
-        host: String = "127.0.0.1", front: HTTPFront = HTTPFront(), mostConnections: Int = 512,
+        host: String = "127.0.0.1", routes: [String: HTTPEndpoints.Route] = [:], front: HTTPFront = HTTPFront(), mostConnections: Int = 512,
         _ body: @Sendable @escaping (HTTPAddress) async throws -> Void
     ) async throws {
         let (addresses, continuation) = AsyncStream.makeStream(of: HTTPAddress.self)
         let endpoints = HTTPEndpoints(
             address: HTTPAddress(host: host, port: 0),
-            routes: [
-                "/livez": { .text("ok") }, "/readyz": { .text("not yet", status: 503) }, "/metrics": { .metrics([65]) },
-            ],
+            routes: Self.usual.merging(routes) { $1 },
             front: front, mostConnections: mostConnections, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             listening: { continuation.yield($0) })
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -80,12 +82,59 @@ struct HTTPEndpointsTests {
 
     @Test("a connection on which nothing is said is closed after a while")
     func idle() async throws {
-        try await withEndpoints(front: HTTPFront(server: HTTPFront.plain(idle: .milliseconds(50)))) { address in
+        try await withEndpoints(front: HTTPFront(server: HTTPFront.plain(HTTPTimeouts(idle: .milliseconds(50))))) { address in
             try await connect(address).closeFuture.get()
             let unfinished = try await connect(address)
             try await unfinished.writeAndFlush(ByteBuffer(string: "GET /livez HT")).get()
             try await unfinished.closeFuture.get()
             #expect(try await ask(address, "GET /livez").hasPrefix("HTTP/1.1 200"))
+        }
+    }
+
+    /// A request as far as it comes, behind one that was answered on the same connection or not.
+    @Test(
+        "a request that does not come to its end is not waited for", arguments: [false, true],
+        [
+            ("GET /livez HT", "read-header"), ("GET /livez HTTP/1.1\r\nhost: a\r\nx: ", "read-header"),
+            ("POST /livez HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nbody", "read"),
+        ])
+    func slowRequest(isSecond: Bool, _ begun: (text: String, limit: String)) async throws {
+        let ended = Mutex<[String]>([])
+        let timeouts = HTTPTimeouts(
+            readHeader: begun.limit == "read" ? .seconds(60) : .milliseconds(50),
+            read: begun.limit == "read" ? .milliseconds(50) : .seconds(60),
+            write: .seconds(60), ended: { limit in ended.withLock { $0.append(limit) } })
+        try await withEndpoints(front: HTTPFront(server: HTTPFront.plain(timeouts))) { address in
+            let channel = try await connect(address)
+            if isSecond {
+                // Sent and answered in less than the limit, and nothing is asked for longer than it: idle is something else.
+                try await channel.writeAndFlush(ByteBuffer(string: "GET /livez HTTP/1.1\r\nhost: a\r\n\r\n")).get()
+                try await throughout(.milliseconds(150), "an idle connection is kept") { channel.isActive }
+                #expect(ended.withLock { $0 }.isEmpty)
+            }
+            try await channel.writeAndFlush(ByteBuffer(string: begun.text)).get()
+            try await channel.closeFuture.get()
+            #expect(ended.withLock { $0 } == [begun.limit])
+        }
+    }
+
+    @Test("a client that stops reading its answer is not waited for, and one that reads slowly gets all of it")
+    func slowReader() async throws {
+        let ended = Mutex<[String]>([])
+        let timeouts = HTTPTimeouts(write: .milliseconds(500), ended: { limit in ended.withLock { $0.append(limit) } })
+        // More than the two sockets hold.
+        let long = [UInt8](repeating: UInt8(ascii: "x"), count: 64 << 20)
+        try await withEndpoints(
+            routes: ["/long": { HTTPAnswer(body: long) }], front: HTTPFront(server: HTTPFront.plain(timeouts))
+        ) { address in
+            let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .channelOption(.autoRead, value: false).connect(host: address.host, port: address.port).get()
+            try await channel.writeAndFlush(ByteBuffer(string: "GET /long HTTP/1.1\r\nhost: a\r\n\r\n")).get()
+            try await eventually("the connection is ended") { ended.withLock { $0 } == ["write"] }
+            try await channel.close().get()
+            let whole = try await ask(address, "GET /long")
+            #expect(whole.utf8.count > long.count)
+            #expect(ended.withLock { $0 } == ["write"])
         }
     }
 
