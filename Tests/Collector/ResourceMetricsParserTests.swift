@@ -95,6 +95,42 @@ struct ResourceMetricsParserTests {
         }
     }
 
+    @Test("what a body brings does not depend on the one before it, whichever pods came, went, or changed their places and labels")
+    func known() throws {
+        var random = SeededRandom(seed: 11)
+        var known: ResourceMetricsParser.KnownSeries?
+        var handedOn = 0
+        for round in 0..<400 {
+            // Most bodies are of the same pods in the same order, as most of a node's are.
+            let isUsual = Int.random(in: 0..<4, using: &random) > 0
+            var pods = isUsual ? [0, 1, 2, 3] : (0..<6).filter { _ in Bool.random(using: &random) }
+            if Int.random(in: 0..<8, using: &random) == 0 { pods.shuffle(using: &random) }
+            let extra = Int.random(in: 0..<10, using: &random) == 0 ? #"zone="a","# : ""
+            var lines = ["node_cpu_usage_seconds_total \(round)"]
+            for family in ["container_cpu_usage_seconds_total", "container_memory_working_set_bytes", "pod_cpu_usage_seconds_total"] {
+                for pod in pods {
+                    for container in family.hasPrefix("pod") ? [""] : ["a", "b"] {
+                        let name = container.isEmpty ? "" : "container=\"\(container)\","
+                        lines.append("\(family){\(extra)\(name)namespace=\"n\(pod % 2)\",pod=\"p\(pod)\"} \(round) \(pod)")
+                    }
+                }
+            }
+            let text = Array(lines.joined(separator: "\n").utf8)
+            var (fresh, next) = (ResourceMetricsParser(defaultTime: 7), ResourceMetricsParser(defaultTime: 7, known: known))
+            try fresh.consume(text.span)
+            try next.consume(text.span)
+            fresh.finish()
+            next.finish()
+            if known != nil { handedOn += 1 }
+            #expect(Set(next.containers) == Set(fresh.containers) && next.containers.count == fresh.containers.count)
+            #expect(Set(next.pods) == Set(fresh.pods) && next.pods.count == fresh.pods.count)
+            #expect((next.node, next.malformedLines) == (fresh.node, 0))
+            known = next.known
+        }
+        // Otherwise nothing of this was about what is handed on.
+        #expect((100..<400).contains(handedOn))
+    }
+
     @Test("escapes in labels are undone")
     func escapes() throws {
         let parser = try parse(#"container_cpu_usage_seconds_total{container="a\"}\\\n",namespace="n",pod="p"} 1"#)

@@ -76,6 +76,18 @@ final class ExporterUnderTest {
             now: { clock.moment })
     }
 
+    /// - Parameters:
+    ///   - step: how many bytes are asked for at a time.
+    ///   - mostKept: as of ``ProtobufExposition/Iterator/next(bytes:mostKept:)``.
+    static func bytes(of exposition: ProtobufExposition, step: Int = 1 << 20, mostKept: Int = 1 << 20) -> [UInt8] {
+        var iterator = exposition.makeIterator()
+        var bytes: [UInt8] = []
+        while let batch = iterator.next(bytes: step, mostKept: mostKept) {
+            for buffer in batch { bytes += Array(buffer.readableBytesView) }
+        }
+        return bytes
+    }
+
     /// Joins with everything of the captured cluster that the command line asks for.
     convenience init(captured arguments: [String], _ encoding: ObjectEncoding = .protobuf) throws {
         try self.init(arguments)

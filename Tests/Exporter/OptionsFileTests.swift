@@ -59,7 +59,7 @@ import Testing
         #expect((command.serving.host, command.serving.telemetryHost) == ("127.0.0.1", "::1"))
         #expect((command.selection.shard, command.selection.totalShards) == (1, 4))
         #expect(command.serving.serverIdleTimeout == .seconds(120))
-        #expect(command.ignored.serverReadTimeout == .seconds(60))
+        #expect(command.serving.serverReadTimeout == .seconds(60))
         #expect(command.serving.enableGzipEncoding && command.selection.trackUnscheduledPods)
         #expect((command.selection.pod, command.selection.podNamespace) == ("shop-1", "shop"))
         #expect(command.customs.customResourceStateConfigFile == "/etc/x")

@@ -1,6 +1,7 @@
 import Foundation
 import KubernetesObjects
 import NIOCore
+import ProcessRuntime
 import Testing
 
 @testable import Exporter
@@ -10,17 +11,39 @@ import Testing
 struct PromtoolProcessTests {
     @Test("promtool finds nothing that the names kept from kube-state-metrics do not bring with them")
     func check() throws {
-        let places = ["/usr/bin/promtool", "/usr/local/bin/promtool"]
-        let tool = try #require(
-            places.first(where: FileManager.default.isExecutableFile),
-            "promtool is in none of \(places); `make test` installs it (Debian's package prometheus)")
         let exporter = try ExporterUnderTest(captured: ["--metric-opt-in-list=.*"])
-        let complaints = try Self.run(tool, ["check", "metrics"], input: exporter.exposition())
+        let complaints = try Self.complaints(of: exporter.exposition())
         let known = [
             "kube_pod_container_status_last_terminated_timestamp", "kube_pod_init_container_status_last_terminated_timestamp",
         ]
         let unexpected = complaints.split(separator: "\n").filter { line in !known.contains { line.hasPrefix($0) } }
         #expect(unexpected.isEmpty, "\(unexpected.joined(separator: "\n"))")
+    }
+
+    @Test("promtool finds nothing in the exporter's own metrics")
+    func telemetry() throws {
+        let exporter = try ExporterUnderTest(captured: [])
+        exporter.telemetry.slowExchange("read-header")
+        let text = String(decoding: exporter.telemetry.registry.render(), as: UTF8.self)
+        #expect(text.contains("kube_state_metrics_list_total{") && text.contains("mizzen_exporter_slow_exchanges_total{"))
+        #expect(try Self.complaints(of: text) == "")
+    }
+
+    @Test("promtool reads the samples of custom resources, and complains of no name", arguments: ["gauges", "infos", "wildcards"])
+    func customResources(run: String) throws {
+        let exporter = try CustomResourcesUnderTest(CustomResourceFixtures.text("\(run).config.yaml"))
+        for object in try CustomResourceFixtures.objects() { exporter.upsert(object) }
+        let text = exporter.exposition()
+        #expect(text.contains("\n# TYPE "))
+        #expect(try Self.complaints(of: text) == "")
+    }
+
+    private static func complaints(of text: String) throws -> String {
+        let places = ["/usr/bin/promtool", "/usr/local/bin/promtool"]
+        let tool = try #require(
+            places.first(where: FileManager.default.isExecutableFile),
+            "promtool is in none of \(places); `make test` installs it (Debian's package prometheus)")
+        return try run(tool, ["check", "metrics"], input: text)
     }
 
     @Test("what is sent compressed reads back as what is sent plain, also after changes to a part of it")

@@ -36,6 +36,29 @@ import Testing
         #expect(ResourceAmounts.unit(of: name, countsPods: false) == unit)
     }
 
+    @Test(
+        "in protobuf a family is the same whether its samples are kept for sending, encoded again, or partly this and that",
+        arguments: [0, 1, 5_000, 1 << 20], [1, 10_000, .max])
+    func protobufInParts(mostKept: Int, step: Int) throws {
+        let exporter = try ExporterUnderTest(captured: ["--resources=pods,nodes"])
+        let sections = ProtobufExposition(exporter.feed.sections)
+        let bytes = ExporterUnderTest.bytes(of: sections, step: step, mostKept: mostKept)
+        #expect(bytes == ExporterUnderTest.bytes(of: sections))
+        // Whole messages, a family each: its length, and so many bytes.
+        var (position, families) = (0, 0)
+        while position < bytes.count {
+            var (length, shift) = (0, 0)
+            repeat {
+                length |= Int(bytes[position] & 0x7F) << shift
+                (position, shift) = (position + 1, shift + 7)
+            } while bytes[position - 1] & 0x80 != 0
+            position += length
+            families += 1
+        }
+        #expect(position == bytes.count)
+        #expect(families == exporter.exposition().split(separator: "\n").count { $0.hasPrefix("# HELP ") })
+    }
+
     @Test("of a label name each character that it cannot have becomes one underscore")
     func labelNames() {
         #expect(MetadataLabels.sanitized("example.com/b\u{fc}ro-\u{6f22}_9") == "example_com_b_ro___9")

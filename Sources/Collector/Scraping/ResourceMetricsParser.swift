@@ -4,7 +4,8 @@ import DeltaStream
 ///
 /// Tolerant: unknown families are skipped, lines that cannot be read are counted and skipped. Bounded: by the size of
 /// the whole body and of one line. A line of a container seen before costs no allocation: kubelets list containers in
-/// the same order in every family, so the expected one is compared first and a hash finds the others.
+/// the same order in every family, so the expected one is compared first and a hash finds the others. That holds from one scrape of a
+/// node to the next too, where ``known`` is handed on: of a node whose pods stay, nothing is looked up by name again.
 struct ResourceMetricsParser {
     /// A body larger than this is refused; a node of 500 pods makes about half a megabyte.
     static let bodyLimit = 32 << 20
@@ -27,6 +28,7 @@ struct ResourceMetricsParser {
     private var skipsToLineEnd = false
     private var containerSeries = SeriesTable()
     private var podSeries = SeriesTable()
+    /// Empty until a block of labels comes that was not seen before: the same container may be there with others.
     private var containerIndex: [ContainerKey: Int] = [:]
     private var podIndex: [ContainerKey: Int] = [:]
     /// Of the last line: the next one is nearly always of the same.
@@ -65,10 +67,27 @@ struct ResourceMetricsParser {
         (Array("pod_swap_usage_bytes".utf8), .pod(.swap)),
     ]
 
-    /// - Parameter defaultTime: when the scrape began, milliseconds since 1970-01-01 UTC.
-    init(defaultTime: Int64) {
-        self.defaultTime = defaultTime
+    /// What a body said of whom it is about, for the next body of the same node.
+    struct KnownSeries: Sendable {
+        fileprivate var containerSeries = SeriesTable()
+        fileprivate var podSeries = SeriesTable()
+        /// Without readings.
+        fileprivate var containers: [ContainerReading] = []
+        fileprivate var pods: [PodReading] = []
     }
+
+    /// - Parameters:
+    ///   - defaultTime: when the scrape began, milliseconds since 1970-01-01 UTC.
+    ///   - known: of the node's last body; what it knows and this body does not bring is not among the readings.
+    init(defaultTime: Int64, known: KnownSeries? = nil) {
+        self.defaultTime = defaultTime
+        guard let known else { return }
+        (containerSeries, podSeries) = (known.containerSeries, known.podSeries)
+        (containers, pods) = (known.containers, known.pods)
+    }
+
+    /// For the next body of this node; once this one is finished.
+    private(set) var known: KnownSeries?
 
     mutating func consume(_ chunk: borrowing Span<UInt8>) throws(Failure) {
         bytesSeen += chunk.count
@@ -104,6 +123,18 @@ struct ResourceMetricsParser {
         let rest = carry
         carry = []
         if !rest.isEmpty { line(rest.span) }
+        let nothing = Reading()
+        let (containersGone, podsGone) = (containers.contains { $0.reading == nothing }, pods.contains { $0.reading == nothing })
+        if containersGone { containers.removeAll { $0.reading == nothing } }
+        if podsGone { pods.removeAll { $0.reading == nothing } }
+        // What is gone would be carried along for ever: the next body begins anew.
+        guard !containersGone, !podsGone else { return }
+        var series = KnownSeries(containerSeries: containerSeries, podSeries: podSeries, containers: containers, pods: pods)
+        for index in series.containers.indices { series.containers[index].reading = nothing }
+        for index in series.pods.indices { series.pods[index].reading = nothing }
+        series.containerSeries.rewind()
+        series.podSeries.rewind()
+        known = series
     }
 
     private mutating func line(_ text: borrowing Span<UInt8>) {
@@ -152,6 +183,11 @@ struct ResourceMetricsParser {
     private mutating func container(_ labels: borrowing Span<UInt8>) -> Int? {
         if let known = containerSeries.find(labels) { return known }
         guard let key = Self.key(labels), !key.container.isEmpty else { return nil }
+        if containerIndex.count < containers.count {
+            for (index, known) in containers.enumerated() {
+                containerIndex[ContainerKey(namespace: known.namespace, pod: known.pod, container: known.container)] = index
+            }
+        }
         let index = containerIndex[key] ?? containers.count
         if index == containers.count {
             containers.append(
@@ -165,7 +201,13 @@ struct ResourceMetricsParser {
 
     private mutating func pod(_ labels: borrowing Span<UInt8>) -> Int? {
         if let known = podSeries.find(labels) { return known }
-        guard let key = Self.key(labels) else { return nil }
+        guard var key = Self.key(labels) else { return nil }
+        key.container = ""
+        if podIndex.count < pods.count {
+            for (index, known) in pods.enumerated() {
+                podIndex[ContainerKey(namespace: known.namespace, pod: known.pod, container: "")] = index
+            }
+        }
         let index = podIndex[key] ?? pods.count
         if index == pods.count {
             pods.append(PodReading(namespace: key.namespace, pod: key.pod, reading: Reading()))
@@ -207,12 +249,15 @@ extension Reading {
 }
 
 /// Finds what a block of labels stood for earlier in the same body, by its bytes.
-private struct SeriesTable {
+private struct SeriesTable: Sendable {
     private var bytes: [UInt8] = []
     private var blocks: [(start: Int, end: Int, index: Int)] = []
     private var byHash: [UInt64: Int] = [:]
     /// The block after the last one found, which is the next one in a body sorted as kubelets do.
     private var expected = 0
+
+    /// The next body begins with the first block.
+    mutating func rewind() { expected = 0 }
 
     mutating func find(_ labels: borrowing Span<UInt8>) -> Int? {
         if expected < blocks.count, matches(expected, labels) {

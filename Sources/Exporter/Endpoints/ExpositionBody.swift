@@ -75,7 +75,7 @@ struct ExpositionBody: Sendable {
         var file = GzipFile()
         var families = exposition.makeIterator()
         if isCompressed { try await writer.write(GzipFile.head) }
-        while case let batch = families.next(bytes: Self.bufferSize), !batch.isEmpty {
+        while let batch = families.next(bytes: Self.bufferSize) {
             try await writer.write(contentsOf: isCompressed ? batch.map { file.append(compressor.deflated($0)) } : batch)
             await Task.yield()
         }

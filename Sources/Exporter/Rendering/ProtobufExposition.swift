@@ -3,7 +3,7 @@ import NIOCore
 /// An exposition in Prometheus' delimited protobuf (`io.prometheus.client.MetricFamily` of client_model's metrics.proto): for each family
 /// its length as a varint, and a message.
 ///
-/// It is made of the text when somebody asks for it, one family at a time, and not kept: Prometheus prefers it only where native
+/// It is made of the text when somebody asks for it, and not kept: Prometheus prefers it only where native
 /// histograms are switched on.
 struct ProtobufExposition: Sendable {
     private let exposition: Exposition
@@ -14,20 +14,92 @@ struct ProtobufExposition: Sendable {
 
     func makeIterator() -> Iterator { Iterator(families: exposition.families.makeIterator()) }
 
+    /// Before a family's first sample stands how long all of them are. So samples are encoded to be measured, and kept for sending; of a family
+    /// that is larger than what a scrape may hold, the rest is encoded a second time when its turn comes.
     struct Iterator: Sendable {
-        fileprivate var families: IndexingIterator<[Exposition.Family]>
+        /// Bytes of samples that are kept for sending.
+        static let mostKept = 8 << 20
 
-        /// The next families, of at least so many bytes together unless they are the last; empty at the end.
-        mutating func next(bytes: Int) -> [ByteBuffer] {
+        fileprivate var families: IndexingIterator<[Exposition.Family]>
+        private var current: EncodedFamily?
+
+        fileprivate init(families: IndexingIterator<[Exposition.Family]>) { self.families = families }
+
+        /// Encodes until so many bytes are there, or so many were measured.
+        /// - Parameter mostKept: as ``mostKept``, for tests.
+        /// - Returns: what is to be sent next, which may be nothing yet; nil at the end.
+        mutating func next(bytes: Int, mostKept: Int = mostKept) -> [ByteBuffer]? {
             var batch: [ByteBuffer] = []
             var size = 0
-            while size < bytes, let family = families.next() {
-                let buffers = MetricFamilyMessage.buffers(of: family)
-                size += buffers.reduce(0) { $0 + $1.readableBytes }
-                batch += buffers
+            while size < bytes {
+                guard var family = current ?? families.next().map({ EncodedFamily($0) }) else { return batch.isEmpty ? nil : batch }
+                // Not held twice while it changes.
+                current = nil
+                switch family.step(mostKept: mostKept) {
+                case .measured(let length): size += length
+                case .buffer(let buffer):
+                    size += buffer.readableBytes
+                    batch.append(buffer)
+                case .end: continue
+                }
+                current = family
             }
             return batch
         }
+    }
+}
+
+/// One family on its way.
+private struct EncodedFamily: Sendable {
+    enum Step {
+        /// So many bytes of samples were encoded, and are still to be sent.
+        case measured(Int)
+        case buffer(ByteBuffer)
+        case end
+    }
+
+    private let family: Exposition.Family
+    private let isCounter: Bool
+    /// Chunks that were measured, and that were sent.
+    private var (measured, sent) = (0, 0)
+    private var length = 0
+    /// The first chunks' samples, until they are sent.
+    private var kept: [ByteBuffer] = []
+    private var keptBytes = 0
+    private var isOpened = false
+
+    init(_ family: Exposition.Family) {
+        self.family = family
+        isCounter = family.description.type == .counter
+    }
+
+    mutating func step(mostKept: Int) -> Step {
+        if measured < family.chunks.count {
+            let samples = encoded(measured)
+            if kept.count == measured, keptBytes + samples.readableBytes <= mostKept {
+                kept.append(samples)
+                keptBytes += samples.readableBytes
+            }
+            measured += 1
+            length += samples.readableBytes
+            return .measured(samples.readableBytes)
+        }
+        guard isOpened else {
+            isOpened = true
+            return .buffer(MetricFamilyMessage.opening(of: family.description, samples: length))
+        }
+        guard sent < family.chunks.count else { return .end }
+        defer { sent += 1 }
+        guard sent < kept.count else { return .buffer(encoded(sent)) }
+        let samples = kept[sent]
+        kept[sent] = ByteBuffer()
+        return .buffer(samples)
+    }
+
+    private func encoded(_ chunk: Int) -> ByteBuffer {
+        var text = ByteBuffer()
+        family.chunks[chunk].print(into: &text)
+        return MetricFamilyMessage.metrics(of: Array(text.readableBytesView), isCounter: isCounter)
     }
 }
 
@@ -41,24 +113,18 @@ enum MetricFamilyMessage {
         static let value: UInt8 = 1
     }
 
-    /// - Returns: the length and what stands before the samples, and the samples of each chunk.
-    static func buffers(of family: Exposition.Family) -> [ByteBuffer] {
-        let isCounter = family.description.type == .counter
-        var text = ByteBuffer()
-        let samples = family.chunks.map { chunk in
-            text.clear()
-            chunk.print(into: &text)
-            return metrics(of: Array(text.readableBytesView), isCounter: isCounter)
-        }
+    /// The length and what stands before the samples.
+    /// - Parameter samples: how many bytes they have.
+    static func opening(of family: FamilyDescription, samples: Int) -> ByteBuffer {
         var head = ByteBuffer()
-        head.write(field: Field.name, bytes: Array(family.description.name.utf8))
-        head.write(field: Field.help, bytes: Array(family.description.shownHelp.utf8))
+        head.write(field: Field.name, bytes: Array(family.name.utf8))
+        head.write(field: Field.help, bytes: Array(family.shownHelp.utf8))
         head.writeInteger(Field.type << 3)
-        head.writeInteger(UInt8(isCounter ? 0 : 1))
+        head.writeInteger(UInt8(family.type == .counter ? 0 : 1))
         var prefix = ByteBuffer()
-        prefix.write(varint: head.readableBytes + samples.reduce(0) { $0 + $1.readableBytes })
+        prefix.write(varint: head.readableBytes + samples)
         prefix.writeBuffer(&head)
-        return [prefix] + samples
+        return prefix
     }
 
     /// The samples of lines that we wrote ourselves.

@@ -266,11 +266,7 @@ import Testing
         let options = ["--metric-labels-on=kube_pod_.*=[team,namespace:app,owner:app]"]
         let (protobuf, json) = (try ExporterUnderTest(captured: options), try ExporterUnderTest(captured: options, .json))
         #expect(protobuf.lines().sorted() == json.lines().sorted())
-        var families = ProtobufExposition(protobuf.feed.sections).makeIterator()
-        var bytes: [UInt8] = []
-        while case let batch = families.next(bytes: 1 << 20), !batch.isEmpty {
-            for buffer in batch { bytes += Array(buffer.readableBytesView) }
-        }
+        let bytes = ExporterUnderTest.bytes(of: ProtobufExposition(protobuf.feed.sections))
         #expect(String(decoding: bytes, as: UTF8.self).contains("owner_label_app"))
     }
 

@@ -4,12 +4,19 @@ import DeltaStream
 
 extension FuzzTarget {
     /// The input read as a kubelet's `/metrics/resource`. Nodes, containers and pods are what ``SlowExposition`` reads, bit by bit,
-    /// and the same however the bytes are cut.
+    /// and the same however the bytes are cut, and whatever body of the node was read before.
     static let exposition = FuzzTarget(name: "exposition", longestInput: 4096) { input throws(PropertyFailure) in
         let whole = try ExpositionReading([input])
         for pieces in Pieces.cuts(of: input) {
             let cut = try ExpositionReading(pieces)
             try expect(cut == whole, "whole: \(whole)\nin \(pieces.count) pieces: \(cut)")
+        }
+        for earlier in [input, Array(input.prefix(input.count / 2)), Array(input.suffix(input.count / 2))] {
+            let known = try ExpositionReading.parser([earlier]).known
+            let again = try ExpositionReading([input], known: known)
+            try expect(
+                again.lines.sorted() == whole.lines.sorted() && again.malformedLines == whole.malformedLines,
+                "whole: \(whole)\nafter another body: \(again)")
         }
         let slow = ExpositionReading(SlowExposition(input))
         try expect(slow == whole, "read slowly: \(slow)\nby the parser: \(whole)")
@@ -21,14 +28,21 @@ private struct ExpositionReading: Equatable {
     var lines: [String]
     var malformedLines: Int
 
-    init(_ pieces: [[UInt8]]) throws(PropertyFailure) {
-        var parser = ResourceMetricsParser(defaultTime: 7)
+    static func parser(
+        _ pieces: [[UInt8]], known: ResourceMetricsParser.KnownSeries? = nil
+    ) throws(PropertyFailure) -> ResourceMetricsParser {
+        var parser = ResourceMetricsParser(defaultTime: 7, known: known)
         do {
             for piece in pieces { try parser.consume(piece.span) }
         } catch {
             throw PropertyFailure("refused: \(error)")
         }
         parser.finish()
+        return parser
+    }
+
+    init(_ pieces: [[UInt8]], known: ResourceMetricsParser.KnownSeries? = nil) throws(PropertyFailure) {
+        let parser = try Self.parser(pieces, known: known)
         lines = [Self.text(parser.node)]
         lines += parser.containers.map { "\([$0.namespace, $0.pod, $0.container]) \(Self.text($0.reading))" }
         lines += parser.pods.map { "\([$0.namespace, $0.pod]) \(Self.text($0.reading))" }
