@@ -66,7 +66,7 @@ struct CollectorParts {
             silence: { scrapeMetrics.silence })
         var api = Self.api(command, catalog, store, nodeSelector, health, registry, clients, port, logger)
         api.certificates = certificates
-        services = stream.services + [schedule]
+        services = stream.services + [schedule, PieceKeeper(catalog: catalog)]
         services.append(
             AuthenticationLookup(
                 certificates, files: command.serving.trustFiles,
@@ -197,6 +197,11 @@ struct CollectorParts {
         }
         registry.gauge(objects, help: "Objects known from the stream.", labels: [("resource", "pods")]) {
             Double(catalog.counts.pods)
+        }
+        registry.gauge(
+            "mizzen_collector_rendered_bytes", help: "Memory that items of lists take, rendered as they were asked for lately."
+        ) {
+            Double(PieceKeeper.size(catalog))
         }
         registry.gauge("mizzen_collector_samples_published", help: "Samples published since the start.") {
             Double(publisher.publishedCount)

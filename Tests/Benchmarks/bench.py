@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measure what Mizzen promises: ratios inside one run, counts and processor time; never a verdict on the machine.
 
-bench.py [dns|list|latency|events|memory|table|stream|relay|relist|scrape|restart|size …]     without a word: all of them
+bench.py [dns|list|latency|events|memory|table|stream|relay|relist|scrape|restart|size|usage …]     without a word: all of them
 
 The server runs on the first core, the load on the second. Exits 1 if a promise of the README does not hold.
 """
@@ -30,9 +30,10 @@ from restart import bench_restart, bench_size
 from scrape import bench_scrape
 from stream import bench_stream
 from table import bench_table
+from usage import bench_usage
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BIN = os.path.join(ROOT, ".build/release")
+BIN = os.path.join(ROOT, os.environ.get("MIZZEN_BENCH_BIN", ".build/release"))
 SERVICES, PODS, NODES = 1_000, 5_000, 50
 LATENCY_LIMIT = 10  # floors; medians of 0.9 to 2.4 were seen on busy machines, where most of both is waiting for a core
 TICK = os.sysconf("SC_CLK_TCK")
@@ -128,12 +129,12 @@ class Run:
         else:
             shutil.rmtree(Run.folder)
 
-    def cluster(self):
+    def cluster(self, pods=PODS, nodes=NODES, options=("--no-kubelets",)):
         self.api = free_port()
         self.kubeconfig = self.path("kubeconfig")
         process = self.start(
-            "cluster", f"{BIN}/cluster-simulator", "--services", str(SERVICES), "--pods", str(PODS), "--nodes", str(NODES),
-            "--no-kubelets", "--http", f"127.0.0.1:{self.api}", "--kubeconfig", self.kubeconfig, core=1)
+            "cluster", f"{BIN}/cluster-simulator", "--services", str(SERVICES), "--pods", str(pods), "--nodes", str(nodes), *options,
+            "--http", f"127.0.0.1:{self.api}", "--kubeconfig", self.kubeconfig, core=1)
         until("the simulated cluster", lambda: get(f"http://127.0.0.1:{self.api}/readyz") and "token" in open(self.kubeconfig).read())
         # The kubeconfig names HTTPS; the benchmark is about the watcher, so it goes the plain way with the same token.
         text = open(self.kubeconfig).read()
@@ -473,6 +474,7 @@ def main():
         "restart": lambda run: bench_restart(run, sys.modules[__name__]),
         "size": lambda run: bench_size(run, sys.modules[__name__]),
         "scrape": lambda run: bench_scrape(run, sys.modules[__name__]),
+        "usage": lambda run: bench_usage(run, sys.modules[__name__]),
     }
     wanted = sys.argv[1:] or list(benches)
     unknown = [word for word in wanted if word not in benches]

@@ -284,8 +284,9 @@ extension ClusterSimulator {
         // A capture is complete as it is: its watchers must see what the real ones saw.
         if source.captures.isEmpty { try ManifestLoader.addSystemObjects(&database) }
         if let generated = configuration.generated {
-            GeneratedCluster(services: generated.services, pods: generated.pods, nodes: generated.nodes)
-                .load(into: &database)
+            GeneratedCluster(
+                services: generated.services, pods: generated.pods, nodes: generated.nodes, containers: generated.containers
+            ).load(into: &database)
         }
         try ManifestLoader.apply(source.documents, place: configuration.load.joined(separator: ", "), &database)
         ControllerLoop.settle(&database)

@@ -16,11 +16,14 @@ extension ClusterSimulator {
             public var services: Int
             public var pods: Int
             public var nodes: Int
+            /// In each pod.
+            public var containers: Int
 
-            public init(services: Int, pods: Int, nodes: Int) {
+            public init(services: Int, pods: Int, nodes: Int, containers: Int = 1) {
                 self.services = services
                 self.pods = pods
                 self.nodes = nodes
+                self.containers = containers
             }
         }
 

@@ -22,6 +22,7 @@ public struct SimulatorCommand: AsyncParsableCommand {
     @Option(help: "Services to generate.") var services = 0
     @Option(help: "Pods to generate, spread over the generated services.") var pods = 0
     @Option(help: "Nodes to generate.") var nodes = 0
+    @Option(help: "Containers in each generated pod.") var containers = 1
 
     @Option(help: "Address for plain HTTP; port 0 picks one.")
     var http = HTTPAddress(host: "127.0.0.1", port: 0)
@@ -58,6 +59,7 @@ public struct SimulatorCommand: AsyncParsableCommand {
         guard services >= 0, pods >= 0, nodes >= 0 else {
             throw ValidationError("--services, --pods and --nodes count things: give 0 or more.")
         }
+        guard containers >= 1 else { throw ValidationError("--containers: every pod has one; give 1 or more.") }
         guard bookmarkInterval ?? 1 > 0, history > 0 else {
             throw ValidationError("--bookmark-interval and --history must be more than 0.")
         }
@@ -76,7 +78,7 @@ public struct SimulatorCommand: AsyncParsableCommand {
 
     public func run() async throws {
         var settings = ClusterSimulator.Configuration(load: load)
-        if services + pods + nodes > 0 { settings.generated = .init(services: services, pods: pods, nodes: nodes) }
+        if services + pods + nodes > 0 { settings.generated = .init(services: services, pods: pods, nodes: nodes, containers: containers) }
         settings.http = .init(host: http.host, port: http.port)
         settings.https = .init(host: https.host, port: https.port)
         settings.kubelets = replayKubelets ? .replayed : kubelets ? .simulated : .none

@@ -83,8 +83,8 @@ struct SelectorTests {
             ("", .json), ("*/*", .json), ("application/json", .json), ("application/yaml", .yaml),
             ("application/vnd.kubernetes.protobuf,application/json", .protobuf),
             ("application/json;q=0.5, application/yaml", .yaml), ("text/html, */*;q=0.1", .json),
-            ("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", .table(version: "v1")),
-            ("application/json;as=Table;v=v1beta1;g=meta.k8s.io", .table(version: "v1beta1")),
+            ("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", .table(version: .v1)),
+            ("application/json;as=Table;v=v1beta1;g=meta.k8s.io", .table(version: .v1beta1)),
             ("application/json;as=Other;v=v1;g=meta.k8s.io,application/json", .json), ("text/html", nil),
         ] as [(String, AnswerFormat?)])
     func formats(accept: String, format: AnswerFormat?) {

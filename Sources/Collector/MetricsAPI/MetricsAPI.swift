@@ -1,5 +1,6 @@
 import AccessReview
 import Logging
+import MizzenSystem
 import Names
 import ProcessRuntime
 
@@ -21,10 +22,14 @@ struct MetricsAPI: Sendable {
     let freshness: Histogram
     let port: @Sendable () -> Int
     /// Nanoseconds since 1970-01-01 UTC.
-    let now: @Sendable () -> Int64
+    var now: @Sendable () -> Int64
+    /// Seconds since the boot.
+    var uptime: @Sendable () -> UInt32 = secondsSinceBoot
     let logger: Logger
 
-    func answer(_ request: MetricsRequest) async -> HTTPAnswer {
+    @Sendable static func secondsSinceBoot() -> UInt32 { UInt32(clamping: BootClock.nanoseconds() / 1_000_000_000) }
+
+    func answer(_ request: MetricsRequest) async -> MetricsAnswer {
         do {
             return try await grantedAnswer(request)
         } catch {
@@ -32,7 +37,7 @@ struct MetricsAPI: Sendable {
         }
     }
 
-    private func grantedAnswer(_ request: MetricsRequest) async throws(Refusal) -> HTTPAnswer {
+    private func grantedAnswer(_ request: MetricsRequest) async throws(Refusal) -> MetricsAnswer {
         let target = APITarget(path: request.path)
         try await authorize(request, target)
         switch target {
@@ -98,17 +103,17 @@ struct MetricsAPI: Sendable {
 
     // MARK: Paths
 
-    private func answer(path: String, _ request: MetricsRequest) throws(Refusal) -> HTTPAnswer {
+    private func answer(path: String, _ request: MetricsRequest) throws(Refusal) -> MetricsAnswer {
         let isRead = request.method == "GET" || request.method == "HEAD"
         let trimmed = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
         switch trimmed {
         case "/livez", "/healthz", "/readyz":
             guard isRead else { throw .methodNotAllowed }
             let checks = trimmed == "/readyz" ? readyz : livez
-            return checks.answer(String(trimmed.dropFirst()), verbose: request.flag("verbose"))
+            return MetricsAnswer(checks.answer(String(trimmed.dropFirst()), verbose: request.flag("verbose")))
         case "/metrics":
             guard isRead else { throw .methodNotAllowed }
-            return .metrics(registry.render())
+            return MetricsAnswer(.metrics(registry.render()))
         case "/", "/apis", "/apis/metrics.k8s.io", "/apis/metrics.k8s.io/v1beta1", "/version":
             guard isRead else { throw .methodNotAllowed }
             return try document(trimmed, request)
@@ -116,7 +121,7 @@ struct MetricsAPI: Sendable {
         }
     }
 
-    private func document(_ path: String, _ request: MetricsRequest) throws(Refusal) -> HTTPAnswer {
+    private func document(_ path: String, _ request: MetricsRequest) throws(Refusal) -> MetricsAnswer {
         let document =
             switch path {
             case "/": Discovery.paths
@@ -126,51 +131,59 @@ struct MetricsAPI: Sendable {
             default: Discovery.resources
             }
         if AnswerFormat.negotiate(request.accept) == .yaml {
-            return HTTPAnswer(contentType: "application/yaml", body: document.yaml())
+            return MetricsAnswer(contentType: "application/yaml", body: document.yaml())
         }
         // Discovery clients also ask for protobuf and newer document kinds; all of them take JSON.
-        return HTTPAnswer(contentType: "application/json", body: document.json(pretty: request.wantsPretty))
+        return MetricsAnswer(contentType: "application/json", body: document.json(pretty: request.wantsPretty))
     }
 
     // MARK: Resources
 
-    private func answer(_ target: APITarget.ResourceTarget, _ request: MetricsRequest) throws(Refusal) -> HTTPAnswer {
+    private func answer(_ target: APITarget.ResourceTarget, _ request: MetricsRequest) throws(Refusal) -> MetricsAnswer {
         let isNodes = target.resource == "nodes" && target.namespace == nil
         let isPods = target.resource == "pods" && (target.namespace != nil || target.name == nil)
         guard isNodes || isPods, target.subresource == nil else { throw .unknownPath }
         guard request.method == "GET" || request.method == "HEAD" else { throw .methodNotAllowed }
         guard let format = AnswerFormat.negotiate(request.accept) else { throw .notAcceptable }
-        let content: MetricsDocument.Content
-        if let name = target.name {
-            content = .item(try isNodes ? node(name) : pod(target.namespace ?? "", name))
-        } else {
-            if request.flag("watch") { throw .watchUnsupported(target.resource) }
-            content = .list(try isNodes ? nodes(request) : pods(target.namespace, request))
-        }
+        let kind = isNodes ? "NodeMetrics" : "PodMetrics"
         let moment = now()
-        let document = MetricsDocument(
-            kind: isNodes ? "NodeMetrics" : "PodMetrics", content: content, now: moment / 1_000_000_000)
-        for item in document.items { freshness.observe(Double(moment - item.window.end) / 1e9) }
-        return encode(document, format, request)
+        if let name = target.name {
+            let item = try isNodes ? node(name) : pod(target.namespace ?? "", name)
+            freshness.observe(Double(moment - item.window.end) / 1e9)
+            return encode(MetricsDocument(kind: kind, content: .item(item), now: moment / 1_000_000_000), format, request)
+        }
+        if request.flag("watch") { throw .watchUnsupported(target.resource) }
+        let objects = try isNodes ? nodes(request) : pods(target.namespace, request)
+        return list(kind, objects, format, request, at: moment)
     }
 
-    private func nodes(_ request: MetricsRequest) throws(Refusal) -> [MetricsItem] {
+    /// What is selected, with what is measured of it.
+    private enum Selection {
+        case nodes([(Listed<CatalogNode>, NodeUsage)])
+        case pods([(Listed<CatalogPod>, PodUsage)])
+    }
+
+    private func nodes(_ request: MetricsRequest) throws(Refusal) -> Selection {
         let labels = try labelQuery(request)
         let fields = try FieldQuery(request.parameter("fieldSelector") ?? "", namespaced: false)
-        return store.items(
-            of: catalog.nodes {
-                nodeSelector.matches($0.labels) && labels.matches($0.labels)
-                    && fields.matches(name: $0.name, namespace: "")
-            })
+        let chosen = catalog.listedNodes().filter { node in
+            let node = node.object
+            return nodeSelector.matches(node.labels) && labels.matches(node.labels) && fields.matches(name: node.name, namespace: "")
+        }
+        return .nodes(zip(chosen, store.usage(ofNodes: chosen.map(\.object.name))).compactMap { node, usage in usage.map { (node, $0) } })
     }
 
-    private func pods(_ namespace: String?, _ request: MetricsRequest) throws(Refusal) -> [MetricsItem] {
+    private func pods(_ namespace: String?, _ request: MetricsRequest) throws(Refusal) -> Selection {
         let labels = try labelQuery(request)
         let fields = try FieldQuery(request.parameter("fieldSelector") ?? "", namespaced: true)
-        return store.items(
-            of: catalog.pods(namespace: namespace) {
-                labels.matches($0.labels) && fields.matches(name: $0.name, namespace: $0.namespace)
-            })
+        var chosen: [Listed<CatalogPod>] = []
+        for pods in catalog.listedPods(namespace: namespace) {
+            chosen += pods.filter { pod in
+                labels.matches(pod.object.labels) && fields.matches(name: pod.object.name, namespace: pod.object.namespace)
+            }
+        }
+        let keys = chosen.map { UsageStore.PodKey(namespace: $0.object.namespace, name: $0.object.name) }
+        return .pods(zip(chosen, store.usage(ofPods: keys)).compactMap { pod, usage in usage.map { (pod, $0) } })
     }
 
     private func labelQuery(_ request: MetricsRequest) throws(Refusal) -> LabelQuery {
@@ -197,32 +210,78 @@ struct MetricsAPI: Sendable {
         return item
     }
 
-    // MARK: Encoding
+    // MARK: Lists
 
-    private func encode(_ document: MetricsDocument, _ format: AnswerFormat, _ request: MetricsRequest) -> HTTPAnswer {
-        switch format {
-        case .json:
-            HTTPAnswer(contentType: "application/json", body: document.json.json(pretty: request.wantsPretty))
-        case .yaml: HTTPAnswer(contentType: "application/yaml", body: document.json.yaml())
-        case .protobuf: HTTPAnswer(contentType: "application/vnd.kubernetes.protobuf", body: document.protobuf)
-        case .table(let version):
-            HTTPAnswer(
-                contentType: "application/json",
-                body: document.table(version: version, includesObjects: request.parameter("includeObject") != "None")
-                    .json(pretty: request.wantsPretty))
+    /// - Parameter moment: of the answer, nanoseconds since 1970-01-01 UTC.
+    private func list(
+        _ kind: String, _ objects: Selection, _ format: AnswerFormat, _ request: MetricsRequest, at moment: Int64
+    ) -> MetricsAnswer {
+        let seconds = moment / 1_000_000_000
+        guard let form = format.pieceForm(pretty: request.wantsPretty, includesObjects: request.includesObjects) else {
+            let items =
+                switch objects {
+                case .nodes(let nodes): nodes.compactMap { $1.item($0.object) }
+                case .pods(let pods): pods.compactMap { $1.item($0.object, isPartial: store.isPartial) }
+                }
+            for item in items { freshness.observe(Double(moment - item.window.end) / 1e9) }
+            return encode(MetricsDocument(kind: kind, content: .list(items), now: seconds), format, request)
         }
+        var renderer = ItemRenderer(form, now: seconds)
+        let uptime = uptime()
+        let pieces: [RenderedPiece] =
+            switch objects {
+            case .nodes(let nodes):
+                nodes.compactMap { node, usage in
+                    node.pieces.piece(form, of: usage, momentSize: renderer.moment.count, now: uptime) { former in
+                        usage.item(node.object).map { renderer.piece(of: $0, after: former) }
+                    }
+                }
+            case .pods(let pods):
+                pods.compactMap { pod, usage in
+                    pod.pieces.piece(form, of: usage, momentSize: renderer.moment.count, now: uptime) { former in
+                        usage.item(pod.object, isPartial: store.isPartial).map { renderer.piece(of: $0, after: former) }
+                    }
+                }
+            }
+        for piece in pieces { freshness.observe(Double(moment - piece.measuredAt) / 1e9) }
+        let list =
+            switch form {
+            case .json(let pretty):
+                ListBody(
+                    MetricsDocument(kind: kind, content: .list([]), now: seconds).json, pretty: pretty, pieces: pieces,
+                    moment: renderer.moment)
+            case .row(let version, _, let pretty):
+                ListBody(
+                    MetricsDocument.table(version: version, hasRows: !pieces.isEmpty), pretty: pretty, pieces: pieces,
+                    moment: renderer.moment)
+            case .protobuf:
+                ListBody(apiVersion: MetricsDocument.apiVersion, kind: kind + "List", pieces: pieces, moment: renderer.moment)
+            }
+        return MetricsAnswer(contentType: format.contentType, content: .list(list))
     }
 
-    private func encode(_ refusal: Refusal, for request: MetricsRequest) -> HTTPAnswer {
-        switch AnswerFormat.negotiate(request.accept) {
-        case .protobuf:
-            HTTPAnswer(
-                status: refusal.code, contentType: "application/vnd.kubernetes.protobuf", body: refusal.protobuf)
-        case .yaml: HTTPAnswer(status: refusal.code, contentType: "application/yaml", body: refusal.json.yaml())
-        case .json, .table, nil:
-            HTTPAnswer(
-                status: refusal.code, contentType: "application/json",
-                body: refusal.json.json(pretty: request.wantsPretty))
-        }
+    // MARK: Encoding
+
+    private func encode(_ document: MetricsDocument, _ format: AnswerFormat, _ request: MetricsRequest) -> MetricsAnswer {
+        let body =
+            switch format {
+            case .json: document.json.json(pretty: request.wantsPretty)
+            case .yaml: document.json.yaml()
+            case .protobuf: document.protobuf
+            case .table(let version):
+                document.table(version: version, includesObjects: request.includesObjects).json(pretty: request.wantsPretty)
+            }
+        return MetricsAnswer(contentType: format.contentType, body: body)
+    }
+
+    private func encode(_ refusal: Refusal, for request: MetricsRequest) -> MetricsAnswer {
+        let format = AnswerFormat.negotiate(request.accept) ?? .json
+        let body =
+            switch format {
+            case .protobuf: refusal.protobuf
+            case .yaml: refusal.json.yaml()
+            case .json, .table: refusal.json.json(pretty: request.wantsPretty)
+            }
+        return MetricsAnswer(status: refusal.code, contentType: format.contentType, body: body)
     }
 }

@@ -31,11 +31,11 @@ struct MetricsAPIServer: Service {
     func run() async throws {
         let (api, address, logger, listening, encryption) = (api, address, logger, listening, encryption)
         let turnstile = Turnstile(limit: requestLimit)
-        let responder = CallbackResponder<BasicRequestContext> { request, _ in
+        let responder = CallbackResponder<EventLoopRequestContext> { request, context in
             guard turnstile.enter() else { return Self.tooManyRequests }
             defer { turnstile.leave() }
             let answer = await api.answer(MetricsRequest(request))
-            return Self.response(answer, isHead: request.method == .head)
+            return Self.response(answer, isHead: request.method == .head, on: context.executor)
         }
         var quiet = logger
         if quiet.logLevel > .debug { quiet.logLevel = max(.warning, quiet.logLevel) }
@@ -65,15 +65,39 @@ struct MetricsAPIServer: Service {
         headers: [.contentType: "text/plain; charset=utf-8", .xContentTypeOptions: "nosniff", .retryAfter: "1"],
         body: .init(byteBuffer: ByteBuffer(string: "Too many requests, please try again later.\n")))
 
-    private static func response(_ answer: HTTPAnswer, isHead: Bool) -> Response {
+    private static func response(_ answer: MetricsAnswer, isHead: Bool, on executor: EventLoopExecutor) -> Response {
         var headers: HTTPFields = [
-            .contentType: answer.contentType, .cacheControl: "no-cache, private",
-            .contentLength: String(answer.body.count),
+            .contentType: answer.contentType, .cacheControl: "no-cache, private", .contentLength: String(answer.size),
         ]
         headers[.xContentTypeOptions] = "nosniff"
-        return Response(
-            status: .init(code: answer.status), headers: headers,
-            body: isHead ? .init() : .init(byteBuffer: ByteBuffer(bytes: answer.body)))
+        let body: ResponseBody =
+            switch answer.content {
+            case _ where isHead: .init()
+            case .bytes(let bytes): .init(byteBuffer: ByteBuffer(bytes: bytes))
+            case .list(let list) where list.size <= bufferSize: .init(byteBuffer: list.buffer)
+            case .list(let list): stream(list, on: executor)
+            }
+        return Response(status: .init(code: answer.status), headers: headers, body: body)
+    }
+
+    /// How much of a long list is handed to a connection at once, and how many such buffers an answer has, in turns: however long the list
+    /// and however slow its client, an answer takes no more memory than these.
+    private static let bufferSize = 256 * 1024
+    private static let buffers = 3
+
+    private static func stream(_ list: ListBody, on executor: EventLoopExecutor) -> ResponseBody {
+        ResponseBody(contentLength: list.size) { writer in
+            try await withTaskExecutorPreference(executor) {
+                var buffers = Array(repeating: ByteBuffer(), count: Self.buffers)
+                var turn = 0
+                var position = ListBody.Position()
+                while list.write(from: &position, into: &buffers[turn], room: bufferSize) {
+                    try await writer.write(buffers[turn])
+                    turn = (turn + 1) % buffers.count
+                }
+            }
+            try await writer.finish(nil)
+        }
     }
 }
 

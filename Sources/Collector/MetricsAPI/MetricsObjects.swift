@@ -1,6 +1,5 @@
 import KubernetesObjects
 import MizzenSystem
-import ProcessRuntime
 
 /// What one container or node uses.
 struct ResourceUsage: Hashable, Sendable {
@@ -75,13 +74,6 @@ struct MetricsDocument: Sendable {
         }
     }
 
-    private var documentKind: String {
-        switch content {
-        case .item: kind
-        case .list: kind + "List"
-        }
-    }
-
     // MARK: JSON
 
     var json: JSONValue {
@@ -94,7 +86,7 @@ struct MetricsDocument: Sendable {
                 ] + members)
         case .list(let items):
             return .members([
-                "kind": .string(documentKind), "apiVersion": .string(Self.apiVersion), "metadata": .object([]),
+                "kind": .string(kind + "List"), "apiVersion": .string(Self.apiVersion), "metadata": .object([]),
                 "items": .array(items.map(json)),
             ])
         }
@@ -131,21 +123,9 @@ struct MetricsDocument: Sendable {
 
     // MARK: Table
 
-    /// - Parameters:
-    ///   - version: `v1` or `v1beta1` of `meta.k8s.io`.
-    ///   - includesObjects: rows carry the metadata of their object.
-    func table(version: String, includesObjects: Bool) -> JSONValue {
-        let apiVersion = "meta.k8s.io/\(version)"
-        let columns: [(String, String, String)] = [
-            ("Name", "name", "Name of the resource"), ("cpu", "quantity", ""), ("memory", "quantity", ""),
-            ("Window", "duration", ""),
-        ]
-        let definitions = columns.map { name, format, description in
-            JSONValue.members([
-                "name": .string(name), "type": .string("string"), "format": .string(format),
-                "description": .string(description), "priority": .integer(0),
-            ])
-        }
+    /// - Parameter includesObjects: rows carry the metadata of their object.
+    func table(version: TableVersion, includesObjects: Bool) -> JSONValue {
+        let apiVersion = version.apiVersion
         let rows = items.map { item in
             let total = item.total
             let cells = [
@@ -160,10 +140,25 @@ struct MetricsDocument: Sendable {
                     ]) : nil,
             ])
         }
+        return Self.table(version: version, hasRows: !rows.isEmpty, rows: rows)
+    }
+
+    /// A table without its rows, or with them.
+    static func table(version: TableVersion, hasRows: Bool, rows: [JSONValue] = []) -> JSONValue {
+        let columns: [(String, String, String)] = [
+            ("Name", "name", "Name of the resource"), ("cpu", "quantity", ""), ("memory", "quantity", ""),
+            ("Window", "duration", ""),
+        ]
+        let definitions = columns.map { name, format, description in
+            JSONValue.members([
+                "name": .string(name), "type": .string("string"), "format": .string(format),
+                "description": .string(description), "priority": .integer(0),
+            ])
+        }
         return .members([
-            "kind": .string("Table"), "apiVersion": .string(apiVersion), "metadata": .object([]),
+            "kind": .string("Table"), "apiVersion": .string(version.apiVersion), "metadata": .object([]),
             // metrics-server learns the columns from the first item.
-            "columnDefinitions": .array(rows.isEmpty ? [] : definitions),
+            "columnDefinitions": .array(hasRows ? definitions : []),
             "rows": .array(rows),
         ])
     }
@@ -171,49 +166,15 @@ struct MetricsDocument: Sendable {
     // MARK: Protobuf
 
     var protobuf: [UInt8] {
-        ProtobufWriter.envelope(apiVersion: Self.apiVersion, kind: documentKind) { writer in
-            switch content {
-            case .item(let item): write(item, to: &writer)
-            case .list(let items):
-                writer.message(1) { meta in
-                    for field in UInt64(1)...3 { meta.string(field, "") }
-                }
-                for item in items { writer.message(2) { write(item, to: &$0) } }
+        switch content {
+        case .item(let item):
+            ProtobufWriter.envelope(apiVersion: Self.apiVersion, kind: kind) { $0.write(item, now: now) }
+        case .list(let items):
+            ProtobufWriter.envelope(apiVersion: Self.apiVersion, kind: kind + "List") { writer in
+                writer.writeListMetadata()
+                for item in items { writer.message(2) { $0.write(item, now: now) } }
             }
         }
-    }
-
-    private func write(_ item: MetricsItem, to writer: inout ProtobufWriter) {
-        writer.message(1) { meta in
-            meta.string(1, item.name)
-            meta.string(2, "")
-            meta.string(3, item.namespace)
-            for field in UInt64(4)...6 { meta.string(field, "") }
-            meta.integer(7, 0)
-            meta.message(8) { Self.write(seconds: now, to: &$0) }
-            meta.map(11, item.labels) { $0.string(2, $1) }
-        }
-        writer.message(2) { Self.write(seconds: item.window.end / 1_000_000_000, to: &$0) }
-        writer.message(3) { $0.integer(1, item.window.length) }
-        switch item.usage {
-        case .node(let usage): Self.write(usage, field: 4, to: &writer)
-        case .pod(let containers):
-            for container in containers {
-                writer.message(4) { inner in
-                    inner.string(1, container.name)
-                    Self.write(container.usage, field: 2, to: &inner)
-                }
-            }
-        }
-    }
-
-    private static func write(seconds: Int64, to writer: inout ProtobufWriter) {
-        writer.integer(1, seconds)
-        writer.integer(2, 0)
-    }
-
-    private static func write(_ usage: ResourceUsage, field: UInt64, to writer: inout ProtobufWriter) {
-        writer.map(field, usage.texts) { entry, text in entry.message(2) { $0.string(1, text) } }
     }
 
     /// RFC 3339 with whole seconds.

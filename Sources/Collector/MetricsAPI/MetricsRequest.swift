@@ -26,6 +26,11 @@ struct MetricsRequest: Sendable {
     }
 }
 
+extension MetricsRequest {
+    /// Rows of tables carry the metadata of their objects.
+    var includesObjects: Bool { parameter("includeObject") != "None" }
+}
+
 /// What a request asks for, in the words of Kubernetes' authorizers.
 enum APITarget: Sendable, Equatable {
     case resource(ResourceTarget)
@@ -79,13 +84,38 @@ enum APITarget: Sendable, Equatable {
     }
 }
 
+/// Of `meta.k8s.io`.
+enum TableVersion: String, Sendable {
+    case v1, v1beta1
+
+    var apiVersion: String { "meta.k8s.io/\(rawValue)" }
+}
+
 /// In which form a client wants its answer.
 enum AnswerFormat: Sendable, Equatable {
     case json
     case yaml
     case protobuf
     /// A `Table` of `meta.k8s.io` in JSON; the version is the one asked for.
-    case table(version: String)
+    case table(version: TableVersion)
+
+    var contentType: String {
+        switch self {
+        case .json, .table: "application/json"
+        case .yaml: "application/yaml"
+        case .protobuf: "application/vnd.kubernetes.protobuf"
+        }
+    }
+
+    /// How items of lists stand in it; nil where nothing is kept of them: YAML is read by people.
+    func pieceForm(pretty: Bool, includesObjects: Bool) -> PieceForm? {
+        switch self {
+        case .json: .json(pretty: pretty)
+        case .protobuf: .protobuf
+        case .table(let version): .row(version: version, includesObject: includesObjects, pretty: pretty)
+        case .yaml: nil
+        }
+    }
 
     /// The first form of an `Accept` header that is served here, by falling `q`; JSON without a header; nil if there is
     /// none.
@@ -116,9 +146,8 @@ enum AnswerFormat: Sendable, Equatable {
 
         var format: AnswerFormat? {
             if let wanted = parameters["as"] {
-                let version = parameters["v"] ?? "v1"
-                guard wanted == "Table", parameters["g"] == "meta.k8s.io", ["v1", "v1beta1"].contains(version),
-                    type == "application/json"
+                guard wanted == "Table", parameters["g"] == "meta.k8s.io", type == "application/json",
+                    let version = TableVersion(rawValue: parameters["v"] ?? "v1")
                 else { return nil }
                 return .table(version: version)
             }

@@ -51,11 +51,15 @@ struct CatalogPod: Hashable, Sendable {
 /// Only running pods have metrics, so only they are held.
 final class ClusterCatalog: Sendable {
     fileprivate struct State: Sendable {
-        var nodes = FollowedObjects<CatalogNode>(isNamed: true)
-        var pods = FollowedObjects<CatalogPod>(isNamed: true)
+        var nodes = FollowedObjects<Listed<CatalogNode>>(isNamed: true)
+        var pods = FollowedObjects<Listed<CatalogPod>>(isNamed: true)
         /// The names of each namespace's pods.
         var namespaces: [String: Set<ObjectKey>] = [:]
         var synced: Set<Resource> = []
+        /// What lists begin with, made when one asks and forgotten when it changes: whoever asks pays for the namespaces that changed.
+        var nodesByName: [Listed<CatalogNode>]?
+        var podsByName: [String: [Listed<CatalogPod>]] = [:]
+        var namespacesByName: [String]?
     }
 
     private let state = Mutex(State())
@@ -74,44 +78,48 @@ final class ClusterCatalog: Sendable {
     func isSynced(_ resource: Resource) -> Bool { state.withLock { $0.synced.contains(resource) } }
 
     func node(named name: String) -> CatalogNode? {
-        state.withLock { $0.nodes.entry(named: ObjectKey(namespace: "", name: name))?.entry.kept }
+        state.withLock { $0.nodes.entry(named: ObjectKey(namespace: "", name: name))?.entry.kept.object }
     }
 
     /// Sorted by name.
     func nodes(where isWanted: (CatalogNode) -> Bool = { _ in true }) -> [CatalogNode] {
-        var all: [CatalogNode] = []
-        state.withLock { $0.nodes.forEachNamed { all.append($0) } }
-        return all.filter(isWanted).sorted { $0.name < $1.name }
+        listedNodes().map(\.object).filter(isWanted)
     }
+
+    /// Sorted by name.
+    func listedNodes() -> [Listed<CatalogNode>] { state.withLock { $0.sortedNodes() } }
 
     func pod(namespace: String, name: String) -> CatalogPod? {
-        state.withLock { $0.pods.entry(named: ObjectKey(namespace: namespace, name: name))?.entry.kept }
+        state.withLock { $0.pods.entry(named: ObjectKey(namespace: namespace, name: name))?.entry.kept.object }
     }
 
-    /// Sorted by namespace, then name. A nil namespace means all.
-    func pods(namespace: String?, where isWanted: (CatalogPod) -> Bool = { _ in true }) -> [CatalogPod] {
-        var all: [CatalogPod] = []
+    /// By namespaces that are sorted, and in each sorted by name. A nil namespace means all.
+    func listedPods(namespace: String?) -> [[Listed<CatalogPod>]] {
         state.withLock { state in
-            if let namespace {
-                all = (state.namespaces[namespace] ?? []).compactMap { state.pods.entry(named: $0)?.entry.kept }
-            } else {
-                state.pods.forEachNamed { all.append($0) }
-            }
+            if let namespace { return [state.sortedPods(of: namespace)] }
+            return state.sortedNamespaces().map { state.sortedPods(of: $0) }
         }
-        return all.filter(isWanted).sorted { ($0.namespace, $0.name) < ($1.namespace, $1.name) }
+    }
+
+    /// What was rendered of objects for answers.
+    func forEachRendered(_ body: (RenderedPieces) -> Void) {
+        for node in listedNodes() { body(node.pieces) }
+        for pods in listedPods(namespace: nil) {
+            for pod in pods { body(pod.pieces) }
+        }
     }
 
     var counts: (nodes: Int, pods: Int) { state.withLock { ($0.nodes.count, $0.pods.count) } }
 
     // MARK: Changes
 
-    private func node(_ delta: Delta) -> FollowedObjects<CatalogNode>.Entry? {
+    private func node(_ delta: Delta) -> FollowedObjects<Listed<CatalogNode>>.Entry? {
         guard let node = decoded(delta, { try $0.read(as: Node.self) { CatalogNode($0) } }) else { return nil }
-        return .init(uid: ObjectKey(uid: delta.uid), name: ObjectKey(namespace: "", name: delta.name), kept: node)
+        return .init(uid: ObjectKey(uid: delta.uid), name: ObjectKey(namespace: "", name: delta.name), kept: Listed(node))
     }
 
     /// - Returns: nil for a pod that does not run, too: nothing is held of it.
-    private func pod(_ delta: Delta) -> FollowedObjects<CatalogPod>.Entry? {
+    private func pod(_ delta: Delta) -> FollowedObjects<Listed<CatalogPod>>.Entry? {
         let running = decoded(delta) { object in
             try object.read(as: Pod.self) { pod -> CatalogPod? in
                 guard pod.status.phase == "Running" else { return nil }
@@ -120,7 +128,8 @@ final class ClusterCatalog: Sendable {
             }
         }
         guard let running = running ?? nil else { return nil }
-        return .init(uid: ObjectKey(uid: delta.uid), name: ObjectKey(namespace: delta.namespace, name: delta.name), kept: running)
+        return .init(
+            uid: ObjectKey(uid: delta.uid), name: ObjectKey(namespace: delta.namespace, name: delta.name), kept: Listed(running))
     }
 
     private func decoded<Object>(_ delta: Delta, _ decode: (EncodedObject) throws -> Object) -> Object? {
@@ -134,9 +143,26 @@ final class ClusterCatalog: Sendable {
 }
 
 extension ClusterCatalog.State {
-    fileprivate mutating func put(_ pod: FollowedObjects<CatalogPod>.Entry, bucket: UInt8) {
+    fileprivate mutating func put(_ node: FollowedObjects<Listed<CatalogNode>>.Entry, bucket: UInt8) {
+        guard nodes.kept(uid: node.uid, bucket: bucket)?.object != node.kept.object else { return }
+        nodes.upsert(node, bucket: bucket)
+        nodesByName = nil
+    }
+
+    fileprivate mutating func drop(node uid: ObjectKey, bucket: UInt8) {
+        if nodes.remove(uid: uid, bucket: bucket) != nil { nodesByName = nil }
+    }
+
+    fileprivate mutating func replace(bucket: UInt8, with entries: FollowedObjects<Listed<CatalogNode>>.Bucket) {
+        nodes.replace(bucket: bucket, with: Self.unchanged(nodes.buckets[Int(bucket)], in: entries))
+        nodesByName = nil
+    }
+
+    fileprivate mutating func put(_ pod: FollowedObjects<Listed<CatalogPod>>.Entry, bucket: UInt8) {
+        // Most changes of pods are none of what lists show.
+        guard pods.kept(uid: pod.uid, bucket: bucket)?.object != pod.kept.object else { return }
         let old = pods.upsert(pod, bucket: bucket)
-        namespaces[pod.kept.namespace, default: []].insert(pod.name)
+        note(pod)
         if let old, old.name != pod.name { forgetName(of: old) }
     }
 
@@ -144,18 +170,66 @@ extension ClusterCatalog.State {
         if let old = pods.remove(uid: uid, bucket: bucket) { forgetName(of: old) }
     }
 
-    fileprivate mutating func replace(bucket: UInt8, with entries: FollowedObjects<CatalogPod>.Bucket) {
+    fileprivate mutating func replace(bucket: UInt8, with entries: FollowedObjects<Listed<CatalogPod>>.Bucket) {
         let old = pods.buckets[Int(bucket)]
-        pods.replace(bucket: bucket, with: entries)
+        let new = Self.unchanged(old, in: entries)
+        pods.replace(bucket: bucket, with: new)
         for entry in old { forgetName(of: entry) }
-        for entry in entries { namespaces[entry.kept.namespace, default: []].insert(entry.name) }
+        for entry in new { note(entry) }
+    }
+
+    /// The entries, with what is listed already in the place of those that equal it, so that what was rendered of it goes on.
+    private static func unchanged<Object: Equatable>(
+        _ old: FollowedObjects<Listed<Object>>.Bucket, in entries: FollowedObjects<Listed<Object>>.Bucket
+    ) -> FollowedObjects<Listed<Object>>.Bucket {
+        let held = Dictionary(old.map { ($0.uid, $0.kept) }, uniquingKeysWith: { $1 })
+        return entries.map { entry in
+            guard let listed = held[entry.uid], listed.object == entry.kept.object else { return entry }
+            return .init(uid: entry.uid, name: entry.name, kept: listed)
+        }
+    }
+
+    private mutating func note(_ pod: FollowedObjects<Listed<CatalogPod>>.Entry) {
+        let namespace = pod.kept.object.namespace
+        if namespaces[namespace] == nil { namespacesByName = nil }
+        namespaces[namespace, default: []].insert(pod.name)
+        podsByName[namespace] = nil
     }
 
     /// Unless another pod bears it.
-    private mutating func forgetName(of pod: FollowedObjects<CatalogPod>.Entry) {
+    private mutating func forgetName(of pod: FollowedObjects<Listed<CatalogPod>>.Entry) {
+        let namespace = pod.kept.object.namespace
+        podsByName[namespace] = nil
         guard pods.entry(named: pod.name) == nil else { return }
-        namespaces[pod.kept.namespace]?.remove(pod.name)
-        if namespaces[pod.kept.namespace]?.isEmpty == true { namespaces[pod.kept.namespace] = nil }
+        namespaces[namespace]?.remove(pod.name)
+        if namespaces[namespace]?.isEmpty == true {
+            namespaces[namespace] = nil
+            namespacesByName = nil
+        }
+    }
+
+    fileprivate mutating func sortedNodes() -> [Listed<CatalogNode>] {
+        if let nodesByName { return nodesByName }
+        var all: [Listed<CatalogNode>] = []
+        nodes.forEachNamed { all.append($0) }
+        all.sort { $0.object.name < $1.object.name }
+        nodesByName = all
+        return all
+    }
+
+    fileprivate mutating func sortedNamespaces() -> [String] {
+        if let namespacesByName { return namespacesByName }
+        let all = namespaces.keys.sorted()
+        namespacesByName = all
+        return all
+    }
+
+    fileprivate mutating func sortedPods(of namespace: String) -> [Listed<CatalogPod>] {
+        if let sorted = podsByName[namespace] { return sorted }
+        guard let names = namespaces[namespace] else { return [] }
+        let all = names.compactMap { pods.entry(named: $0)?.entry.kept }.sorted { $0.object.name < $1.object.name }
+        podsByName[namespace] = all
+        return all
     }
 }
 
@@ -163,7 +237,7 @@ extension ClusterCatalog: DeltaConsumer {
     func replaceBucket(_ resource: Resource, bucket: UInt8, objects: [Delta]) {
         if resource == .nodes {
             let entries = objects.compactMap(node)
-            state.withLock { _ = $0.nodes.replace(bucket: bucket, with: entries) }
+            state.withLock { $0.replace(bucket: bucket, with: entries) }
             changes.yield()
         } else if resource == .pods {
             let entries = objects.compactMap(pod)
@@ -177,11 +251,7 @@ extension ClusterCatalog: DeltaConsumer {
         if delta.resource == .nodes {
             let entry = isDeleted ? nil : node(delta)
             state.withLock { state in
-                if let entry {
-                    _ = state.nodes.upsert(entry, bucket: delta.bucket)
-                } else {
-                    _ = state.nodes.remove(uid: uid, bucket: delta.bucket)
-                }
+                if let entry { state.put(entry, bucket: delta.bucket) } else { state.drop(node: uid, bucket: delta.bucket) }
             }
             changes.yield()
         } else if delta.resource == .pods {

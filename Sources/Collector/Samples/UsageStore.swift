@@ -35,7 +35,7 @@ extension UInt64 {
 }
 
 /// The newest measurement of something and the one before, whose difference is its usage.
-private struct PointPair: Sendable {
+struct PointPair: Hashable, Sendable {
     var last: MetricsPoint
     var previous: MetricsPoint?
 
@@ -75,14 +75,8 @@ final class UsageStore: Sendable {
         var name: String
     }
 
-    private struct PodUsage: Sendable {
-        var node: String
-        /// Sorted by container name.
-        var containers: [(name: String, points: PointPair)]
-    }
-
     private struct State: Sendable {
-        var nodes: [String: PointPair] = [:]
+        var nodes: [String: NodeUsage] = [:]
         var podsOfNode: [String: [PodKey]] = [:]
         var pods: [PodKey: PodUsage] = [:]
         var counts = Counts()
@@ -99,6 +93,7 @@ final class UsageStore: Sendable {
     private let state: Mutex<State>
     /// Nanoseconds.
     private let resolution: Int64
+    let isPartial: Bool
     private let now: @Sendable () -> SampleMoment
     /// Rates over less than this say little: such a young container waits for its second measurement.
     private static let youngestContainer: Int64 = 10_000_000_000
@@ -106,8 +101,12 @@ final class UsageStore: Sendable {
     /// - Parameters:
     ///   - resolution: nanoseconds between two scrapes of a node.
     ///   - lifetime: for how many nanoseconds a sample is answered.
-    init(resolution: Int64, lifetime: Int64, now: @escaping @Sendable () -> SampleMoment = { .now }) {
+    ///   - isPartial: a container without data leaves itself out, not its pod.
+    init(
+        resolution: Int64, lifetime: Int64, isPartial: Bool = false, now: @escaping @Sendable () -> SampleMoment = { .now }
+    ) {
         self.resolution = resolution
+        self.isPartial = isPartial
         self.now = now
         state = Mutex(State(ledger: SampleLedger(lifetime: lifetime, memory: lifetime)))
     }
@@ -155,7 +154,7 @@ final class UsageStore: Sendable {
         let old = state.countsOfNode[node] ?? Counts()
         var new = Counts()
         if state.ledger.isCurrent(node) {
-            new.nodes = state.nodes[node]?.previous == nil ? 0 : 1
+            new.nodes = state.nodes[node]?.points.previous == nil ? 0 : 1
             for key in state.podsOfNode[node] ?? [] {
                 new.containers += state.pods[key]?.containers.count { $0.points.previous != nil } ?? 0
             }
@@ -170,7 +169,9 @@ final class UsageStore: Sendable {
             state.nodes[sample.node] = nil
             return
         }
-        state.nodes[sample.node] = state.nodes[sample.node]?.advanced(to: point) ?? PointPair(last: point)
+        let held = state.nodes[sample.node]
+        let points = held?.points.advanced(to: point) ?? PointPair(last: point)
+        if points != held?.points { state.nodes[sample.node] = NodeUsage(points: points) }
     }
 
     private func applyPods(_ sample: NodeSample, to state: inout State) {
@@ -185,12 +186,17 @@ final class UsageStore: Sendable {
             let held = state.pods[key]?.containers.first { $0.name == container.container }?.points
             fresh[key, default: []].append((container.container, pair(point, held: held)))
         }
+        var former: [PodKey: PodUsage] = [:]
         for key in state.podsOfNode[sample.node] ?? [] where state.pods[key]?.node == sample.node {
-            state.pods[key] = nil
+            former[key] = state.pods.removeValue(forKey: key)
         }
         var keys: [PodKey] = []
-        for (key, containers) in fresh where !incomplete.contains(key) {
-            state.pods[key] = PodUsage(node: sample.node, containers: containers.sorted { $0.name < $1.name })
+        for (key, containers) in fresh where isPartial || !incomplete.contains(key) {
+            let usage = PodUsage(
+                node: sample.node,
+                containers: containers.sorted { $0.name < $1.name }.map { .init(name: $0.name, points: $0.points) })
+            // What kubelets have not measured anew need not be rendered anew.
+            state.pods[key] = former[key].flatMap { $0.containers == usage.containers ? $0 : nil } ?? usage
             keys.append(key)
         }
         state.podsOfNode[sample.node] = keys.isEmpty ? nil : keys
@@ -209,38 +215,34 @@ final class UsageStore: Sendable {
         return held.advanced(to: point)
     }
 
-    func items(of nodes: [CatalogNode]) -> [MetricsItem] {
-        current { state in
-            nodes.compactMap { node in
-                guard state.ledger.isCurrent(node.name), let (usage, window) = state.nodes[node.name]?.usage else { return nil }
-                return MetricsItem(
-                    namespace: "", name: node.name, labels: node.labels, window: window, usage: .node(usage))
+    /// What is measured of these nodes now; nil for one of which nothing is.
+    func usage(ofNodes names: [String]) -> [NodeUsage?] {
+        current { state in names.map { state.ledger.isCurrent($0) ? state.nodes[$0] : nil } }
+    }
+
+    /// As for nodes. The store is locked for some pods at a time: samples that arrive need not wait for a long list.
+    func usage(ofPods keys: [PodKey]) -> [PodUsage?] {
+        var all: [PodUsage?] = []
+        all.reserveCapacity(keys.count)
+        for start in stride(from: 0, to: keys.count, by: Self.batch) {
+            current { state in
+                for key in keys[start..<min(start + Self.batch, keys.count)] {
+                    let held = state.pods[key]
+                    all.append(held.flatMap { state.ledger.isCurrent($0.node) ? $0 : nil })
+                }
             }
         }
+        return all
+    }
+
+    private static let batch = 1024
+
+    func items(of nodes: [CatalogNode]) -> [MetricsItem] {
+        zip(nodes, usage(ofNodes: nodes.map(\.name))).compactMap { node, usage in usage?.item(node) }
     }
 
     func items(of pods: [CatalogPod]) -> [MetricsItem] {
-        current { state in
-            pods.compactMap { pod in
-                let key = PodKey(namespace: pod.namespace, name: pod.name)
-                guard let held = state.pods[key], state.ledger.isCurrent(held.node) else { return nil }
-                return Self.item(pod, held.containers)
-            }
-        }
-    }
-
-    private static func item(_ pod: CatalogPod, _ held: [(name: String, points: PointPair)]) -> MetricsItem? {
-        var containers: [MetricsItem.Container] = []
-        var earliest: MeasuredWindow?
-        for (name, points) in held {
-            guard points.previous != nil else { return nil }
-            // A counter that went backwards leaves its container out, not its pod.
-            guard let (usage, window) = points.usage else { continue }
-            containers.append(.init(name: name, usage: usage))
-            if earliest.map({ window.end < $0.end }) ?? true { earliest = window }
-        }
-        guard let earliest else { return nil }
-        return MetricsItem(
-            namespace: pod.namespace, name: pod.name, labels: pod.labels, window: earliest, usage: .pod(containers))
+        let keys = pods.map { PodKey(namespace: $0.namespace, name: $0.name) }
+        return zip(pods, usage(ofPods: keys)).compactMap { pod, usage in usage?.item(pod, isPartial: isPartial) }
     }
 }

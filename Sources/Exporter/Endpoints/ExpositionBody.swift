@@ -1,3 +1,4 @@
+import EncryptedServing
 import Hummingbird
 import NIOCore
 

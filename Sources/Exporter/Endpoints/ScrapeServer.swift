@@ -1,3 +1,4 @@
+import EncryptedServing
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
@@ -30,7 +31,7 @@ struct ScrapeServer: Service {
     /// Serves until graceful shutdown.
     /// - Throws: `ProcessError` 69 naming the address if it cannot be bound.
     func run() async throws {
-        let responder = CallbackResponder<ScrapeContext> { request, context in
+        let responder = CallbackResponder<EventLoopRequestContext> { request, context in
             await front.admit(request) { respond(to: request, context.executor) }
         }
         let application = Application(

@@ -7,6 +7,8 @@ struct GeneratedCluster {
     var services: Int
     var pods: Int
     var nodes: Int
+    /// In each pod, at least one.
+    var containers = 1
 
     /// Creation times of generated objects: 2026-01-01T00:00:00Z.
     private static let epoch = Instant(secondsSinceEpoch: 1_767_225_600)
@@ -122,8 +124,14 @@ private struct Application {
             "terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File",
             "imagePullPolicy": "IfNotPresent",
         ]
+        let beside = (1..<max(1, cluster.containers)).map { number -> JSONValue in
+            [
+                "name": .string("beside-\(number)"), "image": "registry.example/beside:1.0",
+                "terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File", "imagePullPolicy": "IfNotPresent",
+            ]
+        }
         let spec: JSONValue = [
-            "containers": [container], "restartPolicy": "Always", "terminationGracePeriodSeconds": 30,
+            "containers": .array([container] + beside), "restartPolicy": "Always", "terminationGracePeriodSeconds": 30,
             "dnsPolicy": "ClusterFirst", "securityContext": [:], "schedulerName": "default-scheduler",
         ]
         var deployment: JSONValue = [
