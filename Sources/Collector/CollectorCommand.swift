@@ -26,12 +26,7 @@ public struct CollectorCommand: AsyncParsableCommand {
     @Option(help: "HOST:PORT for /livez, /readyz and /metrics in plain HTTP, without permissions. Off by default.")
     var http: HTTPAddress?
 
-    @Option(help: "File that says how to reach and convince the API server.")
-    var kubeconfig: String?
-
-    @Flag(help: "Use the service account of the pod that this runs in. The default inside a cluster.")
-    var inCluster = false
-
+    @OptionGroup(title: "API server") var server: APIServerOptions
     @OptionGroup(title: "Kubelets") var kubelets: KubeletOptions
     @OptionGroup(title: "Serving") var serving: ServingOptions
     @OptionGroup(title: "Logging") var logging: LoggingOptions
@@ -56,9 +51,6 @@ public struct CollectorCommand: AsyncParsableCommand {
     public func validate() throws {
         try streams.check(sampling.samples, of: "--samples")
         for endpoint in SampleOptions.list(peerSamples) { try streams.check(endpoint, of: "--peer-samples") }
-        if kubeconfig != nil, inCluster {
-            throw ValidationError("--kubeconfig and --in-cluster exclude each other; drop one of them")
-        }
     }
 
     public func run() async throws {
