@@ -12,7 +12,8 @@ public struct CollectorCommand: AsyncParsableCommand {
         abstract: "Scrapes kubelets, publishes samples, and serves the Metrics API as metrics-server does.",
         discussion: """
             Nodes and pods come from the watcher's delta stream; the API server is only asked who a caller is.
-            """)
+            """,
+        subcommands: [DiagnoseCommand.self, TopCommand.self])
 
     @OptionGroup(title: "Streams") var streams: StreamOptions
     @OptionGroup(title: "Streams") var sampling: SampleOptions
