@@ -274,8 +274,9 @@ let package = Package(
                     "KubernetesClient", "MizzenSystem",
                     "ProcessRuntime",
                     logging, nio, nioSSL,
-                    asyncHTTPClient, hummingbird, hummingbirdTLS, lifecycle, argumentParser,
-                    .product(name: "NIOHTTP1", package: "swift-nio"),
+                    asyncHTTPClient, hummingbird, hummingbirdTLS, lifecycle, argumentParser, certificates,
+                    .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "SwiftASN1", package: "swift-asn1"),
+                    "StreamCommandLine", "mizzen-watcher", "mizzen-collector",
                 ]),
             tests(
                 "ExporterTests", path: "Exporter",

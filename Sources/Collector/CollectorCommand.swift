@@ -12,7 +12,8 @@ public struct CollectorCommand: AsyncParsableCommand {
         abstract: "Scrapes kubelets, publishes samples, and serves the Metrics API as metrics-server does.",
         discussion: """
             Nodes and pods come from the watcher's delta stream; the API server is only asked who a caller is.
-            """)
+            """,
+        subcommands: [DiagnoseCommand.self, TopCommand.self])
 
     @OptionGroup(title: "Streams") var streams: StreamOptions
     @OptionGroup(title: "Streams") var sampling: SampleOptions
@@ -26,12 +27,7 @@ public struct CollectorCommand: AsyncParsableCommand {
     @Option(help: "HOST:PORT for /livez, /readyz and /metrics in plain HTTP, without permissions. Off by default.")
     var http: HTTPAddress?
 
-    @Option(help: "File that says how to reach and convince the API server.")
-    var kubeconfig: String?
-
-    @Flag(help: "Use the service account of the pod that this runs in. The default inside a cluster.")
-    var inCluster = false
-
+    @OptionGroup(title: "API server") var server: APIServerOptions
     @OptionGroup(title: "Kubelets") var kubelets: KubeletOptions
     @OptionGroup(title: "Serving") var serving: ServingOptions
     @OptionGroup(title: "Logging") var logging: LoggingOptions
@@ -56,9 +52,6 @@ public struct CollectorCommand: AsyncParsableCommand {
     public func validate() throws {
         try streams.check(sampling.samples, of: "--samples")
         for endpoint in SampleOptions.list(peerSamples) { try streams.check(endpoint, of: "--peer-samples") }
-        if kubeconfig != nil, inCluster {
-            throw ValidationError("--kubeconfig and --in-cluster exclude each other; drop one of them")
-        }
     }
 
     public func run() async throws {

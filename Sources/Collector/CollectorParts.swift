@@ -1,13 +1,10 @@
 import AccessReview
 import Names
 import MizzenSystem
-import AsyncHTTPClient
 import DeltaStream
-import Glibc
 import KubernetesClient
 import KubernetesObjects
 import Logging
-import NIOCore
 import ProcessRuntime
 import ServiceLifecycle
 import StreamCommandLine
@@ -15,7 +12,7 @@ import StreamCommandLine
 /// Everything that runs, wired from the options.
 struct CollectorParts {
     private(set) var services: [any ServiceLifecycle.Service] = []
-    private let kubeletHTTP: HTTPClient
+    private let kubelets: KubeletConnections
     /// Of the API server: to ask who a caller is, what it may do, and whom to trust.
     private let clients: ReviewClients
 
@@ -34,23 +31,23 @@ struct CollectorParts {
         let catalog = Self.catalog(registry, logger)
         let encryption = try ServingEncryption(command.serving, logger: logger)
         let nodeSelector = try LabelQuery(command.kubelets.nodeSelector)
-        let configuration = try Self.clientConfiguration(command)
+        let configuration = try command.server.configuration()
         let trust = try KubeletTrust(command.kubelets, configuration, logger: logger)
         let certificates = ClientCertificates(try AuthenticationLookup.trust(command.serving.trustFiles))
         let stream = try CollectorStreams(command, catalog, store, logger)
         Self.register(store, catalog, stream.publisher, in: registry)
         // Clients come last: they must be shut down, and from here on nothing fails.
         clients = try ReviewClients(command, configuration, logger)
-        kubeletHTTP = Self.kubeletHTTP(command.kubelets)
+        kubelets = KubeletConnections(idle: command.kubelets.connectionLifetime)
 
         let publisher = stream.publisher
-        let scrapeMetrics = ScrapeMetrics(registry)
+        let scrapeMetrics = ScrapeMetrics(registry, logger: logger)
         let schedule = ScrapeSchedule(
             catalog: catalog,
             client: KubeletClient(
-                http: kubeletHTTP, addressing: command.kubelets.addressing,
+                connections: kubelets, addressing: command.kubelets.addressing,
                 timeout: command.kubelets.kubeletRequestTimeout.duration,
-                credentials: { try await trust.current() }),
+                credentials: { try await trust.current(for: $0) }),
             interval: command.kubelets.metricResolution.duration, selector: nodeSelector, collector: command.name,
             metrics: scrapeMetrics,
             summaries: command.kubelets.summary ? SummaryRequests(registry, logger: logger) : nil, logger: logger,
@@ -84,7 +81,7 @@ struct CollectorParts {
     }
 
     func shutdown() async throws {
-        try await kubeletHTTP.shutdown()
+        await kubelets.shutdown()
         await clients.shutdown()
     }
 
@@ -126,30 +123,6 @@ struct CollectorParts {
             }
             counter.add()
         }
-    }
-
-    /// Nil if no API server is known, which leaves everyone anonymous.
-    private static func clientConfiguration(_ command: CollectorCommand) throws -> ClientConfiguration? {
-        do throws(CredentialError) {
-            if let path = command.kubeconfig { return try ClientConfiguration.kubeconfig(path: path) }
-            // metrics-server takes the service account of its pod when nothing is said.
-            // Safe: only compared, and nothing in this process sets variables.
-            let isInPod = unsafe getenv("KUBERNETES_SERVICE_HOST") != nil
-            return command.inCluster || isInPod ? try ClientConfiguration.inCluster() : nil
-        } catch {
-            throw ProcessError(code: ExitStatus.configuration, message: "\(error)")
-        }
-    }
-
-    private static func kubeletHTTP(_ options: KubeletOptions) -> HTTPClient {
-        var configuration = HTTPClient.Configuration()
-        configuration.redirectConfiguration = .disallow
-        configuration.timeout.connect = TimeAmount(options.kubeletRequestTimeout.duration)
-        // Connections outlive the pause between two scrapes: a TLS handshake costs more than a scrape.
-        let longest = Int64.max - 30_000_000_000
-        configuration.connectionPool.idleTimeout = .nanoseconds(min(options.metricResolution.nanoseconds, longest) + 30_000_000_000)
-        configuration.connectionPool.retryConnectionEstablishment = false
-        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 
     private static func api(

@@ -31,6 +31,13 @@ struct KubeletOptions: ParsableArguments {
     @Option(help: "File with the private key of --kubelet-client-certificate.")
     var kubeletClientKey: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Folder or file that says whom to believe for single nodes, in place of what holds for all: NODE.pem with authorities and NODE.pin "
+                + "with keys (sha256//…), or lines of a node's name and one of both (docs/operations.md). Taken anew when it changes.",
+            valueName: "path"))
+    var kubeletNodeTrust: String?
+
     @Flag(help: "Scrape without encryption and without showing credentials. For old test clusters only.")
     var deprecatedKubeletCompletelyInsecure = false
 
@@ -63,7 +70,7 @@ struct KubeletOptions: ParsableArguments {
         let clashes: [(Bool, String)] = [
             (kubeletInsecureTls, "--kubelet-insecure-tls"),
             (kubeletCertificateAuthority != nil, "--kubelet-certificate-authority"),
-            (kubeletClientKey != nil, "--kubelet-client-key"),
+            (kubeletClientKey != nil, "--kubelet-client-key"), (kubeletNodeTrust != nil, "--kubelet-node-trust"),
         ]
         if deprecatedKubeletCompletelyInsecure, let clash = clashes.first(where: \.0) {
             throw ValidationError(
@@ -97,10 +104,13 @@ struct KubeletOptions: ParsableArguments {
         return interval + max(interval / 2, kubeletRequestTimeout.nanoseconds)
     }
 
+    /// How long a connection to a kubelet outlives a request: the pause between two scrapes, because a TLS handshake costs more than a scrape.
+    var connectionLifetime: Duration { metricResolution.duration + .seconds(30) }
+
     var addressing: KubeletAddressing {
         KubeletAddressing(
             preferredTypes: kubeletPreferredAddressTypes.split(separator: ",").map(String.init), port: kubeletPort,
             usesNodeStatusPort: kubeletUseNodeStatusPort,
-            scheme: deprecatedKubeletCompletelyInsecure ? "http" : "https")
+            isEncrypted: !deprecatedKubeletCompletelyInsecure)
     }
 }

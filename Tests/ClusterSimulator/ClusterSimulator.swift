@@ -25,6 +25,8 @@ public final class ClusterSimulator: Sendable {
     private let logger: Logger
     private let running = Mutex<Running?>(nil)
 
+    var farm: KubeletFarm? { running.withLock { $0?.kubelets } }
+
     private struct Running: Sendable {
         var store: ObjectStore
         var pages: ListPages

@@ -53,6 +53,27 @@ struct ResourceMetricsParserTests {
         #expect(parser.malformedLines == 0)
     }
 
+    @Test("exemplars behind values and times, comments and families that nobody knows are passed over")
+    func exemplars() throws {
+        let parser = try parse(
+            ##"""
+            # UNIT container_cpu_usage_seconds_total seconds
+            #
+            container_cpu_usage_seconds_total{container="c",namespace="n",pod="p"} 1.5 9 # {trace_id="a b"} 0.3 1520879607.789
+            container_memory_working_set_bytes{container="c",namespace="n",pod="p"} 12 # {} 1
+            node_cpu_usage_seconds_total 3 #{a="}"} 2
+            container_cpu_usage_seconds_total_created{container="c",namespace="n",pod="p"} 1.7e9
+            unknown_bucket{le="+Inf",path="C:\\d\"x\"\n"} 4 # {trace_id="oHg5SJYRHA0"} 0.67 1.5
+            node_memory_working_set_bytes # {a="b"} 1
+            # EOF
+            """##)
+        let reading = Reading(cpuSecondsTotal: 1.5, cpuTime: 9, memoryWorkingSetBytes: 12, memoryTime: 7)
+        #expect(parser.containers == [ContainerReading(namespace: "n", pod: "p", container: "c", reading: reading)])
+        #expect(parser.node == Reading(cpuSecondsTotal: 3, cpuTime: 7))
+        // The one without a value.
+        #expect(parser.malformedLines == 1)
+    }
+
     @Test("captured scrapes read the same however they are cut", arguments: [1, 2, 7, 64, 1000, 4096])
     func pieces(size: Int) throws {
         for node in 0...2 {

@@ -1,9 +1,7 @@
-import AsyncHTTPClient
 import ClusterSimulator
 import DeltaStream
 import KubernetesObjects
 import Logging
-import NIOSSL
 import Names
 import ProcessRuntime
 import Synchronization
@@ -28,17 +26,15 @@ struct SummaryRequestTests {
         let cluster = ClusterSimulator(.init(generated: .init(services: 2, pods: 6, nodes: 1), kubelets: .simulated))
         try await cluster.start()
         let port = try cluster.list(.nodes).first?["status"]?["daemonEndpoints"]?["kubeletEndpoint"]?["Port"]?.integer
-        let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: .init(redirectConfiguration: .disallow))
+        let connections = KubeletConnections(idle: .seconds(60))
         let token = cluster.configuration.token
+        let encryption = KubeletEncryption(
+            context: try KubeletTrust.context(), contextGeneration: 1, trust: CertificateTrust(authorities: .anyone, generation: 1))
         let client = KubeletClient(
-            http: http,
-            addressing: KubeletAddressing(preferredTypes: ["InternalIP"], port: 10250, usesNodeStatusPort: true, scheme: "https"),
+            connections: connections,
+            addressing: KubeletAddressing(preferredTypes: ["InternalIP"], port: 10250, usesNodeStatusPort: true, isEncrypted: true),
             timeout: timeout,
-            credentials: {
-                var tls = TLSConfiguration.makeClientConfiguration()
-                tls.certificateVerification = .none
-                return KubeletCredentials(authorization: "Bearer \(token)", tls: tls)
-            })
+            credentials: { _ in KubeletCredentials(authorization: "Bearer \(token)", encryption: encryption) })
         let node = CatalogNode(
             uid: "u", name: "node-0", labels: [:], addresses: [.init(type: "InternalIP", address: "127.0.0.1")],
             kubeletPort: Int(try #require(port)), isReady: true)
@@ -48,10 +44,17 @@ struct SummaryRequestTests {
         } catch {
             result = .failure(error)
         }
-        try await http.shutdown()
+        await connections.shutdown()
         await cluster.stop()
         try result.get()
     }
+
+    /// As much as ``Fault/Kind/huge``, without saying so before.
+    private static let poured: Fault = {
+        var fault = Fault(.huge, kubelet: .summary)
+        fault.isChunked = true
+        return fault
+    }()
 
     @Test("a summary has what the kubelet knows of node, pods, containers and volumes")
     func whole() async throws {
@@ -76,6 +79,7 @@ struct SummaryRequestTests {
             (Fault(.garbage, kubelet: .summary), "answered what is no summary: cannot decode an object, at byte 9"),
             (Fault(.cut, kubelet: .summary), ""), (Fault(.disconnect, kubelet: .summary), ""),
             (Fault(.huge, kubelet: .summary), "the kubelet answered more than 16777216 bytes"),
+            (poured, "the kubelet answered more than 16777216 bytes"),
         ])
     func faults(fault: Fault, reason: String) async throws {
         try await with { bench in
@@ -121,7 +125,8 @@ struct SummaryRequestTests {
             let registry = MetricsRegistry()
             let schedule = ScrapeSchedule(
                 catalog: catalog, client: bench.client, interval: .seconds(60), selector: LabelQuery(), collector: "c",
-                metrics: ScrapeMetrics(registry), summaries: SummaryRequests(registry, logger: CapturedCluster.silent),
+                metrics: ScrapeMetrics(registry, logger: CapturedCluster.silent),
+                summaries: SummaryRequests(registry, logger: CapturedCluster.silent),
                 logger: CapturedCluster.silent, measured: { measured.set($0) },
                 publish: {
                     isPublished.store(true, ordering: .relaxed)
@@ -173,7 +178,7 @@ struct SummaryRequestTests {
         let node = CatalogNode(
             uid: "u", name: "n1", labels: [:], addresses: [.init(type: "InternalIP", address: "127.0.0.1")], kubeletPort: 9,
             metricsPath: path, isReady: true)
-        let addressing = KubeletAddressing(preferredTypes: ["InternalIP"], port: 1, usesNodeStatusPort: true, scheme: "https")
-        #expect(addressing.summaryURL(of: node) == url)
+        let addressing = KubeletAddressing(preferredTypes: ["InternalIP"], port: 1, usesNodeStatusPort: true, isEncrypted: true)
+        #expect(addressing.summaryURL(of: node)?.description == url)
     }
 }

@@ -1,84 +1,42 @@
-import AsyncHTTPClient
 import DeltaStream
-import KubernetesClient
 import KubernetesObjects
 import NIOCore
 import NIOHTTP1
-import NIOSSL
+import Synchronization
 
-/// How kubelets are reached.
-struct KubeletAddressing: Sendable {
-    /// Address types in order of preference: `InternalIP`, `Hostname`, ….
-    var preferredTypes: [String]
-    var port: Int
-    var usesNodeStatusPort: Bool
-    /// `https`, or `http` where the operator gave up on encryption.
-    var scheme: String
-
-    private static let metricsPath = "/metrics/resource"
-
-    /// Where to scrape; nil if the node has no address of a wanted type.
-    func url(of node: CatalogNode) -> String? { base(of: node).map { $0 + Self.path(of: node) } }
-
-    /// Where the kubelet says more: beside its metrics, where the node has them at another place than usual.
-    func summaryURL(of node: CatalogNode) -> String? {
-        let path = Self.path(of: node)
-        let folder = path.hasSuffix(Self.metricsPath) ? path.dropLast(Self.metricsPath.count) : ""
-        return base(of: node).map { "\($0)\(folder)/stats/summary" }
-    }
-
-    private static func path(of node: CatalogNode) -> String {
-        let path = node.metricsPath ?? metricsPath
-        return path.hasPrefix("/") ? path : "/" + path
-    }
-
-    private func base(of node: CatalogNode) -> String? {
-        for type in preferredTypes {
-            guard let address = node.addresses.first(where: { $0.type == type })?.address else { continue }
-            let host = address.contains(":") ? "[\(address)]" : address
-            let port = usesNodeStatusPort && node.kubeletPort != 0 ? node.kubeletPort : port
-            return "\(scheme)://\(host):\(port)"
-        }
-        return nil
-    }
-}
-
-/// What a scrape shows to a kubelet.
+/// What a scrape shows to a kubelet, and whom it believes.
 struct KubeletCredentials: Sendable {
     /// The whole `Authorization` header.
     var authorization: String?
     /// Nil for plain HTTP.
-    var tls: TLSConfiguration?
-}
-
-/// Why a node could not be scraped; the text goes into samples and logs.
-struct ScrapeFailure: Error, CustomStringConvertible {
-    var description: String
+    var encryption: KubeletEncryption?
 }
 
 /// Scrapes one kubelet at a time over connections that are kept between scrapes.
 struct KubeletClient: Sendable {
-    let http: HTTPClient
+    let connections: KubeletConnections
     let addressing: KubeletAddressing
     /// For the whole exchange.
     let timeout: Duration
-    /// What to show the kubelet, asked for at every scrape because tokens and certificates rotate.
-    let credentials: @Sendable () async throws -> KubeletCredentials
+    /// What to show the node's kubelet, asked for at every scrape because tokens and certificates rotate.
+    let credentials: @Sendable (CatalogNode) async throws -> KubeletCredentials
 
     /// One scrape. Never throws: a failure is a sample too, with the reason.
     func scrape(_ node: CatalogNode, collector: String, now: Int64) async -> ScrapeOutcome {
         do {
-            let parser = try await read(node, now: now)
+            let (parser, certificate) = try await read(node, now: now)
             let usage: Reading? = parser.node == Reading() ? nil : parser.node
             let sample = NodeSample(
                 node: node.name, collector: collector, scrapedAt: now, failure: nil, usage: usage,
                 containers: parser.containers, pods: parser.pods)
-            return ScrapeOutcome(sample: sample, bytes: parser.bytesSeen, malformedLines: parser.malformedLines)
+            return ScrapeOutcome(
+                sample: sample, bytes: parser.bytesSeen, malformedLines: parser.malformedLines, certificate: certificate)
         } catch {
+            let failure = ScrapeFailure(error)
             let sample = NodeSample(
-                node: node.name, collector: collector, scrapedAt: now, failure: Self.reason(error), usage: nil,
+                node: node.name, collector: collector, scrapedAt: now, failure: failure.description, usage: nil,
                 containers: [], pods: [])
-            return ScrapeOutcome(sample: sample, bytes: 0, malformedLines: 0)
+            return ScrapeOutcome(sample: sample, failure: failure, bytes: 0, malformedLines: 0, certificate: failure.certificate)
         }
     }
 
@@ -86,83 +44,90 @@ struct KubeletClient: Sendable {
     func summary(of node: CatalogNode, within timeout: Duration) async -> SummaryOutcome {
         do {
             let url = try place(of: node, addressing.summaryURL(of: node))
-            let response = try await get(url, accept: "application/json", within: timeout)
-            try await Self.check(response, url, remedy: response.status == .forbidden ? "; allow this collector to get nodes/stats" : "")
-            var body: [UInt8] = []
-            for try await part in response.body {
-                guard body.count + part.readableBytes <= SummaryParser.bodyLimit else {
-                    throw ResourceMetricsParser.Failure.tooLarge(limit: SummaryParser.bodyLimit)
+            let received = Mutex<[UInt8]>([])
+            _ = try await get(
+                url, of: node, accept: "application/json", within: timeout, limit: SummaryParser.bodyLimit,
+                toForbidden: "; allow this collector to get nodes/stats"
+            ) { part in
+                try received.withLock { body in
+                    guard body.count + part.readableBytes <= SummaryParser.bodyLimit else {
+                        throw ResourceMetricsParser.Failure.tooLarge(limit: SummaryParser.bodyLimit)
+                    }
+                    body.append(contentsOf: part.readableBytesUInt8Span)
                 }
-                body.append(contentsOf: part.readableBytesUInt8Span)
             }
+            let body = received.withLock { $0 }
             do throws(ObjectDecodingError) {
                 let parser = try SummaryParser(body)
                 return SummaryOutcome(summary: parser.summary, bytes: body.count, badValues: parser.badValues)
             } catch {
-                throw ScrapeFailure(description: "\(url) answered what is no summary: \(error)")
+                throw ScrapeFailure(.badBody, "\(url) answered what is no summary: \(error)")
             }
         } catch {
-            return SummaryOutcome(summary: NodeSummary(failure: Self.reason(error)), bytes: 0, badValues: 0)
+            let failure = ScrapeFailure(error)
+            return SummaryOutcome(summary: NodeSummary(failure: failure.description), failure: failure, bytes: 0, badValues: 0)
         }
     }
 
-    private func read(_ node: CatalogNode, now: Int64) async throws -> ResourceMetricsParser {
+    private func read(_ node: CatalogNode, now: Int64) async throws -> (ResourceMetricsParser, CertificateFacts?) {
         let url = try place(of: node, addressing.url(of: node))
-        let response = try await get(url, accept: "text/plain;version=0.0.4", within: timeout)
-        try await Self.check(response, url)
-        var parser = ResourceMetricsParser(defaultTime: now / 1_000_000)
-        for try await part in response.body { try parser.consume(part.readableBytesUInt8Span) }
+        // Read where it arrives: on the connection's thread, piece by piece, without a copy of the whole.
+        let reading = Mutex(ResourceMetricsParser(defaultTime: now / 1_000_000))
+        let certificate = try await get(
+            url, of: node, accept: "text/plain;version=0.0.4", within: timeout, limit: ResourceMetricsParser.bodyLimit
+        ) { part in
+            try reading.withLock { try $0.consume(part.readableBytesUInt8Span) }
+        }
+        var parser = reading.withLock { $0 }
         parser.finish()
         if parser.node == Reading(), parser.containers.isEmpty, parser.bytesSeen > 0 {
-            throw ScrapeFailure(description: "\(url) answered without any resource metric")
+            throw ScrapeFailure(.badBody, "\(url) answered without any resource metric", certificate: certificate)
         }
-        return parser
+        return (parser, certificate)
     }
 
-    private func place(of node: CatalogNode, _ url: String?) throws(ScrapeFailure) -> String {
+    private func place(of node: CatalogNode, _ url: KubeletURL?) throws(ScrapeFailure) -> KubeletURL {
         if let url { return url }
         throw ScrapeFailure(
-            description: "the node has no address of the types \(addressing.preferredTypes.joined(separator: ","))")
+            .noAddress, "the node has no address of the types \(addressing.preferredTypes.joined(separator: ","))")
     }
 
-    private func get(_ url: String, accept: String, within timeout: Duration) async throws -> HTTPClientResponse {
-        var request = HTTPClientRequest(url: url)
-        request.headers.add(name: "accept", value: accept)
-        let credentials = try await credentials()
-        if let authorization = credentials.authorization {
-            request.headers.add(name: "authorization", value: authorization)
+    /// - Parameter toForbidden: more about a refusal with 403.
+    /// - Returns: what the kubelet showed.
+    private func get(
+        _ url: KubeletURL, of node: CatalogNode, accept: String, within timeout: Duration, limit: Int, toForbidden: String = "",
+        take: @escaping @Sendable (ByteBuffer) throws -> Void
+    ) async throws -> CertificateFacts? {
+        let credentials: KubeletCredentials
+        do {
+            credentials = try await self.credentials(node)
+        } catch {
+            if Task.isCancelled { throw error }
+            throw error as? ScrapeFailure ?? ScrapeFailure(.credentials, "\(error)")
         }
-        request.tlsConfiguration = credentials.tls
-        return try await http.execute(request, timeout: TimeAmount(timeout))
-    }
-
-    private static func check(_ response: HTTPClientResponse, _ url: String, remedy: String = "") async throws(ScrapeFailure) {
-        guard response.status != .ok else { return }
-        // A connection whose answer is not read to its end is closed, and the next request begins with a handshake.
-        _ = try? await response.body.collect(upTo: 16 << 10)
-        throw ScrapeFailure(description: "\(url) answered \(response.status.code) \(response.status.reasonPhrase)\(remedy)")
-    }
-
-    private static func reason(_ error: any Error) -> String {
-        switch error {
-        case let failure as ScrapeFailure: failure.description
-        case let error as HTTPClientError
-        where error == .deadlineExceeded || error == .connectTimeout || error == .readTimeout:
-            "the kubelet did not answer in time"
-        case ResourceMetricsParser.Failure.tooLarge(let limit): "the kubelet answered more than \(limit) bytes"
-        default: HTTPClientErrorText.words(error) ?? "\(error)"
-        }
+        var headers: HTTPHeaders = ["accept": accept]
+        if let authorization = credentials.authorization { headers.add(name: "authorization", value: authorization) }
+        let (status, certificate) = try await connections.get(
+            url, of: node, headers: headers, credentials.encryption, within: timeout, limit: limit, take: take)
+        guard status != .ok else { return certificate }
+        throw ScrapeFailure(
+            KubeletFault(status: Int(status.code)),
+            "\(url) answered \(status.code) \(status.reasonPhrase)\(status == .forbidden ? toForbidden : "")", certificate: certificate)
     }
 }
 
 struct ScrapeOutcome: Sendable {
     var sample: NodeSample
+    var failure: ScrapeFailure?
     var bytes: Int
     var malformedLines: Int
+    /// What the kubelet showed.
+    var certificate: CertificateFacts?
 }
 
 struct SummaryOutcome: Sendable {
     var summary: NodeSummary
+    var failure: ScrapeFailure?
     var bytes: Int
     var badValues: Int
 }

@@ -49,8 +49,10 @@ struct SampleScanner {
         return .milliseconds(number)
     }
 
+    /// Nil at the end of the line, and where an exemplar begins (OpenMetrics): nobody asks for those, and they end the line.
     private mutating func word(in text: borrowing Span<UInt8>) -> Range<Int>? {
         skipBlanks(in: text)
+        guard position < text.count, text[position] != UInt8(ascii: "#") else { return nil }
         let start = position
         while position < text.count, !Self.isBlank(text[position]) { position += 1 }
         return start == position ? nil : start..<position

@@ -1,5 +1,5 @@
+import Logging
 import MizzenSystem
-import DeltaStream
 import ProcessRuntime
 import Synchronization
 
@@ -10,13 +10,15 @@ final class ScrapeMetrics: Sendable {
     private let failed: Counter
     private let bytes: Counter
     private let malformed: Counter
+    private let reports: NodeFaultReports
     /// Nanoseconds since `start`.
     private let lastProgress = Atomic<Int64>(0)
     private let start = ContinuousClock.now
     private let perNode = Mutex<[String: (duration: Histogram, last: Gauge)]>([:])
 
-    init(_ registry: MetricsRegistry) {
+    init(_ registry: MetricsRegistry, logger: Logger) {
         self.registry = registry
+        reports = NodeFaultReports(.metrics, registry, logger: logger)
         let total = "metrics_server_kubelet_request_total"
         let help = "Requests sent to kubelets, by success."
         succeeded = registry.counter(total, help: help, labels: [("success", "true")])
@@ -36,12 +38,19 @@ final class ScrapeMetrics: Sendable {
         lastProgress.store((ContinuousClock.now - start).nanoseconds, ordering: .relaxed)
     }
 
-    func observe(_ outcome: ScrapeOutcome, node: String, took: Duration) {
+    /// Counts a scrape, and tells of a failure what has not been told of that node before.
+    func observe(_ outcome: ScrapeOutcome, of node: CatalogNode, took: Duration) {
         noteProgress()
-        (outcome.sample.failure == nil ? succeeded : failed).add()
+        if let failure = outcome.failure {
+            failed.add()
+            reports.failed(node.name, failure, isExpected: !node.isReady)
+        } else {
+            succeeded.add()
+            reports.succeeded(node.name)
+        }
         bytes.add(UInt64(outcome.bytes))
         malformed.add(UInt64(outcome.malformedLines))
-        let (duration, last) = instruments(node)
+        let (duration, last) = instruments(node.name)
         duration.observe(Double(took.nanoseconds) / 1e9)
         last.set(Double(wallClock() / 1_000_000_000))
     }
@@ -65,6 +74,7 @@ final class ScrapeMetrics: Sendable {
 
     /// Takes a node that left the cluster out of `/metrics`.
     func forget(_ node: String) {
+        reports.forget(node)
         perNode.withLock { $0[node] = nil }
         registry.remove("metrics_server_kubelet_request_duration_seconds", labels: [("node", node)])
         registry.remove("metrics_server_kubelet_last_request_time_seconds", labels: [("node", node)])

@@ -76,11 +76,7 @@ struct ScrapeSchedule: Service {
         let began = clock.now
         let outcome = await client.scrape(node, collector: collector, now: metrics.wallClock())
         if Task.isCancelled { return }
-        metrics.observe(outcome, node: node.name, took: clock.now - began)
-        if let failure = outcome.sample.failure {
-            let level = node.isReady ? Logger.Level.warning : .debug
-            logger.log(level: level, "scrape failed", metadata: ["node": "\(node.name)", "reason": "\(failure)"])
-        }
+        metrics.observe(outcome, of: node, took: clock.now - began)
         measured(outcome.sample)
         let sample = await summarised(outcome.sample, of: node, since: began)
         if !Task.isCancelled { publish(sample) }

@@ -1,7 +1,6 @@
 import DeltaStream
 import Logging
 import ProcessRuntime
-import Synchronization
 
 /// `--summary`: asks kubelets for `/stats/summary` too, counts, and tells once of each node that does not give it.
 final class SummaryRequests: Sendable {
@@ -9,12 +8,10 @@ final class SummaryRequests: Sendable {
     private let failed: Counter
     private let bytes: Counter
     private let badValues: Counter
-    private let logger: Logger
-    /// The nodes whose last request failed.
-    private let failing = Mutex<Set<String>>([])
+    private let reports: NodeFaultReports
 
     init(_ registry: MetricsRegistry, logger: Logger) {
-        self.logger = logger
+        reports = NodeFaultReports(.summary, registry, logger: logger)
         let total = "mizzen_collector_stats_requests_total"
         let help = "Requests for /stats/summary of kubelets, by success."
         succeeded = registry.counter(total, help: help, labels: [("success", "true")])
@@ -30,22 +27,16 @@ final class SummaryRequests: Sendable {
         if Task.isCancelled { return outcome.summary }
         bytes.add(UInt64(outcome.bytes))
         badValues.add(UInt64(outcome.badValues))
-        if let reason = outcome.summary.failure {
+        if let failure = outcome.failure {
             failed.add()
-            if failing.withLock({ $0.insert(node.name).inserted }) {
-                logger.warning(
-                    "no summary; CPU and memory are not concerned, and further failures are only counted until there is one",
-                    metadata: ["node": "\(node.name)", "reason": "\(reason)"])
-            }
+            reports.failed(node.name, failure)
         } else {
             succeeded.add()
-            if failing.withLock({ $0.remove(node.name) }) != nil {
-                logger.info("a summary again", metadata: ["node": "\(node.name)"])
-            }
+            reports.succeeded(node.name)
         }
         return outcome.summary
     }
 
     /// The node left the cluster.
-    func forget(_ node: String) { failing.withLock { _ = $0.remove(node) } }
+    func forget(_ node: String) { reports.forget(node) }
 }

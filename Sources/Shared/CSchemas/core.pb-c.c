@@ -7100,7 +7100,7 @@ char core__pod_spec__subdomain__default_value[] = "";
 char core__pod_spec__scheduler_name__default_value[] = "";
 char core__pod_spec__priority_class_name__default_value[] = "";
 static const protobuf_c_boolean core__pod_spec__host_network__default_value = 0;
-static const ProtobufCFieldDescriptor core__pod_spec__field_descriptors[18] =
+static const ProtobufCFieldDescriptor core__pod_spec__field_descriptors[19] =
 {
   {
     "volumes",
@@ -7318,6 +7318,18 @@ static const ProtobufCFieldDescriptor core__pod_spec__field_descriptors[18] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "resources",
+    40,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Core__PodSpec, resources),
+    &core__resource_requirements__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned core__pod_spec__field_indices_by_name[] = {
   1,   /* field[1] = containers */
@@ -7330,6 +7342,7 @@ static const unsigned core__pod_spec__field_indices_by_name[] = {
   14,   /* field[14] = priority */
   13,   /* field[13] = priorityClassName */
   17,   /* field[17] = resourceClaims */
+  18,   /* field[18] = resources */
   2,   /* field[2] = restartPolicy */
   15,   /* field[15] = runtimeClassName */
   10,   /* field[10] = schedulerName */
@@ -7350,7 +7363,7 @@ static const ProtobufCIntRange core__pod_spec__number_ranges[9 + 1] =
   { 29, 15 },
   { 32, 16 },
   { 39, 17 },
-  { 0, 18 }
+  { 0, 19 }
 };
 const ProtobufCMessageDescriptor core__pod_spec__descriptor =
 {
@@ -7360,7 +7373,7 @@ const ProtobufCMessageDescriptor core__pod_spec__descriptor =
   "Core__PodSpec",
   "core",
   sizeof(Core__PodSpec),
-  18,
+  19,
   core__pod_spec__field_descriptors,
   core__pod_spec__field_indices_by_name,
   9,  core__pod_spec__number_ranges,

@@ -57,9 +57,23 @@ public enum NetworkErrorText {
         }
     }
 
+    /// Why TLS failed, as BoringSSL calls it: `CERTIFICATE_VERIFY_FAILED`, `TLSV1_ALERT_UNKNOWN_CA`.
+    /// - Returns: nil for what is no error of TLS, and where it gives no reason.
+    public static func tlsReason(_ error: any Error) -> String? {
+        switch error {
+        case NIOSSLError.handshakeFailed(let cause), NIOSSLError.shutdownFailed(let cause): reason("\(cause)")
+        case let error as BoringSSLError: reason("\(error)")
+        default: nil
+        }
+    }
+
     /// BoringSSL names its reasons in capitals: `…:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED at …`.
+    private static func reason(_ text: String) -> String? {
+        text.firstMatch(of: /OPENSSL_internal:([A-Z][A-Z0-9_]+)/).map { String($0.1) }
+    }
+
     private static func tls(_ text: String) -> String {
-        guard let reason = text.firstMatch(of: /OPENSSL_internal:([A-Z][A-Z0-9_]+)/)?.1 else { return "the TLS handshake was broken off" }
+        guard let reason = reason(text) else { return "the TLS handshake was broken off" }
         switch reason {
         case "CERTIFICATE_VERIFY_FAILED": return "TLS: no authority that is trusted here signed the other side's certificate"
         case "WRONG_VERSION_NUMBER": return "TLS: the other side does not speak it on this port"

@@ -17,9 +17,9 @@ public struct Fault: Sendable, Hashable {
         case skipBookmarks = "skip-bookmarks"
         /// The bookmark that ends a WatchList's initial events is left out.
         case endlessInitialEvents = "endless-initial-events"
-        /// Two events change places.
+        /// Two events change places. Of a kubelet: every second answer is half a minute older than the one before it.
         case reorder
-        /// Each event comes twice.
+        /// Each event comes twice. Of a kubelet: its last answer comes again, times included.
         case duplicate
         /// Bytes that mean nothing, in place of the next event.
         case garbage
@@ -35,13 +35,38 @@ public struct Fault: Sendable, Hashable {
         case unwell
         /// Behind what belongs there come ``Fault/mebibytes`` of line feeds.
         case huge
+        /// A byte of the body a second.
+        case drip
+        /// The handshake of TLS begins ``Fault/offset`` seconds after the connection.
+        case slowHandshake = "slow-handshake"
+        /// The connection is closed behind each answer.
+        case storm
+        /// The kubelet's clock goes ``Fault/offset`` seconds before (or, negative, behind) everybody else's.
+        case skew
+        /// CPU counters begin anew with each hit, without a new start of their containers.
+        case reset
+        /// What belongs there, and much that Prometheus' text may hold besides: exemplars, comments, escapes, unknown families, blanks.
+        case odd
 
         /// Whether a kubelet can do it.
         var isOfKubelets: Bool {
             switch self {
-            case .hang, .disconnect, .status, .cut, .garbage, .huge: true
-            case .silence, .expired, .skipBookmarks, .endlessInitialEvents, .reorder, .duplicate, .lose, .withoutWatchList,
-                .withoutProtobuf, .refuseProtobuf, .unwell:
+            case .hang, .disconnect, .status, .cut, .garbage, .huge, .drip, .slowHandshake, .storm, .skew, .reset, .odd, .reorder,
+                .duplicate:
+                true
+            case .silence, .expired, .skipBookmarks, .endlessInitialEvents, .lose, .withoutWatchList, .withoutProtobuf, .refuseProtobuf,
+                .unwell:
+                false
+            }
+        }
+
+        /// Whether nobody else can do it.
+        var isOfKubeletsOnly: Bool {
+            switch self {
+            case .huge, .drip, .slowHandshake, .storm, .skew, .reset, .odd: true
+            case .hang, .disconnect, .status, .cut, .garbage, .reorder, .duplicate, .silence, .expired, .skipBookmarks,
+                .endlessInitialEvents,
+                .lose, .withoutWatchList, .withoutProtobuf, .refuseProtobuf, .unwell:
                 false
             }
         }
@@ -50,7 +75,9 @@ public struct Fault: Sendable, Hashable {
         var isOfEvents: Bool {
             switch self {
             case .silence, .expired, .skipBookmarks, .endlessInitialEvents, .reorder, .duplicate, .garbage, .lose: true
-            case .hang, .disconnect, .status, .cut, .withoutWatchList, .withoutProtobuf, .refuseProtobuf, .unwell, .huge: false
+            case .hang, .disconnect, .status, .cut, .withoutWatchList, .withoutProtobuf, .refuseProtobuf, .unwell, .huge, .drip,
+                .slowHandshake, .storm, .skew, .reset, .odd:
+                false
             }
         }
     }
@@ -91,6 +118,8 @@ public struct Fault: Sendable, Hashable {
     public var verb: Verb?
     /// Of all kubelets; nil for a fault of the API server.
     public var kubelet: KubeletPath?
+    /// Of this node's kubelet only.
+    public var node: String?
     /// So many hits; nil without end.
     public var count: Int?
     /// Seconds from when the fault is switched on; nil without end.
@@ -103,10 +132,14 @@ public struct Fault: Sendable, Hashable {
     public var retryAfter: Int?
     /// Of `huge`.
     public var mebibytes = 50
+    /// Of `huge`: how much there is, is not said before.
+    public var isChunked = false
+    /// Seconds, of `skew` and `slow-handshake`.
+    public var offset = 0
 
     public init(
         _ kind: Kind, resource: String? = nil, verb: Verb? = nil, count: Int? = nil, seconds: Double? = nil,
-        skip: Int = 0, code: Int = 500, retryAfter: Int? = nil, kubelet: KubeletPath? = nil
+        skip: Int = 0, code: Int = 500, retryAfter: Int? = nil, kubelet: KubeletPath? = nil, node: String? = nil, offset: Int = 0
     ) {
         self.kind = kind
         self.resource = resource
@@ -117,6 +150,8 @@ public struct Fault: Sendable, Hashable {
         self.code = code
         self.retryAfter = retryAfter
         self.kubelet = kubelet
+        self.node = node
+        self.offset = offset
     }
 
     /// Whether it is about this kind of request at all.

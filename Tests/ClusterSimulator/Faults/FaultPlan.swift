@@ -88,9 +88,17 @@ private struct FaultReader {
             case "retryAfter": fault.retryAfter = try number(value, key, 0...1_000_000)
             case "kubelet": fault.kubelet = try choice(value, key, Fault.KubeletPath.self)
             case "mebibytes": fault.mebibytes = try number(value, key, 1...1000)
+            case "chunked":
+                guard let flag = value.bool else { throw error("chunked is \(value.text), but must be true or false") }
+                fault.isChunked = flag
+            case "offset": fault.offset = try number(value, key, -1_000_000_000...1_000_000_000)
+            case "node":
+                guard let node = value.string, !node.isEmpty else { throw error("node is \(value.text), but must be a node's name") }
+                fault.node = node
             default:
                 throw error(
-                    "unknown key '\(key)'; there are kind, resource, verb, count, seconds, skip, code, retryAfter, kubelet and mebibytes")
+                    "unknown key '\(key)'; there are kind, resource, verb, count, seconds, skip, code, retryAfter, kubelet, node, "
+                        + "mebibytes, chunked and offset")
             }
         }
         if fault.kubelet != nil, !fault.kind.isOfKubelets {
@@ -99,9 +107,10 @@ private struct FaultReader {
         if fault.kubelet != nil, fault.resource != nil || fault.verb != nil {
             throw error("a fault of kubelets has no 'resource' and no 'verb'")
         }
-        if fault.kubelet == nil, fault.kind == .huge {
-            throw error("'huge' happens to kubelets; add 'kubelet: metrics' or 'kubelet: summary'")
+        if fault.kubelet == nil, fault.kind.isOfKubeletsOnly {
+            throw error("'\(fault.kind.rawValue)' happens to kubelets; add 'kubelet: metrics' or 'kubelet: summary'")
         }
+        if fault.kubelet == nil, fault.node != nil { throw error("a fault of the API server has no 'node'") }
         if fault.kind.isOfEvents, fault.kubelet == nil, let verb = fault.verb, verb != .watch {
             throw error("'\(fault.kind.rawValue)' happens to watches, so 'verb: \(verb.rawValue)' never meets it")
         }

@@ -28,6 +28,11 @@ public final class FaultSwitchboard: ServerConduct {
         var requestCounts: [String: Int] = [:]
         var kubeletRequests: [Fault.KubeletPath: Int] = [:]
         var kubeletConnections = 0
+        /// Connections that a kubelet has now, and the most that it had, by node.
+        var openConnections: [String: Int] = [:]
+        var mostConnections: [String: Int] = [:]
+        /// What kubelets that have something wrong remember, by node.
+        var lapses: [String: KubeletLapse] = [:]
     }
 
     private static let rememberedRequests = 20_000
@@ -60,7 +65,21 @@ public final class FaultSwitchboard: ServerConduct {
     /// How many connections kubelets have taken since the start.
     public var kubeletConnections: Int { state.withLock { $0.kubeletConnections } }
 
-    func connectedToKubelet() { state.withLock { $0.kubeletConnections += 1 } }
+    /// The most connections that this node's kubelet had at a time.
+    public func mostConnections(ofKubelet node: String) -> Int { state.withLock { $0.mostConnections[node] ?? 0 } }
+
+    /// - Returns: how many seconds the handshake is to wait.
+    func connectedToKubelet(of node: String) -> Int {
+        state.withLock { state in
+            state.kubeletConnections += 1
+            let open = (state.openConnections[node] ?? 0) + 1
+            state.openConnections[node] = open
+            state.mostConnections[node] = max(open, state.mostConnections[node] ?? 0)
+            return hit(&state) { $0.kubelet != nil && $0.kind == .slowHandshake && ($0.node ?? node) == node }?.offset ?? 0
+        }
+    }
+
+    func disconnectedFromKubelet(of node: String) { state.withLock { $0.openConnections[node, default: 1] -= 1 } }
 
     /// The most requests for a resource within any second.
     public func busiestSecond(_ resource: String) -> Int {
@@ -125,26 +144,44 @@ public final class FaultSwitchboard: ServerConduct {
         return nil
     }
 
-    /// What a kubelet answers: what an honest one would, unless a fault meets the request.
-    func answer(ofKubelet path: Fault.KubeletPath, _ honest: () -> KubeletListener.Answer) -> KubeletListener.Answer {
-        let fault = state.withLock { state in
+    /// What the kubelet of `node` answers: what an honest one would, unless a fault meets the request.
+    /// - Parameters:
+    ///   - now: milliseconds since 1970.
+    ///   - honest: makes what is answered by a kubelet with such a lapse.
+    func answer(
+        ofKubelet path: Fault.KubeletPath, of node: String, now: Int64, _ honest: (KubeletLapse) -> KubeletListener.Answer
+    ) -> KubeletListener.Answer {
+        let (fault, lapse) = state.withLock { state in
             state.kubeletRequests[path, default: 0] += 1
-            return hit(&state) { $0.kubelet == path }
+            let fault = hit(&state) { $0.kubelet == path && $0.kind != .slowHandshake && ($0.node ?? node) == node }
+            var lapse = state.lapses[node] ?? KubeletLapse()
+            lapse.meet(fault, now: now)
+            state.lapses[node] = lapse
+            return (fault, lapse)
         }
-        guard let fault else { return honest() }
+        guard let fault else { return honest(lapse) }
         let text =
-            switch honest() {
+            switch honest(lapse) {
             case .text(let text), .json(let text): text
             default: ""
             }
         switch fault.kind {
+        case .drip: return .drip(text)
+        case .storm: return .last(text)
+        case .odd: return .text(OddExposition.text(around: text))
+        case .duplicate:
+            return state.withLock { state in
+                let last = state.lapses[node]?.lastText ?? text
+                state.lapses[node]?.lastText = last
+                return .text(last)
+            }
         case .hang: return .nothing
         case .disconnect: return .end
         case .status: return .failure(fault.code)
         case .cut: return .half(of: text)
         case .garbage: return .text("{\"node\": <<<not what belongs here>>>\n\0\u{1}")
-        case .huge: return .huge(text, mebibytes: fault.mebibytes)
-        default: return honest()
+        case .huge: return .huge(text, mebibytes: fault.mebibytes, isChunked: fault.isChunked)
+        default: return honest(lapse)
         }
     }
 

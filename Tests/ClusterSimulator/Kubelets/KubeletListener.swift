@@ -16,30 +16,38 @@ struct KubeletListener: Sendable {
         /// The first half of a text, then the connection is closed.
         case half(of: String)
         /// A text and so many mebibytes of blanks behind it.
-        case huge(String, mebibytes: Int)
+        case huge(String, mebibytes: Int, isChunked: Bool)
+        /// A text, of which a byte comes each second.
+        case drip(String)
+        /// A text, behind which the connection is closed.
+        case last(String)
     }
 
     let channel: any Channel
     var port: Int { channel.localAddress?.port ?? 0 }
 
     /// - Parameters:
-    ///   - connected: called for each connection.
+    ///   - tls: asked for each connection.
+    ///   - connected: called for each connection; it says how many seconds the handshake is to wait.
+    ///   - disconnected: called at the end of each.
     ///   - answer: called for each authorised request.
     static func start(
-        host: String, port: Int, tls: NIOSSLContext, authenticator: Authenticator, group: any EventLoopGroup,
-        connected: @escaping @Sendable () -> Void, answer: @escaping @Sendable (Fault.KubeletPath) -> Answer
+        host: String, port: Int, tls: @escaping @Sendable () -> NIOSSLContext, authenticator: Authenticator, group: any EventLoopGroup,
+        connected: @escaping @Sendable () -> Int, disconnected: @escaping @Sendable () -> Void,
+        answer: @escaping @Sendable (Fault.KubeletPath) -> Answer
     ) async throws -> KubeletListener {
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 64)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    connected()
+                let wait = connected()
+                channel.closeFuture.whenComplete { _ in disconnected() }
+                return channel.eventLoop.scheduleTask(in: .seconds(Int64(wait))) {
                     let operations = channel.pipeline.syncOperations
-                    try operations.addHandler(NIOSSLServerHandler(context: tls))
+                    try operations.addHandler(NIOSSLServerHandler(context: tls()))
                     try operations.configureHTTPServerPipeline(withErrorHandling: true)
                     try operations.addHandler(KubeletHandler(authenticator: authenticator, answer: answer))
-                }
+                }.futureResult
             }
         return KubeletListener(channel: try await bootstrap.bind(host: host, port: port).get())
     }
@@ -103,8 +111,15 @@ private final class KubeletHandler: ChannelInboundHandler {
             let half = ByteBuffer(bytes: Array(text.utf8.prefix(text.utf8.count / 2)))
             let channel = context.channel
             context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(half)))).whenComplete { _ in channel.close(promise: nil) }
-        case .huge(let text, let mebibytes):
-            writeHead(.ok, "text/plain", length: text.utf8.count + mebibytes << 20, context)
+        case .last(let text):
+            head?.headers.replaceOrAdd(name: "Connection", value: "close")
+            respond(.ok, text, context)
+        case .drip(let text):
+            writeHead(.ok, "text/plain", length: text.utf8.count, context)
+            context.flush()
+            drip(Array(text.utf8)[...], NIOLoopBound(context, eventLoop: context.eventLoop))
+        case .huge(let text, let mebibytes, let isChunked):
+            writeHead(.ok, "text/plain", length: isChunked ? nil : text.utf8.count + mebibytes << 20, context)
             context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: text)))), promise: nil)
             let blanks = ByteBuffer(repeating: UInt8(ascii: "\n"), count: 1 << 20)
             for _ in 0..<mebibytes { context.write(wrapOutboundOut(.body(.byteBuffer(blanks))), promise: nil) }
@@ -124,12 +139,19 @@ private final class KubeletHandler: ChannelInboundHandler {
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: promise)
     }
 
+    private func drip(_ bytes: ArraySlice<UInt8>, _ context: NIOLoopBound<ChannelHandlerContext>) {
+        guard let first = bytes.first, context.value.channel.isActive else { return }
+        context.value.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: [first])))), promise: nil)
+        let bound = NIOLoopBound(self, eventLoop: context.value.eventLoop)
+        context.value.eventLoop.scheduleTask(in: .seconds(1)) { bound.value.drip(bytes.dropFirst(), context) }
+    }
+
     private var isKeptAlive: Bool { head?.isKeepAlive ?? false }
 
-    private func writeHead(_ status: HTTPResponseStatus, _ type: String, length: Int, _ context: ChannelHandlerContext) {
+    private func writeHead(_ status: HTTPResponseStatus, _ type: String, length: Int?, _ context: ChannelHandlerContext) {
         var headers = HTTPHeaders()
         headers.add(name: "Content-Type", value: type)
-        headers.add(name: "Content-Length", value: String(length))
+        if let length { headers.add(name: "Content-Length", value: String(length)) }
         if !isKeptAlive { headers.add(name: "Connection", value: "close") }
         context.write(
             wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: status, headers: headers))), promise: nil)

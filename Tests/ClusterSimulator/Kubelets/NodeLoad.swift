@@ -8,6 +8,10 @@ struct NodeLoad {
     /// Those of the node.
     var pods: [StoredObject]
     var now: Instant
+    /// Milliseconds since 1970 of the beginning of CPU counters that have begun anew; nil where they do with their containers.
+    var counterStart: Int64?
+    /// Seconds that the node's clock goes before others': by it containers started so much later, too.
+    var clockOffset: Int64 = 0
 
     struct Usage {
         var cpuSeconds = 0.0
@@ -87,23 +91,31 @@ struct NodeLoad {
     private var startSeconds: Int64 { 1_700_000_000 + Int64(Self.hash(node) % 1_000_000) }
 
     private func startSeconds(of pod: StoredObject) -> Int64 {
-        pod.podFacts.startedAt.flatMap { Instant($0) }?.secondsSinceEpoch ?? now.secondsSinceEpoch - 3600
+        pod.podFacts.startedAt.flatMap { Instant($0) }.map { $0.secondsSinceEpoch + clockOffset } ?? now.secondsSinceEpoch - 3600
     }
 
     /// Between 1 and 200 millicores, and between 16 and 272 MiB that swing by a tenth within ten minutes; up to 4 MB of swap.
     private func usage(of container: String, in pod: StoredObject) -> Usage {
         let hash = Self.hash(pod.uid, container)
         var random = SeededRandom(seed: hash)
-        let cores = Double(1 + random.next() % 200) / 1000
+        let cores = Double(Self.millicores(&random)) / 1000
         let base = Int64(16 + random.next() % 256) << 20
         let start = startSeconds(of: pod)
-        let milliseconds = max(0, now.millisecondsSinceEpoch - start * 1000)
+        let milliseconds = max(0, now.millisecondsSinceEpoch - max(start * 1000, counterStart ?? 0))
         let phase = (now.secondsSinceEpoch + Int64(hash % 600)) % 600
         let swing = base / 10 * (phase < 300 ? phase : 600 - phase) / 300
         return Usage(
             cpuSeconds: (Double(milliseconds) * cores).rounded() / 1000, memoryBytes: base + swing,
             swapBytes: Int64(hash % 1000) << 12, startSeconds: start,
             rootBytes: Int64(random.next() % 10_000) << 12, logBytes: Int64(random.next() % 1000) << 12)
+    }
+
+    private static func millicores(_ random: inout SeededRandom) -> UInt64 { 1 + random.next() % 200 }
+
+    /// What a container uses of the processor, always.
+    static func millicores(of container: String, podUID: String) -> UInt64 {
+        var random = SeededRandom(seed: hash(podUID, container))
+        return millicores(&random)
     }
 
     /// Up to 100 kB a second each way.

@@ -34,8 +34,10 @@ struct Authority: Sendable {
 
     var pem: String { get throws { try certificate.serializeAsPEM().pemString } }
 
-    /// - Parameter hosts: names and addresses that it is valid for.
-    func serverIdentity(commonName: String, hosts: [String]) throws -> Identity {
+    /// - Parameters:
+    ///   - hosts: names and addresses that it is for.
+    ///   - validity: seconds from now.
+    func serverIdentity(commonName: String, hosts: [String], validity: Range<Double> = Self.usualValidity) throws -> Identity {
         let names = hosts.map { host -> GeneralName in
             let address = host.split(separator: ".").compactMap { UInt8($0) }
             if address.count == 4 { return .ipAddress(ASN1OctetString(contentBytes: address[...])) }
@@ -50,9 +52,11 @@ struct Authority: Sendable {
                 Critical(BasicConstraints.notCertificateAuthority)
                 Critical(KeyUsage(digitalSignature: true, keyEncipherment: true))
                 try ExtendedKeyUsage([.serverAuth])
-                SubjectAlternativeNames(names)
-            })
+                if !names.isEmpty { SubjectAlternativeNames(names) }
+            }, validity)
     }
+
+    static let usualValidity: Range<Double> = -3600..<5 * 365 * 86_400
 
     /// The user is the common name, the groups are organizations.
     func clientIdentity(_ user: Authenticator.User) throws -> Identity {
@@ -68,12 +72,14 @@ struct Authority: Sendable {
             })
     }
 
-    private func issue(_ subject: DistinguishedName, _ extensions: Certificate.Extensions) throws -> Identity {
+    private func issue(
+        _ subject: DistinguishedName, _ extensions: Certificate.Extensions, _ validity: Range<Double> = usualValidity
+    ) throws -> Identity {
         let subjectKey = P256.Signing.PrivateKey()
         let now = Date()
         let issued = try Certificate(
-            version: .v3, serialNumber: .init(), publicKey: .init(subjectKey.publicKey), notValidBefore: now - 3600,
-            notValidAfter: now + 5 * 365 * 86_400, issuer: certificate.subject, subject: subject,
+            version: .v3, serialNumber: .init(), publicKey: .init(subjectKey.publicKey), notValidBefore: now + validity.lowerBound,
+            notValidAfter: now + validity.upperBound, issuer: certificate.subject, subject: subject,
             signatureAlgorithm: .ecdsaWithSHA256, extensions: extensions, issuerPrivateKey: key)
         return Identity(certificate: try issued.serializeAsPEM().pemString, key: subjectKey.pemRepresentation)
     }

@@ -900,6 +900,7 @@ struct  Core__PodSpec
   Meta__QuantityEntry **overhead;
   size_t n_resourceclaims;
   Core__PodResourceClaim **resourceclaims;
+  Core__ResourceRequirements *resources;
 };
 extern char core__pod_spec__restart_policy__default_value[];
 extern char core__pod_spec__service_account_name__default_value[];
@@ -911,7 +912,7 @@ extern char core__pod_spec__scheduler_name__default_value[];
 extern char core__pod_spec__priority_class_name__default_value[];
 #define CORE__POD_SPEC__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&core__pod_spec__descriptor) \
-    , 0,NULL, 0,NULL, core__pod_spec__restart_policy__default_value, 0,NULL, core__pod_spec__service_account_name__default_value, core__pod_spec__service_account__default_value, core__pod_spec__node_name__default_value, 0, 0, core__pod_spec__hostname__default_value, core__pod_spec__subdomain__default_value, core__pod_spec__scheduler_name__default_value, 0,NULL, 0,NULL, core__pod_spec__priority_class_name__default_value, 0, 0, NULL, 0,NULL, 0,NULL }
+    , 0,NULL, 0,NULL, core__pod_spec__restart_policy__default_value, 0,NULL, core__pod_spec__service_account_name__default_value, core__pod_spec__service_account__default_value, core__pod_spec__node_name__default_value, 0, 0, core__pod_spec__hostname__default_value, core__pod_spec__subdomain__default_value, core__pod_spec__scheduler_name__default_value, 0,NULL, 0,NULL, core__pod_spec__priority_class_name__default_value, 0, 0, NULL, 0,NULL, 0,NULL, NULL }
 
 
 struct  Core__Volume

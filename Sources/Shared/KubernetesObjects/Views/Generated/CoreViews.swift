@@ -1457,6 +1457,11 @@ extension Core {
             @_lifetime(copy self)
             get { unsafe pointer.messages(fields.pointee.n_resourceclaims, fields.pointee.resourceclaims) }
         }
+
+        public var resources: Core.ResourceRequirements? {
+            @_lifetime(copy self)
+            get { unsafe pointer.optional(fields.pointee.resources) }
+        }
     }
 
     @safe

@@ -1369,6 +1369,7 @@ extension Core.PodSpec: TreeView {
         tree.add("runtimeClassName", runtimeClassName)
         tree.add("overhead", overhead)
         tree.add("resourceClaims", resourceClaims)
+        tree.add("resources", resources)
         return tree
     }
 }
