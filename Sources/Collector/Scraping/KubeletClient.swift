@@ -20,6 +20,7 @@ struct KubeletClient: Sendable {
     let timeout: Duration
     /// What to show the node's kubelet, asked for at every scrape because tokens and certificates rotate.
     let credentials: @Sendable (CatalogNode) async throws -> KubeletCredentials
+    var memory = SeriesMemory()
 
     /// One scrape. Never throws: a failure is a sample too, with the reason.
     func scrape(_ node: CatalogNode, collector: String, now: Int64) async -> ScrapeOutcome {
@@ -72,7 +73,7 @@ struct KubeletClient: Sendable {
     private func read(_ node: CatalogNode, now: Int64) async throws -> (ResourceMetricsParser, CertificateFacts?) {
         let url = try place(of: node, addressing.url(of: node))
         // Read where it arrives: on the connection's thread, piece by piece, without a copy of the whole.
-        let reading = Mutex(ResourceMetricsParser(defaultTime: now / 1_000_000))
+        let reading = Mutex(ResourceMetricsParser(defaultTime: now / 1_000_000, known: memory.take(node.name)))
         let certificate = try await get(
             url, of: node, accept: "text/plain;version=0.0.4", within: timeout, limit: ResourceMetricsParser.bodyLimit
         ) { part in
@@ -80,6 +81,7 @@ struct KubeletClient: Sendable {
         }
         var parser = reading.withLock { $0 }
         parser.finish()
+        memory.keep(parser.known, of: node.name)
         if parser.node == Reading(), parser.containers.isEmpty, parser.bytesSeen > 0 {
             throw ScrapeFailure(.badBody, "\(url) answered without any resource metric", certificate: certificate)
         }

@@ -62,6 +62,7 @@ struct ScrapeSchedule: Service {
                 forget(name)
                 metrics.forget(name)
                 summaries?.forget(name)
+                client.memory.forget(name)
                 logger.debug("node left", metadata: ["node": "\(name)"])
                 return
             }
