@@ -46,7 +46,13 @@ public struct CollectorCommand: AsyncParsableCommand {
     /// - Returns: those that are to be parsed.
     /// - Throws: 64, naming a flag that cannot be read.
     public static func words(_ words: [String]) throws(ProcessError) -> [String] {
-        try GoCommandLine.rewritten(words, for: Self.self, ignoring: UnusedFlags.all, option: "--without-effect")
+        // What a manifest says behind the program's name may be said behind `diagnose` too.
+        if words.first == DiagnoseCommand.name {
+            return try [DiagnoseCommand.name]
+                + GoCommandLine.rewritten(
+                    Array(words.dropFirst()), for: DiagnoseCommand.self, ignoring: UnusedFlags.all, option: "--without-effect")
+        }
+        return try GoCommandLine.rewritten(words, for: Self.self, ignoring: UnusedFlags.all, option: "--without-effect")
     }
 
     public func validate() throws {

@@ -225,6 +225,52 @@ struct KubeletTrustProcessTests {
         }
     }
 
+    /// As kubeadm makes its authority, and as a kubelet makes a certificate for itself (client-go's `GenerateSelfSignedCertKey`): with RSA.
+    @Test("authorities and certificates with RSA, as clusters have them")
+    func rsa() async throws {
+        try await with { bench in
+            let folder = try TemporaryFolder()
+            let script = """
+                set -e; cd \(folder.path)
+                printf '[req]\ndistinguished_name=dn\n[dn]\n[ca]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,digitalSignature,keyEncipherment,keyCertSign\nsubjectAltName=DNS:kubernetes\n[leaf]\nbasicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature,keyEncipherment\nextendedKeyUsage=serverAuth\nsubjectAltName=DNS:node-0\n' >cnf
+                openssl req -x509 -config cnf -extensions ca -newkey rsa:2048 -nodes -keyout ca.key -subj /CN=kubernetes -days 3650 -out ca.crt
+                openssl req -config cnf -newkey rsa:2048 -nodes -keyout leaf.key -subj '/O=system:nodes/CN=system:node:node-0' -out leaf.csr
+                openssl x509 -req -in leaf.csr -CA ca.crt -CAkey ca.key -CAcreateserial -extfile cnf -extensions leaf -days 365 -out leaf.crt
+                openssl req -x509 -config cnf -extensions leaf -newkey rsa:2048 -nodes -keyout own.key -subj /CN=node-0@1700000000 -days 365 -out own.crt
+                """
+            let openssl = try RunningProcess("/bin/sh", ["-c", script], in: bench.folder)
+            #expect(try await openssl.exitCode(within: .seconds(90)) == 0, "\(openssl.output)")
+            let pem = { (name: String) throws -> String in String(decoding: try folder.read(name), as: UTF8.self) }
+            try bench.use(["--kubelet-certificate-authority", folder.path("ca.crt")])
+            try bench.cluster.setKubeletCertificate(.given(certificate: pem("leaf.crt"), key: pem("leaf.key")), ofNode: "node-0")
+            let outcome = try await bench.scrape()
+            #expect(outcome.failure == nil && outcome.certificate?.subject == "CN=system:node:node-0,O=system:nodes")
+            // A certificate that is no authority's vouches for itself where it is trusted, as in Go.
+            try bench.cluster.setKubeletCertificate(.given(certificate: pem("own.crt"), key: pem("own.key")), ofNode: "node-0")
+            try bench.use(["--kubelet-certificate-authority", folder.path("ca.crt")])
+            let own = try await bench.scrape()
+            #expect(own.failure?.fault == .tlsUnknownAuthority && own.failure?.description.contains("by the kubelet itself") == true)
+            try bench.use(["--kubelet-certificate-authority", folder.path("own.crt")])
+            let trusted = try await bench.scrape()
+            #expect(trusted.failure == nil)
+        }
+    }
+
+    @Test("a connection that turns out to have been closed is made anew, once; one that is new is not")
+    func closedWhileIdle() async throws {
+        try await with { bench in
+            try bench.use([])
+            #expect(try await bench.fault() == nil)
+            // What a kubelet does whose end of an idle connection crossed with the request.
+            bench.cluster.switchboard.switchOn([Fault(.disconnect, count: 1, kubelet: .metrics)])
+            #expect(try await bench.fault() == nil)
+            #expect(bench.cluster.switchboard.requestCount(ofKubelets: .metrics) == 3 && bench.cluster.switchboard.kubeletConnections == 2)
+            bench.cluster.switchboard.switchOn([Fault(.disconnect, kubelet: .metrics)])
+            #expect(try await bench.fault() == .closed)
+            #expect(bench.cluster.switchboard.requestCount(ofKubelets: .metrics) == 5)
+        }
+    }
+
     @Test("a certificate for clients only is none for a kubelet")
     func usage() async throws {
         try await with { bench in

@@ -115,7 +115,10 @@ struct TopProcessTests {
         #expect(ContinuousClock.now - began < .seconds(20))
         let diagnose = try RunningProcess(
             "mizzen-collector",
-            ["diagnose", "--wait", "500ms", "--deltas", "ipc://\(folder.path("deltas"))", "--snapshots", "ipc://\(folder.path("snapshots"))"],
+            [
+                "diagnose", "--wait", "500ms", "--deltas", "ipc://\(folder.path("deltas"))", "--snapshots",
+                "ipc://\(folder.path("snapshots"))",
+            ],
             in: folder)
         #expect(try await diagnose.exitCode(within: .seconds(20)) == 69)
         let unreadable = try RunningProcess(

@@ -171,6 +171,19 @@ struct TopTableTests {
         #expect(throws: Never.self) { try CollectorCommand.parseAsRoot(words) }
     }
 
+    @Test("diagnose takes the whole command line of metrics-server's manifest, as Go reads it")
+    func copied() throws {
+        let words = [
+            "diagnose", "--cert-dir=/tmp", "--secure-port", "10250", "--kubelet-preferred-address-types=InternalIP,ExternalIP,Hostname",
+            "--kubelet-use-node-status-port=true", "--metric-resolution", "15s", "--kubelet-insecure-tls", "-v=2", "--profiling=false",
+            "--samples", "tcp://127.0.0.1:9", "--output", "json",
+        ]
+        let command = try #require(try CollectorCommand.parseAsRoot(CollectorCommand.words(words)) as? DiagnoseCommand)
+        #expect(command.kubelets.kubeletUseNodeStatusPort && command.kubelets.kubeletInsecureTls && command.output == .json)
+        #expect(command.kubelets.metricResolution == GoDuration(seconds: 15) && command.withoutEffect == ["--profiling"])
+        #expect(throws: ProcessError.self) { try CollectorCommand.words(["diagnose", "--profiling=perhaps"]) }
+    }
+
     @Test(
         "what cannot be is refused",
         arguments: [

@@ -145,7 +145,10 @@ struct CertificateCheck: Sendable {
         switch trust.authorities {
         case .anyone: return nil
         case .system: roots = .systemTrustRoots
-        case .these(let certificates): roots = CertificateStore(certificates)
+        case .these(let certificates):
+            // What is trusted itself needs nobody's word, whether it may sign others or not: a kubelet's own certificate, as in Go.
+            if certificates.contains(leaf) { return nil }
+            roots = CertificateStore(certificates)
         }
         var verifier = Verifier(rootCertificates: roots) { RFC5280Policy() }
         switch await verifier.validate(leaf: leaf, intermediates: CertificateStore(others)) {

@@ -84,7 +84,7 @@ final class KubeletTrust: Sendable {
     private static func authorities(of tls: TLSConfiguration) throws -> CertificateTrust.Authorities {
         if tls.certificateVerification == .none { return .anyone }
         return switch tls.trustRoots {
-        case .certificates(let certificates): .these(try AuthorityList.certificates(certificates))
+        case .certificates(let certificates): .these(AuthorityList.readable(certificates))
         case .file(let path): .these(try authorities(path))
         case .default, nil: .system
         }

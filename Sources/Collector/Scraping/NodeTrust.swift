@@ -162,6 +162,11 @@ enum AuthorityList {
     /// - Throws: for what is no PEM, and where one of the certificates cannot be read.
     static func certificates(_ pem: [UInt8]) throws -> [Certificate] { try certificates(NIOSSLCertificate.fromPEMBytes(pem)) }
 
+    /// Those that can be read: of the API server's authorities one that is odd may be of no use to kubelets, and the others are.
+    static func readable(_ certificates: [NIOSSLCertificate]) -> [Certificate] {
+        certificates.compactMap { try? Certificate(derEncoded: $0.toDERBytes()) }
+    }
+
     static func certificates(_ certificates: [NIOSSLCertificate]) throws -> [Certificate] {
         try certificates.map { try Certificate(derEncoded: $0.toDERBytes()) }
     }

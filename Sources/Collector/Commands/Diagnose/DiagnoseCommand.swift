@@ -11,10 +11,13 @@ extension OutputForm: ExpressibleByArgument {}
 
 /// `mizzen-collector diagnose`: tries each node's kubelet once, and says what is wrong and what to do.
 struct DiagnoseCommand: AsyncParsableCommand {
+    static let name = "diagnose"
+
     static let configuration = CommandConfiguration(
-        commandName: "diagnose", abstract: "Try each node's kubelet once, and say what keeps it from being scraped and what to do.",
+        commandName: name, abstract: "Try each node's kubelet once, and say what keeps it from being scraped and what to do.",
         discussion: """
-            Takes nodes from the watcher and asks kubelets as the collector does: give it the collector's options. \
+            Takes nodes from the watcher and asks kubelets as the collector does: give it the collector's options, all of them if that is \
+            easier; those that have nothing to do with kubelets mean nothing here. \
             Ends with 0 where every node is well, 1 where one is not, 64, 69 or 78 where it could not try.
             """)
 
@@ -40,6 +43,15 @@ struct DiagnoseCommand: AsyncParsableCommand {
     @OptionGroup(title: "Streams") var streams: StreamOptions
     @OptionGroup(title: "Kubelets") var kubelets: KubeletOptions
     @OptionGroup(title: "Logging") var logging: LoggingOptions
+
+    // The collector's, so that its command line can be copied.
+    @OptionGroup(visibility: .hidden) var sampling: SampleOptions
+    @OptionGroup(visibility: .hidden) var serving: ServingOptions
+    @Option(help: .hidden) var peerSamples = ""
+    @Option(help: .hidden) var collectorName: String?
+    @Option(help: .hidden) var http: HTTPAddress?
+    @Option(name: [.customLong("v"), .customShort("v")], help: .hidden) var verbosity = 0
+    @Option(parsing: .unconditionalSingleValue, help: .hidden) var withoutEffect: [String] = []
 
     func validate() throws {
         guard (1...4096).contains(atATime) else { throw ValidationError("--at-a-time: give a number from 1 to 4096") }
