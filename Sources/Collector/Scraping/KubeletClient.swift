@@ -62,6 +62,8 @@ struct KubeletClient: Sendable {
     let addressing: KubeletAddressing
     /// For the whole exchange.
     let timeout: Duration
+    /// Whether the connection to a node's kubelet is kept for the next scrape.
+    var keepsConnection: @Sendable (CatalogNode) -> Bool = { _ in true }
     /// What to show the kubelet, asked for at every scrape because tokens and certificates rotate.
     let credentials: @Sendable () async throws -> KubeletCredentials
 
@@ -86,7 +88,7 @@ struct KubeletClient: Sendable {
     func summary(of node: CatalogNode, within timeout: Duration) async -> SummaryOutcome {
         do {
             let url = try place(of: node, addressing.summaryURL(of: node))
-            let response = try await get(url, accept: "application/json", within: timeout)
+            let response = try await get(url, accept: "application/json", within: timeout, isKept: keepsConnection(node))
             try await Self.check(response, url, remedy: response.status == .forbidden ? "; allow this collector to get nodes/stats" : "")
             var body: [UInt8] = []
             for try await part in response.body {
@@ -108,7 +110,7 @@ struct KubeletClient: Sendable {
 
     private func read(_ node: CatalogNode, now: Int64) async throws -> ResourceMetricsParser {
         let url = try place(of: node, addressing.url(of: node))
-        let response = try await get(url, accept: "text/plain;version=0.0.4", within: timeout)
+        let response = try await get(url, accept: "text/plain;version=0.0.4", within: timeout, isKept: keepsConnection(node))
         try await Self.check(response, url)
         var parser = ResourceMetricsParser(defaultTime: now / 1_000_000)
         for try await part in response.body { try parser.consume(part.readableBytesUInt8Span) }
@@ -125,8 +127,9 @@ struct KubeletClient: Sendable {
             description: "the node has no address of the types \(addressing.preferredTypes.joined(separator: ","))")
     }
 
-    private func get(_ url: String, accept: String, within timeout: Duration) async throws -> HTTPClientResponse {
+    private func get(_ url: String, accept: String, within timeout: Duration, isKept: Bool) async throws -> HTTPClientResponse {
         var request = HTTPClientRequest(url: url)
+        if !isKept { request.headers.add(name: "connection", value: "close") }
         request.headers.add(name: "accept", value: accept)
         let credentials = try await credentials()
         if let authorization = credentials.authorization {

@@ -10,6 +10,7 @@ final class ScrapeMetrics: Sendable {
     private let failed: Counter
     private let bytes: Counter
     private let malformed: Counter
+    private let early: Counter
     /// Nanoseconds since `start`.
     private let lastProgress = Atomic<Int64>(0)
     private let start = ContinuousClock.now
@@ -22,6 +23,8 @@ final class ScrapeMetrics: Sendable {
         succeeded = registry.counter(total, help: help, labels: [("success", "true")])
         failed = registry.counter(total, help: help, labels: [("success", "false")])
         bytes = registry.counter("mizzen_collector_scraped_bytes_total", help: "Bytes read from kubelets.")
+        early = registry.counter(
+            "mizzen_collector_early_scrapes_total", help: "Scrapes before their time, to tell of a new pod.")
         malformed = registry.counter(
             "mizzen_collector_malformed_lines_total", help: "Lines of kubelets that were not Prometheus text.")
     }
@@ -35,6 +38,9 @@ final class ScrapeMetrics: Sendable {
     func noteProgress() {
         lastProgress.store((ContinuousClock.now - start).nanoseconds, ordering: .relaxed)
     }
+
+    /// A scrape is made before its time.
+    func noteEarly() { early.add() }
 
     func observe(_ outcome: ScrapeOutcome, node: String, took: Duration) {
         noteProgress()

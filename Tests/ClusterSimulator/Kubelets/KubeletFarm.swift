@@ -84,6 +84,7 @@ final class KubeletFarm: Sendable {
     private func answer(ofNode name: String) -> @Sendable (Fault.KubeletPath) -> KubeletListener.Answer {
         let metrics = scrape(ofNode: name)
         return { [self] path in
+            if path == .metrics { switchboard.scraped(name) }
             let honest: () -> KubeletListener.Answer = {
                 switch path {
                 case .metrics: metrics()
