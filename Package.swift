@@ -170,7 +170,7 @@ let package = Package(
             "Collector", executable: "mizzen-collector",
             [
                 "AccessReview", "DeltaStream", "EncryptedServing", "KubernetesObjects", "KubernetesClient", "MizzenSystem", "Names",
-                "NetworkErrors", "ProcessRuntime",
+                "NetworkErrors", "ProcessRuntime", "RecordTable", "RecordTableWriter",
                 "StreamCommandLine", "CSchemas", "CProtobufC", argumentParser,
                 lifecycle, logging, nio, nioPosix, nioSSL, asyncHTTPClient, hummingbird, hummingbirdTLS, certificates,
                 crypto, .product(name: "NIOHTTP1", package: "swift-nio"),

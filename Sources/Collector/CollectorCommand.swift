@@ -21,6 +21,21 @@ public struct CollectorCommand: AsyncParsableCommand {
     @Option(help: "Samples of other collectors to answer for too, separated by commas.")
     var peerSamples = ""
 
+    @Flag(
+        help: """
+            Share the nodes with the collectors of --peer-samples that do the same: each node is scraped by one of them, and each answers for \
+            all.
+            """)
+    var shareNodes = false
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Shared memory that holds the last samples, so that usage is answered at once after a restart. Each collector of a host needs \
+            its own; nothing for none.
+            """, valueName: "path"))
+    var samplesTable = DefaultPaths.samplesTable
+
     @Option(help: "Name of this collector in its samples. Default: the host's name and the process id.")
     var collectorName: String?
 
@@ -58,6 +73,9 @@ public struct CollectorCommand: AsyncParsableCommand {
     public func validate() throws {
         try streams.check(sampling.samples, of: "--samples")
         for endpoint in SampleOptions.list(peerSamples) { try streams.check(endpoint, of: "--peer-samples") }
+        if shareNodes, SampleOptions.list(peerSamples).isEmpty {
+            throw ValidationError("--share-nodes: name the samples of the other collectors with --peer-samples")
+        }
     }
 
     public func run() async throws {

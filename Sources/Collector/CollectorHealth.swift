@@ -23,7 +23,8 @@ struct CollectorHealth: Sendable {
         ])
     }
 
-    /// Ready as soon as there is something to answer: a node and a container that were each measured twice.
+    /// Ready as soon as there is something to answer: a node and a container that were each measured twice, by this process or the one
+    /// before. Names that the process before has left are as good as the stream's while the watcher is away.
     var readyz: HealthChecks {
         let (catalog, store) = (catalog, store)
         return HealthChecks(checks: [
@@ -33,10 +34,10 @@ struct CollectorHealth: Sendable {
                 return counts.nodes > 0 && counts.containers > 0 ? nil : "no metrics to serve"
             },
             .init(name: "metric-informer-sync") {
-                catalog.isSynced(.nodes) ? nil : "the watcher has not yet told all nodes"
+                catalog.isKnown(.nodes) ? nil : "the watcher has not yet told all nodes"
             },
             .init(name: "metadata-informer-sync") {
-                catalog.isSynced(.pods) ? nil : "the watcher has not yet told all pods"
+                catalog.isKnown(.pods) ? nil : "the watcher has not yet told all pods"
             },
         ])
     }

@@ -26,29 +26,30 @@ struct CollectorParts {
         registry.gauge(
             "mizzen_build_info", help: "Version of this program.", labels: [("version", MizzenVersion.current)]
         ).set(1)
-        let store = UsageStore(
-            resolution: command.kubelets.metricResolution.nanoseconds, lifetime: command.kubelets.sampleLifetime)
-        let catalog = Self.catalog(registry, logger)
+        let (store, catalog) = Self.stores(command, registry, logger)
         let encryption = try ServingEncryption(command.serving, logger: logger)
         let nodeSelector = try LabelQuery(command.kubelets.nodeSelector)
         let configuration = try command.server.configuration()
         let trust = try KubeletTrust(command.kubelets, configuration, logger: logger)
         let certificates = ClientCertificates(try AuthenticationLookup.trust(command.serving.trustFiles))
-        let stream = try CollectorStreams(command, catalog, store, logger)
+        let scrapeMetrics = ScrapeMetrics(registry, logger: logger)
+        let limits = ScrapeLimits(descriptors: DescriptorLimit.raise())
+        let board = Self.board(command, store, limits, registry)
+        let stream = try CollectorStreams(command, catalog, store, board, scrapeMetrics, logger)
         Self.register(store, catalog, stream.publisher, in: registry)
         // Clients come last: they must be shut down, and from here on nothing fails.
         clients = try ReviewClients(command, configuration, logger)
         kubelets = KubeletConnections(idle: command.kubelets.connectionLifetime)
 
         let publisher = stream.publisher
-        let scrapeMetrics = ScrapeMetrics(registry, logger: logger)
         let schedule = ScrapeSchedule(
             catalog: catalog,
             client: KubeletClient(
                 connections: kubelets, addressing: command.kubelets.addressing,
                 timeout: command.kubelets.kubeletRequestTimeout.duration,
+                keepsConnection: { limits.keeps($0.name, of: catalog.counts.nodes) },
                 credentials: { try await trust.current(for: $0) }),
-            interval: command.kubelets.metricResolution.duration, selector: nodeSelector, collector: command.name,
+            board: board, selector: nodeSelector, collector: command.name,
             metrics: scrapeMetrics,
             summaries: command.kubelets.summary ? SummaryRequests(registry, logger: logger) : nil, logger: logger,
             measured: { store.apply($0) },
@@ -112,10 +113,48 @@ struct CollectorParts {
         }
     }
 
-    private static func catalog(_ registry: MetricsRegistry, _ logger: Logger) -> ClusterCatalog {
+    private static func board(
+        _ command: CollectorCommand, _ store: UsageStore, _ limits: ScrapeLimits, _ registry: MetricsRegistry
+    ) -> ScrapeBoard {
+        let interval = command.kubelets.metricResolution.nanoseconds
+        let board = ScrapeBoard(
+            .init(interval: interval), mostScrapes: limits.atATime, newPods: NewPods(interval: interval, registry: registry),
+            scrapesEarly: !command.kubelets.noEarlyScrapes, held: { store.sampleTime(of: $0) }, isMeasured: { store.isMeasured($0) })
+        if command.shareNodes {
+            registry.gauge("mizzen_collector_members", help: "Collectors that share the nodes, with this one.") {
+                Double(board.sharing.members.count)
+            }
+            registry.gauge("mizzen_collector_own_nodes", help: "Nodes that this collector scrapes, of those that are shared.") {
+                Double(board.sharing.ownNodes)
+            }
+        }
+        return board
+    }
+
+    /// What is known of usage, and of nodes and pods: at first, what the collector before this one has kept.
+    private static func stores(_ command: CollectorCommand, _ registry: MetricsRegistry, _ logger: Logger) -> (UsageStore, ClusterCatalog) {
+        let streams = command.streams
+        let kept = SampleTable.open(
+            command.samplesTable, collector: command.name, followed: "\(streams.deltas) \(streams.snapshots)", registry, logger)
+        let store = UsageStore(
+            resolution: command.kubelets.metricResolution.nanoseconds, lifetime: command.kubelets.sampleLifetime, kept: kept)
+        // Names without usage are of a time that is over.
+        if store.isEmpty { kept?.removeAll() }
+        let catalog = catalog(kept, registry, logger)
+        if !store.isEmpty {
+            logger.notice(
+                "going on with the samples that the collector before this one has left",
+                metadata: [
+                    "nodes": "\(store.counts.nodes)", "containers": "\(store.counts.containers)", "pods": "\(catalog.counts.pods)",
+                ])
+        }
+        return (store, catalog)
+    }
+
+    private static func catalog(_ kept: SampleTable?, _ registry: MetricsRegistry, _ logger: Logger) -> ClusterCatalog {
         let counter = registry.counter(
             "mizzen_collector_undecodable_objects_total", help: "Objects of the stream that were skipped.")
-        return ClusterCatalog { resource, name, reason in
+        return ClusterCatalog(kept: kept) { resource, name, reason in
             if counter.value == 0 {
                 logger.error(
                     "object skipped; further ones are only counted",
@@ -243,7 +282,8 @@ private struct CollectorStreams {
 
     /// - Throws: `ProcessError` naming the endpoint that cannot be used.
     init(
-        _ command: CollectorCommand, _ catalog: ClusterCatalog, _ store: UsageStore, _ logger: Logger
+        _ command: CollectorCommand, _ catalog: ClusterCatalog, _ store: UsageStore, _ board: ScrapeBoard, _ metrics: ScrapeMetrics,
+        _ logger: Logger
     ) throws(ProcessError) {
         let peers = SampleOptions.list(command.peerSamples)
         let streams = command.streams
@@ -261,9 +301,21 @@ private struct CollectorStreams {
             self.publisher = publisher
             services = [StreamService { try await subscriber.run() }, StreamService { try await publisher.run() }]
             if !peers.isEmpty {
-                let others = try SampleSubscriber(endpoints: peers, transport: transport, logger: logger) {
-                    store.apply($0)
+                let sharing =
+                    !command.shareNodes
+                    ? nil
+                    : NodeSharing(
+                        board: board, publisher: publisher, collector: command.name,
+                        resolution: command.kubelets.metricResolution.nanoseconds, nodeSelector: command.kubelets.nodeSelector,
+                        metrics: metrics, logger: logger)
+                var beats: (@Sendable (CollectorBeat) -> Void)?
+                if let sharing { beats = { sharing.heard($0) } }
+                let others = try SampleSubscriber(endpoints: peers, transport: transport, logger: logger, beats: beats) { sample in
+                    store.apply(sample)
+                    board.sampled(sample)
                 }
+                // Behind the publisher, so that it ends before it and can say so.
+                if let sharing { services.append(sharing) }
                 services.append(StreamService { try await others.run() })
             }
         } catch {

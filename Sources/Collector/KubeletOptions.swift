@@ -51,6 +51,13 @@ struct KubeletOptions: ParsableArguments {
             """)
     var summary = false
 
+    @Flag(
+        help: """
+            Scrape nodes at the metric resolution only. Without this a node is scraped before its time when a pod has begun to run on it, as \
+            soon as that can tell of the pod; never within ten seconds of another scrape of it.
+            """)
+    var noEarlyScrapes = false
+
     /// A day: beyond it nothing is a measurement of now.
     private static let longest: Int64 = 86_400_000_000_000
 

@@ -71,7 +71,7 @@ struct SimulatedClusterTests {
             "--deltas", endpoint("deltas"), "--snapshots", endpoint("snapshots"), "--samples", endpoint("samples"),
             "--kubeconfig", cluster.kubeconfigPath, "--metric-resolution", "300ms",
             "--kubelet-preferred-address-types", "InternalIP", "--kubelet-use-node-status-port",
-            "--bind-address", "127.0.0.1", "--secure-port", "0",
+            "--bind-address", "127.0.0.1", "--secure-port", "0", "--samples-table", "",
         ])
         let address = Promised<HTTPAddress>()
         let parts = try CollectorParts(command, logger: CapturedCluster.silent) { address.set($0) }

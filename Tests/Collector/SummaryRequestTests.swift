@@ -124,14 +124,14 @@ struct SummaryRequestTests {
             let isPublished = Atomic<Bool>(false)
             let registry = MetricsRegistry()
             let schedule = ScrapeSchedule(
-                catalog: catalog, client: bench.client, interval: .seconds(60), selector: LabelQuery(), collector: "c",
-                metrics: ScrapeMetrics(registry, logger: CapturedCluster.silent),
+                catalog: catalog, client: bench.client, board: ScrapeBoard(.init(interval: 60_000_000_000), random: { 0 }),
+                selector: LabelQuery(), collector: "c", metrics: ScrapeMetrics(registry, logger: CapturedCluster.silent),
                 summaries: SummaryRequests(registry, logger: CapturedCluster.silent),
                 logger: CapturedCluster.silent, measured: { measured.set($0) },
                 publish: {
                     isPublished.store(true, ordering: .relaxed)
                     published.set($0)
-                }, forget: { _ in }, random: { $0.lowerBound })
+                }, forget: { _ in })
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await schedule.run() }
                 let first = try await measured.value

@@ -6,14 +6,14 @@ import Testing
 @testable import Collector
 
 /// Both clocks by which samples grow old, set by a test in seconds.
-private final class SampleTestClock: Sendable {
+final class SampleTestClock: Sendable {
     private let value = Mutex(SampleMoment(wall: 0, boot: 0))
 
     var moment: SampleMoment { value.withLock { $0 } }
 
-    func set(wall: Int64, boot: Int64) {
-        value.withLock { $0 = SampleMoment(wall: wall * 1_000_000_000, boot: boot * 1_000_000_000) }
-    }
+    func set(wall: Int64, boot: Int64) { set(SampleMoment(wall: wall * 1_000_000_000, boot: boot * 1_000_000_000)) }
+
+    func set(_ moment: SampleMoment) { value.withLock { $0 = moment } }
 }
 
 @Suite("Usage of nodes and pods")

@@ -130,7 +130,7 @@ struct WholeCollectorTests {
                 "--kubeconfig", try await kubeconfig(port: reviewerPort.value), "--metric-resolution", "200ms",
                 "--kubelet-preferred-address-types", "InternalIP", "--kubelet-use-node-status-port",
                 "--kubelet-certificate-authority", folder.path("kubelets/apiserver.crt"), "--bind-address", "127.0.0.1",
-                "--secure-port", "0", "--cert-dir", folder.path("serving"),
+                "--secure-port", "0", "--cert-dir", folder.path("serving"), "--samples-table", "",
             ])
             let parts = try CollectorParts(command, logger: CapturedCluster.silent) { address.set($0) }
             for service in parts.services { group.addTask { try await service.run() } }

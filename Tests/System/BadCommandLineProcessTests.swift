@@ -49,7 +49,7 @@ struct BadCommandLineProcessTests {
             case .collector:
                 [
                     "--deltas", endpoint("d"), "--snapshots", endpoint("s"), "--samples", endpoint("m"), "--bind-address", "127.0.0.1",
-                    "--secure-port", "0", "--insecure-skip-authorization",
+                    "--secure-port", "0", "--insecure-skip-authorization", "--samples-table", folder.path("kept"),
                 ]
             case .relay:
                 [

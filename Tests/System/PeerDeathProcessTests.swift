@@ -33,6 +33,7 @@ struct PeerDeathProcessTests {
                 "--http", "127.0.0.1:\(http)", "--kubeconfig", system.kubeconfig, "--insecure-skip-authorization",
                 "--kubelet-insecure-tls", "--kubelet-use-node-status-port", "--kubelet-preferred-address-types", "InternalIP",
                 "--metric-resolution", "1s", "--kubelet-request-timeout", "1s", "--node-selector", "app=\(app)",
+                "--samples-table", system.folder.path("kept-\(name)"),
             ] + (peer.map { ["--peer-samples", "ipc://\(system.folder.path($0))"] } ?? []), in: system.folder)
     }
 

@@ -76,7 +76,7 @@ final class RunningSystem: Sendable {
                 "--samples", samples, "--bind-address", "127.0.0.1", "--secure-port", "\(collectorPort)",
                 "--cert-dir", folder.path("certificates"), "--kubeconfig", kubeconfig, "--kubelet-insecure-tls",
                 "--kubelet-use-node-status-port", "--kubelet-preferred-address-types", "InternalIP",
-                "--metric-resolution", "1s",
+                "--metric-resolution", "1s", "--samples-table", folder.path("kept-samples"),
             ], in: folder)
     }
 

@@ -66,6 +66,7 @@ struct UsageProcessTests {
                         "--bind-address", "127.0.0.1", "--secure-port", "\(collectorPort)", "--cert-dir", folder.path("certificates"),
                         "--kubeconfig", folder.path("kubeconfig"), "--kubelet-insecure-tls", "--kubelet-use-node-status-port",
                         "--kubelet-preferred-address-types", "InternalIP", "--metric-resolution", "1s", "--http", "127.0.0.1:\(healthPort)",
+                        "--samples-table", folder.path("kept-samples"),
                     ] + collector, in: folder),
                 try RunningProcess(
                     "mizzen-exporter",

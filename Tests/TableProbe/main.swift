@@ -8,6 +8,7 @@
 //   answer PATH [partial]     answers for every record that is always there, once; `partial`: the table may be absent or unfinished
 //   survey PATH               asks a table that may be damaged for everything
 //   recover PATH SEED         opens such a table as the next writer does, relists and compares
+//   keep PATH                 takes over what an earlier process has kept, checks it, says "keeping", and keeps on until it is killed
 //   threads PATH READS        a writer and two readers in one process, for the thread sanitizer
 //   fill|adopt|empty|open     the same at full size, with figures
 //   dump PATH                 prints every record, one a line, sorted
@@ -194,6 +195,7 @@ do {
     case (3..., "answer"): try answer(words[2], partial: last == "partial")
     case (3, "survey"): survey(words[2])
     case (4, "recover"): try recover(words[2], seed: UInt64(number))
+    case (3, "keep"): try keep(words[2])
     case (4, "threads"): try threads(words[2], reads: number)
     case (3, "fill"): try fill(words[2])
     case (3, "adopt"): try adopt(words[2], emptying: false)
@@ -202,7 +204,7 @@ do {
     case (3, "dump"): try dump(words[2])
     default:
         print(
-            "usage: table-probe write|churn|recover PATH SEED | read|threads PATH READS | check|invariants|answer|survey|fill|adopt|empty|open|dump PATH"
+            "usage: table-probe write|churn|recover PATH SEED | read|threads PATH READS | check|invariants|answer|survey|fill|adopt|empty|open|dump|keep PATH"
         )
         exit(64)
     }

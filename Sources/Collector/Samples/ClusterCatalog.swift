@@ -1,5 +1,6 @@
 import DeltaStream
 import KubernetesObjects
+import MizzenSystem
 import Synchronization
 
 /// What the collector knows of a node: how to reach its kubelet, and what its metrics carry.
@@ -44,6 +45,10 @@ struct CatalogPod: Hashable, Sendable {
     var namespace: String
     var name: String
     var labels: [String: String]
+    /// Where it runs, and since when its newest container does (nanoseconds since 1970, 0 if the kubelet has not said): not kept over a
+    /// restart, as the stream tells it again.
+    var node = ""
+    var started: Int64 = 0
 }
 
 /// The nodes and running pods of the cluster, kept current by the delta stream.
@@ -60,6 +65,8 @@ final class ClusterCatalog: Sendable {
         var nodesByName: [Listed<CatalogNode>]?
         var podsByName: [String: [Listed<CatalogPod>]] = [:]
         var namespacesByName: [String]?
+        /// Whether what an earlier process knew is held, or has been until the stream said better.
+        var isAdopted = false
     }
 
     private let state = Mutex(State())
@@ -67,15 +74,44 @@ final class ClusterCatalog: Sendable {
     private let changes: AsyncStream<Void>.Continuation
     /// Yields whenever the set of nodes, or one of them, may have changed; several changes may come as one.
     let nodeChanges: AsyncStream<Void>
+    private let starts: AsyncStream<PodStart>.Continuation
+    /// Pods that have begun to run, or to run anew, in the last minutes. Of very many at once the oldest may be missing.
+    let podStarts: AsyncStream<PodStart>
+    /// Where the next process finds what this one knows.
+    private let kept: SampleTable?
 
-    init(undecodable: @escaping @Sendable (Resource, String, String) -> Void = { _, _, _ in }) {
+    /// - Parameter kept: what an earlier process knew holds until the stream says something else, bucket by bucket.
+    init(kept: SampleTable? = nil, undecodable: @escaping @Sendable (Resource, String, String) -> Void = { _, _, _ in }) {
         self.undecodable = undecodable
+        self.kept = kept
         (nodeChanges, changes) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        (podStarts, starts) = AsyncStream.makeStream(of: PodStart.self, bufferingPolicy: .bufferingNewest(10_000))
+        if let kept { adopt(kept) }
+    }
+
+    private func adopt(_ kept: SampleTable) {
+        let (nodes, pods) = (kept.nodes(), kept.pods())
+        guard !nodes.isEmpty else { return }
+        state.withLock { state in
+            for node in nodes { state.put(Self.entry(node), bucket: Topic.bucket(ofUID: node.uid)) }
+            for pod in pods { state.put(Self.entry(pod), bucket: Topic.bucket(ofUID: pod.uid)) }
+            state.isAdopted = true
+        }
+        changes.yield()
+    }
+
+    private static func entry(_ node: CatalogNode) -> FollowedObjects<Listed<CatalogNode>>.Entry {
+        .init(uid: ObjectKey(uid: node.uid), name: ObjectKey(namespace: "", name: node.name), kept: Listed(node))
+    }
+
+    private static func entry(_ pod: CatalogPod) -> FollowedObjects<Listed<CatalogPod>>.Entry {
+        .init(uid: ObjectKey(uid: pod.uid), name: ObjectKey(namespace: pod.namespace, name: pod.name), kept: Listed(pod))
     }
 
     /// Both nodes and pods are known completely.
     var isSynced: Bool { state.withLock { $0.synced == [.nodes, .pods] } }
-    func isSynced(_ resource: Resource) -> Bool { state.withLock { $0.synced.contains(resource) } }
+    /// Whether all objects are known, as the stream says them or as an earlier process has left them.
+    func isKnown(_ resource: Resource) -> Bool { state.withLock { $0.isAdopted || $0.synced.contains(resource) } }
 
     func node(named name: String) -> CatalogNode? {
         state.withLock { $0.nodes.entry(named: ObjectKey(namespace: "", name: name))?.entry.kept.object }
@@ -115,7 +151,7 @@ final class ClusterCatalog: Sendable {
 
     private func node(_ delta: Delta) -> FollowedObjects<Listed<CatalogNode>>.Entry? {
         guard let node = decoded(delta, { try $0.read(as: Node.self) { CatalogNode($0) } }) else { return nil }
-        return .init(uid: ObjectKey(uid: delta.uid), name: ObjectKey(namespace: "", name: delta.name), kept: Listed(node))
+        return Self.entry(node)
     }
 
     /// - Returns: nil for a pod that does not run, too: nothing is held of it.
@@ -124,12 +160,26 @@ final class ClusterCatalog: Sendable {
             try object.read(as: Pod.self) { pod -> CatalogPod? in
                 guard pod.status.phase == "Running" else { return nil }
                 return CatalogPod(
-                    uid: delta.uid, namespace: delta.namespace, name: delta.name, labels: pod.metadata.labels.dictionary())
+                    uid: delta.uid, namespace: delta.namespace, name: delta.name, labels: pod.metadata.labels.dictionary(),
+                    node: pod.spec.nodeName.string, started: Self.newestStart(of: pod))
             }
         }
-        guard let running = running ?? nil else { return nil }
-        return .init(
-            uid: ObjectKey(uid: delta.uid), name: ObjectKey(namespace: delta.namespace, name: delta.name), kept: Listed(running))
+        return (running ?? nil).map(Self.entry)
+    }
+
+    private static func newestStart(of pod: Pod) -> Int64 {
+        let seconds = pod.status.containerStatuses.compactMap { $0.state.running?.startedAt?.seconds }.max() ?? 0
+        // What is beyond 2262 is nobody's start.
+        let (start, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        return overflow ? 0 : start
+    }
+
+    /// Whatever started longer ago than any pod is waited for need not be told.
+    private static let toldFor: Int64 = 600_000_000_000
+
+    private func tell(_ pod: CatalogPod, after old: CatalogPod?) {
+        guard pod.started > old?.started ?? 0, !pod.node.isEmpty, pod.started > WallClock.nanoseconds() - Self.toldFor else { return }
+        starts.yield(PodStart(pod: .init(namespace: pod.namespace, name: pod.name), node: pod.node, at: pod.started))
     }
 
     private func decoded<Object>(_ delta: Delta, _ decode: (EncodedObject) throws -> Object) -> Object? {
@@ -143,14 +193,21 @@ final class ClusterCatalog: Sendable {
 }
 
 extension ClusterCatalog.State {
-    fileprivate mutating func put(_ node: FollowedObjects<Listed<CatalogNode>>.Entry, bucket: UInt8) {
-        guard nodes.kept(uid: node.uid, bucket: bucket)?.object != node.kept.object else { return }
+    /// - Returns: what was held of this node before.
+    @discardableResult
+    fileprivate mutating func put(_ node: FollowedObjects<Listed<CatalogNode>>.Entry, bucket: UInt8) -> CatalogNode? {
+        let held = nodes.kept(uid: node.uid, bucket: bucket)?.object
+        guard held != node.kept.object else { return held }
         nodes.upsert(node, bucket: bucket)
         nodesByName = nil
+        return held
     }
 
-    fileprivate mutating func drop(node uid: ObjectKey, bucket: UInt8) {
-        if nodes.remove(uid: uid, bucket: bucket) != nil { nodesByName = nil }
+    /// - Returns: what was held of the node.
+    fileprivate mutating func drop(node uid: ObjectKey, bucket: UInt8) -> CatalogNode? {
+        guard let old = nodes.remove(uid: uid, bucket: bucket) else { return nil }
+        nodesByName = nil
+        return old.kept.object
     }
 
     fileprivate mutating func replace(bucket: UInt8, with entries: FollowedObjects<Listed<CatalogNode>>.Bucket) {
@@ -158,16 +215,23 @@ extension ClusterCatalog.State {
         nodesByName = nil
     }
 
-    fileprivate mutating func put(_ pod: FollowedObjects<Listed<CatalogPod>>.Entry, bucket: UInt8) {
+    /// - Returns: what was held of this pod before.
+    @discardableResult
+    fileprivate mutating func put(_ pod: FollowedObjects<Listed<CatalogPod>>.Entry, bucket: UInt8) -> CatalogPod? {
         // Most changes of pods are none of what lists show.
-        guard pods.kept(uid: pod.uid, bucket: bucket)?.object != pod.kept.object else { return }
+        let held = pods.kept(uid: pod.uid, bucket: bucket)?.object
+        guard held != pod.kept.object else { return held }
         let old = pods.upsert(pod, bucket: bucket)
         note(pod)
         if let old, old.name != pod.name { forgetName(of: old) }
+        return held
     }
 
-    fileprivate mutating func drop(pod uid: ObjectKey, bucket: UInt8) {
-        if let old = pods.remove(uid: uid, bucket: bucket) { forgetName(of: old) }
+    /// - Returns: what was held of the pod.
+    fileprivate mutating func drop(pod uid: ObjectKey, bucket: UInt8) -> CatalogPod? {
+        guard let old = pods.remove(uid: uid, bucket: bucket) else { return nil }
+        forgetName(of: old)
+        return old.kept.object
     }
 
     fileprivate mutating func replace(bucket: UInt8, with entries: FollowedObjects<Listed<CatalogPod>>.Bucket) {
@@ -234,14 +298,27 @@ extension ClusterCatalog.State {
 }
 
 extension ClusterCatalog: DeltaConsumer {
+    // What is kept for the next process is written behind the lock: all of this is called from one thread, in the stream's order.
+
     func replaceBucket(_ resource: Resource, bucket: UInt8, objects: [Delta]) {
         if resource == .nodes {
             let entries = objects.compactMap(node)
-            state.withLock { $0.replace(bucket: bucket, with: entries) }
+            let old = state.withLock { state in
+                let old = state.nodes.buckets[Int(bucket)]
+                state.replace(bucket: bucket, with: entries)
+                return old
+            }
+            kept?.replace(old.map(\.kept.object), with: entries.map(\.kept.object))
             changes.yield()
         } else if resource == .pods {
             let entries = objects.compactMap(pod)
-            state.withLock { $0.replace(bucket: bucket, with: entries) }
+            let old = state.withLock { state in
+                let old = state.pods.buckets[Int(bucket)]
+                state.replace(bucket: bucket, with: entries)
+                return old
+            }
+            kept?.replace(old.map(\.kept.object), with: entries.map(\.kept.object))
+            for entry in entries { tell(entry.kept.object, after: old.first { $0.uid == entry.uid }?.kept.object) }
         }
     }
 
@@ -250,15 +327,20 @@ extension ClusterCatalog: DeltaConsumer {
         let uid = ObjectKey(uid: delta.uid)
         if delta.resource == .nodes {
             let entry = isDeleted ? nil : node(delta)
-            state.withLock { state in
-                if let entry { state.put(entry, bucket: delta.bucket) } else { state.drop(node: uid, bucket: delta.bucket) }
+            let old = state.withLock { state in
+                guard let entry else { return state.drop(node: uid, bucket: delta.bucket) }
+                return state.put(entry, bucket: delta.bucket)
             }
+            kept?.replace(old, with: entry?.kept.object)
             changes.yield()
         } else if delta.resource == .pods {
             let entry = isDeleted ? nil : pod(delta)
-            state.withLock { state in
-                if let entry { state.put(entry, bucket: delta.bucket) } else { state.drop(pod: uid, bucket: delta.bucket) }
+            let old = state.withLock { state in
+                guard let entry else { return state.drop(pod: uid, bucket: delta.bucket) }
+                return state.put(entry, bucket: delta.bucket)
             }
+            kept?.replace(old, with: entry?.kept.object)
+            if let entry { tell(entry.kept.object, after: old) }
         }
     }
 

@@ -82,6 +82,8 @@ final class UsageStore: Sendable {
         var counts = Counts()
         var countsOfNode: [String: Counts] = [:]
         var ledger: SampleLedger
+        /// Numbers what is kept, so that it is taken over in the order in which it came.
+        var keptCount: UInt64 = 0
     }
 
     /// How many nodes and containers have usage to answer with.
@@ -95,6 +97,8 @@ final class UsageStore: Sendable {
     private let resolution: Int64
     let isPartial: Bool
     private let now: @Sendable () -> SampleMoment
+    /// Where the next process finds what this one holds.
+    private let kept: SampleTable?
     /// Rates over less than this say little: such a young container waits for its second measurement.
     private static let youngestContainer: Int64 = 10_000_000_000
 
@@ -102,13 +106,43 @@ final class UsageStore: Sendable {
     ///   - resolution: nanoseconds between two scrapes of a node.
     ///   - lifetime: for how many nanoseconds a sample is answered.
     ///   - isPartial: a container without data leaves itself out, not its pod.
+    ///   - kept: what an earlier process held is gone on with, and what this one holds is kept.
     init(
-        resolution: Int64, lifetime: Int64, isPartial: Bool = false, now: @escaping @Sendable () -> SampleMoment = { .now }
+        resolution: Int64, lifetime: Int64, isPartial: Bool = false, kept: SampleTable? = nil,
+        now: @escaping @Sendable () -> SampleMoment = { .now }
     ) {
         self.resolution = resolution
         self.isPartial = isPartial
         self.now = now
-        state = Mutex(State(ledger: SampleLedger(lifetime: lifetime, memory: lifetime)))
+        self.kept = kept
+        var state = State(ledger: SampleLedger(lifetime: lifetime, memory: lifetime))
+        if let kept { Self.adopt(kept, into: &state, at: now()) }
+        self.state = Mutex(state)
+    }
+
+    private static func adopt(_ kept: SampleTable, into state: inout State, at moment: SampleMoment) {
+        for usage in kept.usages().sorted(by: { $0.number < $1.number }) {
+            guard state.ledger.adopt(usage.sample, of: usage.node, at: moment) else {
+                kept.removeUsage(of: usage.node)
+                continue
+            }
+            state.keptCount = max(state.keptCount, usage.number)
+            state.nodes[usage.node] = usage.points.map { NodeUsage(points: $0) }
+            // Where two nodes have a pod of one name, the one that was written last has it.
+            for pod in usage.pods { state.pods[pod.key] = PodUsage(node: usage.node, containers: pod.containers) }
+            state.podsOfNode[usage.node] = usage.pods.isEmpty ? nil : usage.pods.map(\.key)
+        }
+        for node in Set(state.nodes.keys).union(state.podsOfNode.keys) { recount(node, in: &state) }
+    }
+
+    /// What the next process is to know of a node.
+    private func keep(_ node: String, from state: inout State) {
+        guard let kept, let sample = state.ledger.held(node) else { return }
+        state.keptCount += 1
+        let pods = (state.podsOfNode[node] ?? []).compactMap { key in
+            state.pods[key].flatMap { $0.node == node ? KeptUsage.Pod(key: key, containers: $0.containers) : nil }
+        }
+        kept.put(KeptUsage(node: node, number: state.keptCount, sample: sample, points: state.nodes[node]?.points, pods: pods))
     }
 
     var counts: Counts { current { $0.counts } }
@@ -117,7 +151,7 @@ final class UsageStore: Sendable {
     private func current<R>(_ body: (inout State) -> R) -> R {
         state.withLock { state in
             let (ended, gone) = state.ledger.sweep(at: now())
-            for node in ended { recount(node, in: &state) }
+            for node in ended { Self.recount(node, in: &state) }
             for node in gone { drop(node, from: &state) }
             return body(&state)
         }
@@ -128,10 +162,24 @@ final class UsageStore: Sendable {
         current { state in
             guard state.ledger.admits(sample, at: now()) else { return }
             applyNode(sample, to: &state)
-            applyPods(sample, to: &state)
-            recount(sample.node, in: &state)
+            // A pod that is said to be on another node now is kept with that one first: killed in between, both have it, and the later counts.
+            for node in [sample.node] + applyPods(sample, to: &state) {
+                Self.recount(node, in: &state)
+                keep(node, from: &state)
+            }
         }
     }
+
+    /// When the sample that is held of a node was made, by the boot clock in nanoseconds.
+    func sampleTime(of node: String) -> Int64? { current { $0.ledger.held(node)?.madeAt } }
+
+    /// Whether each of the pod's containers that have been measured has a usage.
+    func isMeasured(_ pod: PodKey) -> Bool {
+        current { state in state.pods[pod].map { $0.containers.allSatisfy { $0.points.previous != nil } } ?? false }
+    }
+
+    /// Whether anything is held, if only to make a rate with what comes.
+    var isEmpty: Bool { current { $0.nodes.isEmpty && $0.pods.isEmpty } }
 
     /// Forgets nodes that left the cluster, and their pods.
     func forget(node: String) {
@@ -146,17 +194,19 @@ final class UsageStore: Sendable {
         for key in state.podsOfNode.removeValue(forKey: node) ?? [] where state.pods[key]?.node == node {
             state.pods[key] = nil
         }
-        recount(node, in: &state)
+        kept?.removeUsage(of: node)
+        Self.recount(node, in: &state)
     }
 
     /// Keeps the totals by what one node changed, not by counting the whole cluster at every scrape.
-    private func recount(_ node: String, in state: inout State) {
+    private static func recount(_ node: String, in state: inout State) {
         let old = state.countsOfNode[node] ?? Counts()
         var new = Counts()
         if state.ledger.isCurrent(node) {
             new.nodes = state.nodes[node]?.points.previous == nil ? 0 : 1
             for key in state.podsOfNode[node] ?? [] {
-                new.containers += state.pods[key]?.containers.count { $0.points.previous != nil } ?? 0
+                guard let pod = state.pods[key], pod.node == node else { continue }
+                new.containers += pod.containers.count { $0.points.previous != nil }
             }
         }
         state.countsOfNode[node] = new == Counts() ? nil : new
@@ -174,7 +224,8 @@ final class UsageStore: Sendable {
         if points != held?.points { state.nodes[sample.node] = NodeUsage(points: points) }
     }
 
-    private func applyPods(_ sample: NodeSample, to state: inout State) {
+    /// - Returns: the nodes that have lost a pod to this one.
+    private func applyPods(_ sample: NodeSample, to state: inout State) -> [String] {
         var fresh: [PodKey: [(name: String, points: PointPair)]] = [:]
         var incomplete: Set<PodKey> = []
         for container in sample.failure == nil ? sample.containers : [] {
@@ -191,7 +242,9 @@ final class UsageStore: Sendable {
             former[key] = state.pods.removeValue(forKey: key)
         }
         var keys: [PodKey] = []
+        var losers: Set<String> = []
         for (key, containers) in fresh where isPartial || !incomplete.contains(key) {
+            if let other = state.pods[key]?.node { losers.insert(other) }
             let usage = PodUsage(
                 node: sample.node,
                 containers: containers.sorted { $0.name < $1.name }.map { .init(name: $0.name, points: $0.points) })
@@ -200,6 +253,7 @@ final class UsageStore: Sendable {
             keys.append(key)
         }
         state.podsOfNode[sample.node] = keys.isEmpty ? nil : keys
+        return Array(losers)
     }
 
     private func pair(_ point: MetricsPoint, held: PointPair?) -> PointPair {

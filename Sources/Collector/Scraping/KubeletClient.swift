@@ -18,6 +18,8 @@ struct KubeletClient: Sendable {
     let addressing: KubeletAddressing
     /// For the whole exchange.
     let timeout: Duration
+    /// Whether the connection to a node's kubelet is kept for the next scrape.
+    var keepsConnection: @Sendable (CatalogNode) -> Bool = { _ in true }
     /// What to show the node's kubelet, asked for at every scrape because tokens and certificates rotate.
     let credentials: @Sendable (CatalogNode) async throws -> KubeletCredentials
     var memory = SeriesMemory()
@@ -109,6 +111,7 @@ struct KubeletClient: Sendable {
         }
         var headers: HTTPHeaders = ["accept": accept]
         if let authorization = credentials.authorization { headers.add(name: "authorization", value: authorization) }
+        if !keepsConnection(node) { headers.add(name: "connection", value: "close") }
         let (status, certificate) = try await connections.get(
             url, of: node, headers: headers, credentials.encryption, within: timeout, limit: limit, take: take)
         guard status != .ok else { return certificate }

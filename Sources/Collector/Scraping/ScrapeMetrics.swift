@@ -11,6 +11,7 @@ final class ScrapeMetrics: Sendable {
     private let bytes: Counter
     private let malformed: Counter
     private let reports: NodeFaultReports
+    private let early: Counter
     /// Nanoseconds since `start`.
     private let lastProgress = Atomic<Int64>(0)
     private let start = ContinuousClock.now
@@ -24,6 +25,8 @@ final class ScrapeMetrics: Sendable {
         succeeded = registry.counter(total, help: help, labels: [("success", "true")])
         failed = registry.counter(total, help: help, labels: [("success", "false")])
         bytes = registry.counter("mizzen_collector_scraped_bytes_total", help: "Bytes read from kubelets.")
+        early = registry.counter(
+            "mizzen_collector_early_scrapes_total", help: "Scrapes before their time, to tell of a new pod.")
         malformed = registry.counter(
             "mizzen_collector_malformed_lines_total", help: "Lines of kubelets that were not Prometheus text.")
     }
@@ -37,6 +40,9 @@ final class ScrapeMetrics: Sendable {
     func noteProgress() {
         lastProgress.store((ContinuousClock.now - start).nanoseconds, ordering: .relaxed)
     }
+
+    /// A scrape is made before its time.
+    func noteEarly() { early.add() }
 
     /// Counts a scrape, and tells of a failure what has not been told of that node before.
     func observe(_ outcome: ScrapeOutcome, of node: CatalogNode, took: Duration) {

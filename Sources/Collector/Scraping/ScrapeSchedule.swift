@@ -5,14 +5,15 @@ import MizzenSystem
 import ServiceLifecycle
 import Synchronization
 
-/// Scrapes every node once an interval, each at its own moment in it.
+/// Scrapes every node once an interval, each at its own moment in it, and before its time where a new pod can be told of; ``ScrapePlan``
+/// says when.
 ///
 /// Nodes are spread over the interval so that neither the network nor this process sees them all at once; the first
 /// scrape of a node comes early, as in metrics-server, so that its usage is known after little more than one interval.
 struct ScrapeSchedule: Service {
     let catalog: ClusterCatalog
     let client: KubeletClient
-    let interval: Duration
+    let board: ScrapeBoard
     /// Which nodes are ours: `--node-selector`.
     let selector: LabelQuery
     /// Names this collector in its samples.
@@ -28,49 +29,44 @@ struct ScrapeSchedule: Service {
     /// Called with the names of nodes that left the cluster.
     let forget: @Sendable (String) -> Void
     var clock = ContinuousClock()
-    var random: @Sendable (Range<Int64>) -> Int64 = { Int64.random(in: $0) }
-
-    /// Between nodes at the first scrape.
-    private static let stagger = Duration.milliseconds(8)
 
     func run() async throws {
-        let running = RunningNodes()
         await cancelWhenGracefulShutdown {
             await withDiscardingTaskGroup { group in
-                for await _ in catalog.nodeChanges {
-                    let nodes = catalog.nodes { selector.matches($0.labels) }
-                    let spread = min(interval, Self.stagger * nodes.count)
-                    for node in nodes where running.insert(node.name) {
-                        metrics.noteProgress()
-                        let delay = random(0..<max(1, spread.nanoseconds))
+                group.addTask { for await _ in catalog.nodeChanges { takeUpNodes() } }
+                group.addTask { for await start in catalog.podStarts { board.started(start) } }
+                for await _ in board.bell {
+                    for turn in board.take() {
                         group.addTask {
-                            await scrapeRepeatedly(node.name, after: .nanoseconds(delay))
-                            running.remove(node.name)
+                            await scrape(turn)
+                            board.ended(turn.node)
                         }
                     }
+                    board.setAlarm()
                 }
+                board.silence()
                 group.cancelAll()
             }
         }
     }
 
-    private func scrapeRepeatedly(_ name: String, after delay: Duration) async {
-        var next = clock.now + delay
-        while !Task.isCancelled {
-            guard (try? await clock.sleep(until: next)) != nil else { return }
-            guard let node = catalog.node(named: name), selector.matches(node.labels) else {
-                forget(name)
-                metrics.forget(name)
-                summaries?.forget(name)
-                client.memory.forget(name)
-                logger.debug("node left", metadata: ["node": "\(name)"])
-                return
-            }
-            await scrape(node)
-            // A scrape that took longer than the interval is not caught up with.
-            next += interval
-            if next < clock.now { next = clock.now }
+    private func takeUpNodes() {
+        let nodes = catalog.nodes { selector.matches($0.labels) }.map(\.name)
+        if board.takeUp(nodes) { metrics.noteProgress() }
+    }
+
+    private func scrape(_ turn: ScrapePlan.Turn) async {
+        guard let node = catalog.node(named: turn.node), selector.matches(node.labels) else {
+            board.remove(turn.node)
+            forget(turn.node)
+            metrics.forget(turn.node)
+            summaries?.forget(turn.node)
+            client.memory.forget(turn.node)
+            logger.debug("node left", metadata: ["node": "\(turn.node)"])
+            return
         }
+        if turn.isEarly { metrics.noteEarly() }
+        await scrape(node)
     }
 
     private func scrape(_ node: CatalogNode) async {
@@ -79,6 +75,7 @@ struct ScrapeSchedule: Service {
         if Task.isCancelled { return }
         metrics.observe(outcome, of: node, took: clock.now - began)
         measured(outcome.sample)
+        board.sampled(outcome.sample)
         let sample = await summarised(outcome.sample, of: node, since: began)
         if !Task.isCancelled { publish(sample) }
     }
@@ -91,11 +88,4 @@ struct ScrapeSchedule: Service {
         sample.summary = await summaries.ask(client, for: node, within: max(.milliseconds(1), began + client.timeout - clock.now))
         return sample
     }
-}
-
-/// The nodes that have a task, so that each has one.
-private final class RunningNodes: Sendable {
-    private let names = Mutex<Set<String>>([])
-    func insert(_ name: String) -> Bool { names.withLock { $0.insert(name).inserted } }
-    func remove(_ name: String) { _ = names.withLock { $0.remove(name) } }
 }

@@ -187,6 +187,51 @@ void   mizzen__stream__node_sample__free_unpacked
   assert(message->base.descriptor == &mizzen__stream__node_sample__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   mizzen__stream__collector_beat__init
+                     (Mizzen__Stream__CollectorBeat         *message)
+{
+  static const Mizzen__Stream__CollectorBeat init_value = MIZZEN__STREAM__COLLECTOR_BEAT__INIT;
+  *message = init_value;
+}
+size_t mizzen__stream__collector_beat__get_packed_size
+                     (const Mizzen__Stream__CollectorBeat *message)
+{
+  assert(message->base.descriptor == &mizzen__stream__collector_beat__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mizzen__stream__collector_beat__pack
+                     (const Mizzen__Stream__CollectorBeat *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mizzen__stream__collector_beat__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mizzen__stream__collector_beat__pack_to_buffer
+                     (const Mizzen__Stream__CollectorBeat *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mizzen__stream__collector_beat__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mizzen__Stream__CollectorBeat *
+       mizzen__stream__collector_beat__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mizzen__Stream__CollectorBeat *)
+     protobuf_c_message_unpack (&mizzen__stream__collector_beat__descriptor,
+                                allocator, len, data);
+}
+void   mizzen__stream__collector_beat__free_unpacked
+                     (Mizzen__Stream__CollectorBeat *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mizzen__stream__collector_beat__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   mizzen__stream__network_reading__init
                      (Mizzen__Stream__NetworkReading         *message)
 {
@@ -701,7 +746,7 @@ const ProtobufCMessageDescriptor mizzen__stream__container_sample__descriptor =
   (ProtobufCMessageInit) mizzen__stream__container_sample__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mizzen__stream__node_sample__field_descriptors[9] =
+static const ProtobufCFieldDescriptor mizzen__stream__node_sample__field_descriptors[11] =
 {
   {
     "version",
@@ -811,6 +856,30 @@ static const ProtobufCFieldDescriptor mizzen__stream__node_sample__field_descrip
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "run",
+    10,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_FIXED64,
+    offsetof(Mizzen__Stream__NodeSample, has_run),
+    offsetof(Mizzen__Stream__NodeSample, run),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sequence",
+    11,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_FIXED64,
+    offsetof(Mizzen__Stream__NodeSample, has_sequence),
+    offsetof(Mizzen__Stream__NodeSample, sequence),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mizzen__stream__node_sample__field_indices_by_name[] = {
   2,   /* field[2] = collector */
@@ -818,7 +887,9 @@ static const unsigned mizzen__stream__node_sample__field_indices_by_name[] = {
   4,   /* field[4] = failure */
   1,   /* field[1] = node */
   7,   /* field[7] = pods */
+  9,   /* field[9] = run */
   3,   /* field[3] = scraped_at */
+  10,   /* field[10] = sequence */
   8,   /* field[8] = summary */
   5,   /* field[5] = usage */
   0,   /* field[0] = version */
@@ -826,7 +897,7 @@ static const unsigned mizzen__stream__node_sample__field_indices_by_name[] = {
 static const ProtobufCIntRange mizzen__stream__node_sample__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor mizzen__stream__node_sample__descriptor =
 {
@@ -836,11 +907,127 @@ const ProtobufCMessageDescriptor mizzen__stream__node_sample__descriptor =
   "Mizzen__Stream__NodeSample",
   "mizzen.stream",
   sizeof(Mizzen__Stream__NodeSample),
-  9,
+  11,
   mizzen__stream__node_sample__field_descriptors,
   mizzen__stream__node_sample__field_indices_by_name,
   1,  mizzen__stream__node_sample__number_ranges,
   (ProtobufCMessageInit) mizzen__stream__node_sample__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mizzen__stream__collector_beat__field_descriptors[7] =
+{
+  {
+    "version",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Mizzen__Stream__CollectorBeat, has_version),
+    offsetof(Mizzen__Stream__CollectorBeat, version),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "collector",
+    2,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mizzen__Stream__CollectorBeat, collector),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "run",
+    3,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_FIXED64,
+    offsetof(Mizzen__Stream__CollectorBeat, has_run),
+    offsetof(Mizzen__Stream__CollectorBeat, run),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "interval",
+    4,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Mizzen__Stream__CollectorBeat, has_interval),
+    offsetof(Mizzen__Stream__CollectorBeat, interval),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "resolution",
+    5,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Mizzen__Stream__CollectorBeat, has_resolution),
+    offsetof(Mizzen__Stream__CollectorBeat, resolution),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "node_selector",
+    6,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mizzen__Stream__CollectorBeat, node_selector),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "leaving",
+    7,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Mizzen__Stream__CollectorBeat, has_leaving),
+    offsetof(Mizzen__Stream__CollectorBeat, leaving),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mizzen__stream__collector_beat__field_indices_by_name[] = {
+  1,   /* field[1] = collector */
+  3,   /* field[3] = interval */
+  6,   /* field[6] = leaving */
+  5,   /* field[5] = node_selector */
+  4,   /* field[4] = resolution */
+  2,   /* field[2] = run */
+  0,   /* field[0] = version */
+};
+static const ProtobufCIntRange mizzen__stream__collector_beat__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor mizzen__stream__collector_beat__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mizzen.stream.CollectorBeat",
+  "CollectorBeat",
+  "Mizzen__Stream__CollectorBeat",
+  "mizzen.stream",
+  sizeof(Mizzen__Stream__CollectorBeat),
+  7,
+  mizzen__stream__collector_beat__field_descriptors,
+  mizzen__stream__collector_beat__field_indices_by_name,
+  1,  mizzen__stream__collector_beat__number_ranges,
+  (ProtobufCMessageInit) mizzen__stream__collector_beat__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor mizzen__stream__network_reading__field_descriptors[6] =

@@ -12,7 +12,7 @@ package final class ControlFile {
     private let base: UnsafeMutableRawPointer
 
     /// Opens the control file; for the writer after `lock`, which makes it where there is none.
-    package convenience init(path: String, writable: Bool) throws(TableError) {
+    package convenience init(path: String, writable: Bool, purpose: TablePurpose = .records) throws(TableError) {
         let opened: FileDescriptor
         do {
             opened = try FileDescriptor(opening: path, flags: writable ? O_RDWR : O_RDONLY)
@@ -20,10 +20,10 @@ package final class ControlFile {
             if case .system(_, _, ENOENT, _) = error { throw .absent(path: path) }
             throw error
         }
-        try self.init(opened, path: path, writable: writable)
+        try self.init(opened, path: path, writable: writable, purpose)
     }
 
-    fileprivate init(_ opened: FileDescriptor, path: String, writable: Bool) throws(TableError) {
+    fileprivate init(_ opened: FileDescriptor, path: String, writable: Bool, _ purpose: TablePurpose) throws(TableError) {
         self.path = path
         file = opened
         identity = try opened.identity(path)
@@ -35,7 +35,7 @@ package final class ControlFile {
         // Safe (here and below): every offset of `Layout.Control` lies inside the size that is checked here.
         let magic = unsafe mz_load_u64_acquire(base + Layout.Control.magic)
         guard magic != 0 else { throw .absent(path: path) }
-        guard magic == Layout.controlMagic else { throw .foreign(path: path) }
+        guard magic == purpose.magic else { throw .foreign(path: path) }
         guard unsafe mz_load_u32_acquire(base + Layout.Control.byteOrder) == Layout.byteOrderMark else {
             throw .otherByteOrder(path: path)
         }
@@ -52,39 +52,41 @@ package final class ControlFile {
     /// Takes the writer's lock, and makes the file where there is none.
     ///
     /// - Throws: `TableError.writerExists` where another process holds the lock.
-    package static func lock(path: String) throws(TableError) -> ControlFile {
-        let file = try FileDescriptor(opening: path, flags: O_RDWR | O_CREAT)
+    package static func lock(path: String, purpose: TablePurpose = .records) throws(TableError) -> ControlFile {
+        let file = try FileDescriptor(opening: path, flags: O_RDWR | O_CREAT, mode: purpose.mode)
         do {
             _ = try systemCall("flock", path) { flock(file.number, LOCK_EX | LOCK_NB) }
         } catch {
             guard case .system(_, _, EWOULDBLOCK, _) = error else { throw error }
-            let holder = try? ControlFile(path: path, writable: false)
+            let holder = try? ControlFile(path: path, writable: false, purpose: purpose)
             throw .writerExists(path: path, process: holder?.status(generation: 0).writerProcess ?? 0)
         }
         // A watcher that was killed while it made the file leaves it empty, or without the magic, which comes last.
         let size = try file.size(path)
         if size == 0 {
-            try fill(file, path: path)
+            try fill(file, path: path, purpose)
         } else if size == Layout.controlSize {
-            if try isUnfinished(file, path) { try fill(file, path: path) }
+            if try isUnfinished(file, path) { try fill(file, path: path, purpose) }
         }
-        if try isOfOlderLayout(file, path, size) { return try lockAnew(path: path) }
-        return try ControlFile(file, path: path, writable: true)
+        if try isOfOlderLayout(file, path, size, purpose) { return try lockAnew(path: path, purpose) }
+        return try ControlFile(file, path: path, writable: true, purpose)
     }
 
     /// In the place of a table that an older release wrote: its records cannot be read, and the next lists bring them again. Its readers go on
     /// with the file that they have mapped. The caller holds the old file's lock, so no old writer is alive.
-    private static func lockAnew(path: String) throws(TableError) -> ControlFile {
+    private static func lockAnew(path: String, _ purpose: TablePurpose) throws(TableError) -> ControlFile {
         // Safe: unlink reads the terminated path.
         _ = unsafe unlink(path)
-        return try lock(path: path)
+        return try lock(path: path, purpose: purpose)
     }
 
-    private static func isOfOlderLayout(_ file: FileDescriptor, _ path: String, _ size: Int) throws(TableError) -> Bool {
+    private static func isOfOlderLayout(
+        _ file: FileDescriptor, _ path: String, _ size: Int, _ purpose: TablePurpose
+    ) throws(TableError) -> Bool {
         guard size >= Layout.Control.bootIdentity else { return false }
         let mapping = try MappedFile(file, path: path, size: size, writable: false)
         // Safe: every offset lies inside the size that was checked just above.
-        guard unsafe mz_load_u64_acquire(mapping.base + Layout.Control.magic) == Layout.controlMagic,
+        guard unsafe mz_load_u64_acquire(mapping.base + Layout.Control.magic) == purpose.magic,
             unsafe mz_load_u32_acquire(mapping.base + Layout.Control.byteOrder) == Layout.byteOrderMark
         else { return false }
         return unsafe mz_load_u32_acquire(mapping.base + Layout.Control.version) < Layout.version
@@ -96,7 +98,7 @@ package final class ControlFile {
         return unsafe mz_load_u64_acquire(mapping.base + Layout.Control.magic) == 0
     }
 
-    private static func fill(_ file: FileDescriptor, path: String) throws(TableError) {
+    private static func fill(_ file: FileDescriptor, path: String, _ purpose: TablePurpose) throws(TableError) {
         _ = try systemCall("ftruncate", path) { ftruncate(file.number, off_t(Layout.controlSize)) }
         try DataFile.allocate(file, path: path, offset: 0, length: Layout.controlSize)
         let mapping = try MappedFile(file, path: path, size: Layout.controlSize, writable: true)
@@ -106,7 +108,7 @@ package final class ControlFile {
         unsafe mz_store_u64_relaxed(base + Layout.Control.size, UInt64(Layout.controlSize))
         unsafe mz_store_u32_relaxed(base + Layout.Control.byteOrder, Layout.byteOrderMark)
         unsafe mz_store_u32_relaxed(base + Layout.Control.version, Layout.version)
-        unsafe mz_store_u64_release(base + Layout.Control.magic, Layout.controlMagic)
+        unsafe mz_store_u64_release(base + Layout.Control.magic, purpose.magic)
     }
 
     package var generation: UInt64 {

@@ -47,7 +47,7 @@ package final class DataFile {
 
     /// Makes an empty data file. Only the writer calls this, for a generation that no reader has heard of yet.
     package static func create(
-        table: String, generation: UInt64, hashSeed: UInt64, bucketCount: Int, capacity: Int
+        table: String, generation: UInt64, hashSeed: UInt64, bucketCount: Int, capacity: Int, purpose: TablePurpose = .records
     ) throws(TableError) -> DataFile {
         let path = DataFile.path(of: table, generation: generation)
         do {
@@ -55,7 +55,7 @@ package final class DataFile {
             // map a file of this name, and to find it shorter would kill them.
             // Safe: unlink reads the terminated path. A file that is not there is what we want.
             _ = unsafe unlink(path)
-            let file = try FileDescriptor(opening: path, flags: O_RDWR | O_CREAT | O_EXCL)
+            let file = try FileDescriptor(opening: path, flags: O_RDWR | O_CREAT | O_EXCL, mode: purpose.mode)
             let buckets = Layout.dataHeaderSize
             let extents = (buckets + bucketCount * 8 + 4095) & ~4095
             let size = extents + capacity

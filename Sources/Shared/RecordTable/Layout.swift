@@ -1,3 +1,5 @@
+package import Glibc
+
 // The record table's layout and memory contract. docs/record-table.md says the same for readers in other languages.
 //
 // FILES. `PATH` is the control file, `PATH.N` the data file of generation N. Both are mapped shared by everyone. The
@@ -45,6 +47,8 @@
 package enum Layout {
     /// "MIZZENTB" and "MIZZENDT" as little-endian words.
     package static let controlMagic: UInt64 = 0x4254_4E45_5A5A_494D
+    /// "MIZZENKP": the control file of a table that has no readers, see ``RecordKind/kept``.
+    package static let keptMagic: UInt64 = 0x504B_4E45_5A5A_494D
     package static let dataMagic: UInt64 = 0x5444_4E45_5A5A_494D
     package static let version: UInt32 = 2
     package static let byteOrderMark: UInt32 = 0x0102_0304
@@ -148,6 +152,30 @@ package enum RecordKind: UInt8, CaseIterable {
     case pod = 7
     /// Pod address → pod. Derived from `pod`.
     case podAddress = 8
+    /// What a process keeps for the next of its kind; in tables of such records only.
+    case kept = 9
+}
+
+/// What a table is for. A file of the one kind is foreign to who wants the other.
+package enum TablePurpose {
+    /// Records about the cluster, which everybody may read.
+    case records
+    /// What a process keeps for the next of its kind, and nobody else reads: its owner's alone.
+    case keeping
+
+    package var magic: UInt64 {
+        switch self {
+        case .records: Layout.controlMagic
+        case .keeping: Layout.keptMagic
+        }
+    }
+
+    package var mode: mode_t {
+        switch self {
+        case .records: 0o644
+        case .keeping: 0o600
+        }
+    }
 }
 
 /// A reference to a block as it stands in buckets and `next` words; 0 is none.

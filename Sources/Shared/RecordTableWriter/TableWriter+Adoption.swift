@@ -58,7 +58,7 @@ extension TableWriter {
         return names
     }
 
-    private func payload(of key: TableKey) -> [UInt8]? {
+    func payload(of key: TableKey) -> [UInt8]? {
         guard let place = unsafe store.find(key, hash: key.hash(seed: control.hashSeed)) else { return nil }
         // Safe: found just now.
         return unsafe store.payload(at: place)
@@ -109,12 +109,12 @@ extension TableWriter {
                 addresses = (0..<pod.addressCount).map { pod.address($0) }
             }
             return addresses.map { (TableKey(kind: .podAddress, first: $0.mappedBytes, suffix: suffix), uid) }
-        case .namespace, .serviceAddress, .sliceName, .endpointAddress, .podAddress:
+        case .namespace, .serviceAddress, .sliceName, .endpointAddress, .podAddress, .kept:
             return []
         }
     }
 
-    private static let primaryKinds: Set<RecordKind> = [.namespace, .service, .slice, .pod]
+    private static let primaryKinds: Set<RecordKind> = [.namespace, .service, .slice, .pod, .kept]
 
     /// Counts what is there and makes the derived records agree with the primary ones. Writes nothing where they do, and
     /// needs memory for what does not agree and a bit for each place of a block.
@@ -130,6 +130,7 @@ extension TableWriter {
             case .namespace: counts.namespaces += 1
             case .service: counts.services += 1
             case .pod: counts.pods += 1
+            case .kept: break
             default:
                 let name = TableKey(kind: .sliceName, first: key.first, second: key.suffix)
                 if let owner = self.payload(of: name), owner != key.second, holdsSlice(key, of: owner) {
@@ -184,6 +185,7 @@ extension TableWriter {
                 found.slices += 1
                 found.endpoints += TableWriter.decode(key, payload) { SliceView($0).endpointCount }
             case .serviceAddress, .sliceName, .endpointAddress, .podAddress: present[key] = payload
+            case .kept: break
             }
             for (derivedKey, derivedPayload) in derived(from: key, payload) { wanted[derivedKey] = derivedPayload }
         }

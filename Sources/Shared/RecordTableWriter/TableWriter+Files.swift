@@ -7,7 +7,7 @@ extension TableWriter {
     /// Opens the current data file and takes over what is in it. One that is missing, cut short or no data file at all (after a
     /// power loss) is replaced by an empty one; one of another layout is refused.
     static func openData(
-        _ control: ControlFile, _ path: String, _ sizing: Sizing
+        _ control: ControlFile, _ path: String, _ sizing: Sizing, _ purpose: TablePurpose
     ) throws(TableError) -> (BlockStore, damaged: Int, replaced: TableError?) {
         let generation = control.generation
         var fault: TableError?
@@ -19,7 +19,7 @@ extension TableWriter {
                 let isOfThisBoot = control.status(generation: generation).isOfBoot(.current())
                 let lost = adoption.cut + (adoption.differsFromHeader && !isOfThisBoot ? 1 : 0)
                 guard adoption.needsNewFile else { return (store, lost, nil) }
-                let next = try copied(store, control, path, sizing, atLeast: 0)
+                let next = try copied(store, control, path, sizing, purpose, atLeast: 0)
                 return (next, max(1, lost), nil)
             } catch {
                 guard error.isDataLost else { throw error }
@@ -28,7 +28,7 @@ extension TableWriter {
         }
         let data = try DataFile.create(
             table: path, generation: generation + 1, hashSeed: control.hashSeed, bucketCount: sizing.bucketCount,
-            capacity: sizing.capacity)
+            capacity: sizing.capacity, purpose: purpose)
         let store = try BlockStore(data: data)
         control.generation = generation + 1
         return (store, 0, fault)
@@ -72,7 +72,7 @@ extension TableWriter {
 
     /// Copies every record into a new data file of fitting size, makes it the current one and removes the old.
     static func copied(
-        _ store: BlockStore, _ control: ControlFile, _ path: String, _ sizing: Sizing, atLeast needed: Int
+        _ store: BlockStore, _ control: ControlFile, _ path: String, _ sizing: Sizing, _ purpose: TablePurpose, atLeast needed: Int
     ) throws(TableError) -> BlockStore {
         let next = control.generation + 1
         var bucketCount = sizing.bucketCount
@@ -83,7 +83,8 @@ extension TableWriter {
             capacity *= 2
         }
         let data = try DataFile.create(
-            table: path, generation: next, hashSeed: control.hashSeed, bucketCount: bucketCount, capacity: capacity)
+            table: path, generation: next, hashSeed: control.hashSeed, bucketCount: bucketCount, capacity: capacity,
+            purpose: purpose)
         let larger = try BlockStore(data: data)
         do throws(TableError) {
             try store.copyAll(into: larger)

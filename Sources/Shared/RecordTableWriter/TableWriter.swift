@@ -42,9 +42,12 @@ public final class TableWriter {
     public private(set) var damagedReferences = 0
     /// Why the data file that the control file named could not be used, so that this writer began with an empty one.
     public private(set) var replacedFile: TableError?
+    /// Of the writer before this one.
+    let formerBoot: BootIdentity
     let control: ControlFile
     private(set) var store: BlockStore
     private let sizing: Sizing
+    private let purpose: TablePurpose
     private var resources: [TableStatus.Resource] = []
     /// Writes to refuse before the next try to grow: while the file system is full, each try would copy the whole table.
     private var writesUntilGrowth = 0
@@ -61,12 +64,18 @@ public final class TableWriter {
     ///   - identity: who writes, for `TableStatus.writer`; at most 111 bytes are kept.
     ///   - now: wall time in nanoseconds since 1970.
     /// - Throws: `TableError`: another writer, a foreign or damaged file, no permission, no room.
-    public init(path: String, identity: String, now: UInt64, sizing: Sizing = Sizing()) throws(TableError) {
+    public convenience init(path: String, identity: String, now: UInt64, sizing: Sizing = Sizing()) throws(TableError) {
+        try self.init(path: path, identity: identity, now: now, sizing: sizing, purpose: .records)
+    }
+
+    init(path: String, identity: String, now: UInt64, sizing: Sizing, purpose: TablePurpose) throws(TableError) {
         self.path = path
         self.sizing = sizing
+        self.purpose = purpose
         try TableWriter.makeFolder(for: path)
-        control = try ControlFile.lock(path: path)
-        (store, damagedReferences, replacedFile) = try TableWriter.openData(control, path, sizing)
+        control = try ControlFile.lock(path: path, purpose: purpose)
+        formerBoot = control.status(generation: control.generation).boot
+        (store, damagedReferences, replacedFile) = try TableWriter.openData(control, path, sizing, purpose)
         TableWriter.removeStrays(of: path, except: control.generation)
         resources = control.status(generation: control.generation).resources
         if damagedReferences > 0 || replacedFile != nil {
@@ -299,7 +308,7 @@ public final class TableWriter {
     }
 
     /// After a change: moves on where the buckets are crowded or the file has become far too large.
-    private func finish() throws(TableError) {
+    func finish() throws(TableError) {
         let isCrowded = store.recordCount > store.data.bucketCount * 2
         let isSparse =
             store.extentBytes > 4 * max(sizing.capacity / 4, store.liveBytes) && store.extentBytes > sizing.spared
@@ -320,7 +329,7 @@ public final class TableWriter {
     /// Copies every record into a data file of fitting size, publishes it and removes the old one. Readers go on in the
     /// old file until they see the new number, and those that still map it keep it.
     private func switchGeneration(atLeast needed: Int) throws(TableError) {
-        store = try TableWriter.copied(store, control, path, sizing, atLeast: needed)
+        store = try TableWriter.copied(store, control, path, sizing, purpose, atLeast: needed)
         statistics.generations += 1
     }
 

@@ -33,9 +33,12 @@ public final class FaultSwitchboard: ServerConduct {
         var mostConnections: [String: Int] = [:]
         /// What kubelets that have something wrong remember, by node.
         var lapses: [String: KubeletLapse] = [:]
+        /// Milliseconds since the beginning, by node; the newest ``FaultSwitchboard/rememberedScrapes``.
+        var scrapes: [String: [Int64]] = [:]
     }
 
     private static let rememberedRequests = 20_000
+    private static let rememberedScrapes = 200
 
     public init() {}
 
@@ -81,6 +84,18 @@ public final class FaultSwitchboard: ServerConduct {
 
     func disconnectedFromKubelet(of node: String) { state.withLock { $0.openConnections[node, default: 1] -= 1 } }
 
+    /// When each node's kubelet was asked for its resource metrics lately: milliseconds since the start.
+    public var scrapes: [String: [Int64]] { state.withLock { $0.scrapes } }
+
+    func scraped(_ node: String) {
+        let (seconds, attoseconds) = (clock.now - began).components
+        state.withLock { state in
+            state.scrapes[node, default: []].append(seconds * 1000 + attoseconds / 1_000_000_000_000_000)
+            if state.scrapes[node, default: []].count > Self.rememberedScrapes { state.scrapes[node]?.removeFirst() }
+        }
+    }
+
+
     /// The most requests for a resource within any second.
     public func busiestSecond(_ resource: String) -> Int {
         let times = state.withLock { $0.requests[resource] ?? [] }
@@ -100,6 +115,7 @@ public final class FaultSwitchboard: ServerConduct {
             state.requestCounts = [:]
             state.kubeletRequests = [:]
             state.kubeletConnections = 0
+            state.scrapes = [:]
         }
     }
 
@@ -121,7 +137,12 @@ public final class FaultSwitchboard: ServerConduct {
         let kubelets = Fault.KubeletPath.allCases.map { path in
             JSONValue.present(["path": .string(path.path), "count": .integer(Int64(requestCount(ofKubelets: path)))])
         }
-        return ["faults": .array(faults), "requests": .array(requests), "kubelets": .array(kubelets)]
+        let scrapes = scrapes.sorted { $0.key < $1.key }.map { node, times in
+            JSONValue.present(["node": .string(node), "times": .array(times.map { .integer($0) })])
+        }
+        return [
+            "faults": .array(faults), "requests": .array(requests), "kubelets": .array(kubelets), "scrapes": .array(scrapes),
+        ]
     }
 
     /// The first fault that meets this request, counted as a hit.

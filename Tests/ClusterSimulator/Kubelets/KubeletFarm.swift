@@ -121,6 +121,7 @@ final class KubeletFarm: Sendable {
     private func answer(ofNode name: String) -> @Sendable (Fault.KubeletPath) -> KubeletListener.Answer {
         let metrics = scrape(ofNode: name)
         return { [self] path in
+            if path == .metrics { switchboard.scraped(name) }
             let honest: (KubeletLapse) -> KubeletListener.Answer = { lapse in
                 switch path {
                 case .metrics: metrics(lapse)

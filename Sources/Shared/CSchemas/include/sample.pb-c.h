@@ -19,6 +19,7 @@ typedef struct Mizzen__Stream__SampleReading Mizzen__Stream__SampleReading;
 typedef struct Mizzen__Stream__PodSample Mizzen__Stream__PodSample;
 typedef struct Mizzen__Stream__ContainerSample Mizzen__Stream__ContainerSample;
 typedef struct Mizzen__Stream__NodeSample Mizzen__Stream__NodeSample;
+typedef struct Mizzen__Stream__CollectorBeat Mizzen__Stream__CollectorBeat;
 typedef struct Mizzen__Stream__NetworkReading Mizzen__Stream__NetworkReading;
 typedef struct Mizzen__Stream__FileSystemReading Mizzen__Stream__FileSystemReading;
 typedef struct Mizzen__Stream__VolumeSummary Mizzen__Stream__VolumeSummary;
@@ -118,10 +119,59 @@ struct  Mizzen__Stream__NodeSample
    * What the kubelet's /stats/summary says; absent where the collector does not ask for it (--summary).
    */
   Mizzen__Stream__NodeSummary *summary;
+  /*
+   * Counts the samples of one run of a collector, so that one that is repeated later than others is known. Absent from older collectors.
+   */
+  protobuf_c_boolean has_run;
+  uint64_t run;
+  protobuf_c_boolean has_sequence;
+  uint64_t sequence;
 };
 #define MIZZEN__STREAM__NODE_SAMPLE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mizzen__stream__node_sample__descriptor) \
-    , 0, 0, NULL, NULL, 0, 0, NULL, NULL, 0,NULL, 0,NULL, NULL }
+    , 0, 0, NULL, NULL, 0, 0, NULL, NULL, 0,NULL, 0,NULL, NULL, 0, 0, 0, 0 }
+
+
+/*
+ * A collector that shares the nodes with others says so, again and again.
+ */
+struct  Mizzen__Stream__CollectorBeat
+{
+  ProtobufCMessage base;
+  protobuf_c_boolean has_version;
+  uint32_t version;
+  /*
+   * The name in its samples.
+   */
+  char *collector;
+  /*
+   * Drawn by each process.
+   */
+  protobuf_c_boolean has_run;
+  uint64_t run;
+  /*
+   * Milliseconds between two beats. Who has sent none for four of them is missing.
+   */
+  protobuf_c_boolean has_interval;
+  uint64_t interval;
+  /*
+   * Milliseconds between two scrapes of a node.
+   */
+  protobuf_c_boolean has_resolution;
+  uint64_t resolution;
+  /*
+   * Which nodes it scrapes: a label selector.
+   */
+  char *node_selector;
+  /*
+   * It ends: this is its last beat.
+   */
+  protobuf_c_boolean has_leaving;
+  protobuf_c_boolean leaving;
+};
+#define MIZZEN__STREAM__COLLECTOR_BEAT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mizzen__stream__collector_beat__descriptor) \
+    , 0, 0, NULL, 0, 0, 0, 0, 0, 0, NULL, 0, 0 }
 
 
 /*
@@ -335,6 +385,25 @@ Mizzen__Stream__NodeSample *
 void   mizzen__stream__node_sample__free_unpacked
                      (Mizzen__Stream__NodeSample *message,
                       ProtobufCAllocator *allocator);
+/* Mizzen__Stream__CollectorBeat methods */
+void   mizzen__stream__collector_beat__init
+                     (Mizzen__Stream__CollectorBeat         *message);
+size_t mizzen__stream__collector_beat__get_packed_size
+                     (const Mizzen__Stream__CollectorBeat   *message);
+size_t mizzen__stream__collector_beat__pack
+                     (const Mizzen__Stream__CollectorBeat   *message,
+                      uint8_t             *out);
+size_t mizzen__stream__collector_beat__pack_to_buffer
+                     (const Mizzen__Stream__CollectorBeat   *message,
+                      ProtobufCBuffer     *buffer);
+Mizzen__Stream__CollectorBeat *
+       mizzen__stream__collector_beat__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mizzen__stream__collector_beat__free_unpacked
+                     (Mizzen__Stream__CollectorBeat *message,
+                      ProtobufCAllocator *allocator);
 /* Mizzen__Stream__NetworkReading methods */
 void   mizzen__stream__network_reading__init
                      (Mizzen__Stream__NetworkReading         *message);
@@ -463,6 +532,9 @@ typedef void (*Mizzen__Stream__ContainerSample_Closure)
 typedef void (*Mizzen__Stream__NodeSample_Closure)
                  (const Mizzen__Stream__NodeSample *message,
                   void *closure_data);
+typedef void (*Mizzen__Stream__CollectorBeat_Closure)
+                 (const Mizzen__Stream__CollectorBeat *message,
+                  void *closure_data);
 typedef void (*Mizzen__Stream__NetworkReading_Closure)
                  (const Mizzen__Stream__NetworkReading *message,
                   void *closure_data);
@@ -491,6 +563,7 @@ extern const ProtobufCMessageDescriptor mizzen__stream__sample_reading__descript
 extern const ProtobufCMessageDescriptor mizzen__stream__pod_sample__descriptor;
 extern const ProtobufCMessageDescriptor mizzen__stream__container_sample__descriptor;
 extern const ProtobufCMessageDescriptor mizzen__stream__node_sample__descriptor;
+extern const ProtobufCMessageDescriptor mizzen__stream__collector_beat__descriptor;
 extern const ProtobufCMessageDescriptor mizzen__stream__network_reading__descriptor;
 extern const ProtobufCMessageDescriptor mizzen__stream__file_system_reading__descriptor;
 extern const ProtobufCMessageDescriptor mizzen__stream__volume_summary__descriptor;

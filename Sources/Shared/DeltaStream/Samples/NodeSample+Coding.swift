@@ -2,7 +2,7 @@ import CProtobufC
 import CSchemas
 
 extension NodeSample {
-    func encode(into frame: inout ZeroMQFrame) {
+    func encode(into frame: inout ZeroMQFrame, at position: SamplePosition? = nil) {
         var arena = EnvelopeArena()
         // Safe: all memory is the arena's, which outlives `pack`.
         let message = unsafe arena.message(mizzen__stream__node_sample__init)
@@ -33,11 +33,23 @@ extension NodeSample {
         }
         unsafe message.pointee.n_pods = pods.count
         unsafe message.pointee.pods = arena.pointers(pods)
+        if let position {
+            unsafe message.pointee.has_run = 1
+            unsafe message.pointee.run = position.run
+            unsafe message.pointee.has_sequence = 1
+            unsafe message.pointee.sequence = position.sequence
+        }
         if let summary { unsafe message.pointee.summary = summary.message(in: &arena) }
         unsafe frame.pack(&message.pointee.base)
     }
 
     init(_ bytes: UnsafeRawBufferPointer) throws(EnvelopeError) {
+        var position: SamplePosition?
+        try unsafe self.init(bytes, position: &position)
+    }
+
+    /// - Parameter position: becomes what the message says of it, if it says so.
+    init(_ bytes: UnsafeRawBufferPointer, position: inout SamplePosition?) throws(EnvelopeError) {
         let start = unsafe bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
         guard let message = unsafe mizzen__stream__node_sample__unpack(nil, bytes.count, start) else {
             throw .unparsable
@@ -52,6 +64,10 @@ extension NodeSample {
             scrapedAt: unsafe fields.scraped_at)
         if unsafe fields.failure != nil {
             sample.failure = try unsafe EnvelopeDecoder.text(fields.failure, "failure")
+        }
+        position = nil
+        if unsafe fields.has_run != 0, unsafe fields.has_sequence != 0 {
+            position = unsafe SamplePosition(run: fields.run, sequence: fields.sequence)
         }
         sample.usage = unsafe Reading(fields.usage)
         for index in 0..<(unsafe fields.n_containers) {

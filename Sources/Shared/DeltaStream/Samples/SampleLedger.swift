@@ -66,6 +66,37 @@ public struct SampleLedger: Sendable {
         return true
     }
 
+    /// What tells a sample that counts, or is remembered: to be kept over a restart within one boot.
+    public struct Held: Hashable, Sendable {
+        public var scrapedAt: Int64
+        public var collector: String
+        /// By the boot clock, in nanoseconds.
+        public var madeAt: Int64
+
+        public init(scrapedAt: Int64, collector: String, madeAt: Int64) {
+            self.scrapedAt = scrapedAt
+            self.collector = collector
+            self.madeAt = madeAt
+        }
+    }
+
+    /// The node's sample that counts, or is remembered.
+    public func held(_ node: String) -> Held? {
+        entries[node].map { Held(scrapedAt: $0.scrapedAt, collector: $0.collector, madeAt: $0.madeAt) }
+    }
+
+    /// Goes on from what another process of this boot held of a node.
+    /// - Returns: false if that is not even remembered any more, or is of a time that has not come: then nothing is taken over.
+    public mutating func adopt(_ held: Held, of node: String, at moment: SampleMoment) -> Bool {
+        let (age, overflow) = moment.boot.subtractingReportingOverflow(held.madeAt)
+        guard !overflow, (0...lifetime + memory).contains(age) else { return false }
+        let entry = Entry(
+            scrapedAt: held.scrapedAt, collector: held.collector, madeAt: held.madeAt, isCurrent: age <= lifetime)
+        entries[node] = entry
+        due = min(due, end(of: entry))
+        return true
+    }
+
     /// Whether the node's sample counts, as of the last ``sweep(at:)``.
     public func isCurrent(_ node: String) -> Bool { entries[node]?.isCurrent ?? false }
 

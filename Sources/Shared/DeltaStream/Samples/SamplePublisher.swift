@@ -18,11 +18,12 @@ public final class SamplePublisher: Sendable {
 
     private struct Packed {
         var bytes: [UInt8]
-        /// Where the summary begins, which comes last.
-        var summaryStart: Int
+        /// Where the summary is; empty where there is none.
+        var summary: Range<Int>
 
         var withoutSummary: Packed {
-            summaryStart == bytes.count ? self : Packed(bytes: Array(bytes[..<summaryStart]), summaryStart: summaryStart)
+            if summary.isEmpty { return self }
+            return Packed(bytes: Array(bytes[..<summary.lowerBound] + bytes[summary.upperBound...]), summary: 0..<0)
         }
     }
 
@@ -33,7 +34,10 @@ public final class SamplePublisher: Sendable {
         var body = ZeroMQFrame()
         /// Oldest first, by node.
         var recent: [String: [Packed]] = [:]
+        /// The collector's last beat.
+        var beat: (topic: String, bytes: [UInt8])?
         var published: UInt64 = 0
+        let run = UInt64.random(in: .min ... .max)
 
         init(socket: consuming ZeroMQSocket, handshakes: consuming HandshakeMonitor?) {
             self.socket = socket
@@ -42,18 +46,22 @@ public final class SamplePublisher: Sendable {
 
         /// Packs a sample as what is sent next, and keeps it for who comes late.
         mutating func encode(_ sample: NodeSample) {
-            var summaryStart: Int?
+            published += 1
+            let position = SamplePosition(run: run, sequence: published)
+            var bareSize: Int?
             if sample.summary != nil {
                 var bare = sample
                 bare.summary = nil
-                bare.encode(into: &body)
-                summaryStart = body.count
+                bare.encode(into: &body, at: position)
+                bareSize = body.count
             }
-            sample.encode(into: &body)
+            sample.encode(into: &body, at: position)
+            // Fields stand in the order of their numbers: behind the summary is only the position.
+            let summary = bareSize.map { $0 - SamplePosition.encodedSize..<body.count - SamplePosition.encodedSize } ?? 0..<0
             // A rate needs two samples, a summary only the newer one, and it is most of them.
             recent[sample.node] =
                 (recent[sample.node]?.last.map { [$0.withoutSummary] } ?? []) + [
-                    Packed(bytes: body.bytes, summaryStart: summaryStart ?? body.count)
+                    Packed(bytes: body.bytes, summary: summary)
                 ]
         }
 
@@ -61,6 +69,11 @@ public final class SamplePublisher: Sendable {
             self.topic.fill(topic.utf8)
             guard socket.send(&self.topic, more: true) else { return }
             socket.send(&body, more: false)
+        }
+
+        mutating func send(_ beat: (topic: String, bytes: [UInt8])) {
+            body.fill(beat.bytes)
+            send(beat.topic)
         }
 
         /// Reads which subscriptions are new, and sends what they missed.
@@ -76,6 +89,7 @@ public final class SamplePublisher: Sendable {
                         send(NodeSample.topicPrefix + node)
                     }
                 }
+                if let beat, beat.topic.hasPrefix(prefix) { send(beat) }
             }
         }
     }
@@ -112,10 +126,24 @@ public final class SamplePublisher: Sendable {
     public func publish(_ sample: NodeSample) {
         outlet.withLock { outlet in
             outlet.encode(sample)
-            outlet.published += 1
             outlet.send(sample.topic)
         }
     }
+
+    /// Says that the collector shares the nodes with those who hear it; from any thread. A new subscriber hears the last beat.
+    /// - Parameter beat: its `run` becomes this publisher's.
+    public func publish(_ beat: CollectorBeat) {
+        outlet.withLock { outlet in
+            var beat = beat
+            beat.run = outlet.run
+            beat.encode(into: &outlet.body)
+            outlet.beat = beat.isLeaving ? nil : (beat.topic, outlet.body.bytes)
+            outlet.send(beat.topic)
+        }
+    }
+
+    /// Drawn for this publisher: tells it from another that bears the same name.
+    public var run: UInt64 { outlet.withLock { $0.run } }
 
     /// A node that is gone is not told to new subscribers any more.
     public func forget(node: String) {
