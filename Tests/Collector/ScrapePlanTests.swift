@@ -177,7 +177,7 @@ struct ScrapePlanTests {
         let newPods = NewPods(interval: interval)
         let board = ScrapeBoard(
             .init(interval: interval), newPods: newPods, scrapesEarly: early, held: { store.sampleTime(of: $0) },
-            isMeasured: { store.isMeasured($0) }, random: { 0.4 }, now: { clock.moment })
+            isMeasured: { store.isMeasured($0, on: $1) }, random: { 0.4 }, now: { clock.moment })
         var random = SeededRandom(seed: 3)
         let nodes = (0..<10).map { "n\($0)" }
         let kubelets = nodes.map { _ in Kubelet(refresh: refresh, phase: Double.random(in: 0..<refresh, using: &random)) }
@@ -215,7 +215,8 @@ struct ScrapePlanTests {
                 store.apply(sample)
                 board.sampled(sample)
                 board.ended(turn.node)
-                for pod in pods where times[pod.name] == nil && pod.node == node && store.isMeasured(.init(namespace: "ns", name: pod.name))
+                for pod in pods
+                where times[pod.name] == nil && pod.node == node && store.isMeasured(.init(namespace: "ns", name: pod.name), on: turn.node)
                 {
                     times[pod.name] = now - pod.start
                 }

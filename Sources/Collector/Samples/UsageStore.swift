@@ -173,9 +173,12 @@ final class UsageStore: Sendable {
     /// When the sample that is held of a node was made, by the boot clock in nanoseconds.
     func sampleTime(of node: String) -> Int64? { current { $0.ledger.held(node)?.madeAt } }
 
-    /// Whether each of the pod's containers that have been measured has a usage.
-    func isMeasured(_ pod: PodKey) -> Bool {
-        current { state in state.pods[pod].map { $0.containers.allSatisfy { $0.points.previous != nil } } ?? false }
+    /// Whether each of the pod's containers that have been measured on this node has a usage: a pod of the same name may have been on another.
+    func isMeasured(_ pod: PodKey, on node: String) -> Bool {
+        current { state in
+            guard let held = state.pods[pod], held.node == node else { return false }
+            return held.containers.allSatisfy { $0.points.previous != nil }
+        }
     }
 
     /// Whether anything is held, if only to make a rate with what comes.

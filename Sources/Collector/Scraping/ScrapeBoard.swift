@@ -23,7 +23,7 @@ final class ScrapeBoard: Sendable {
     private let newPods: NewPods?
     /// When the sample that is held of a node was made, by the boot clock.
     private let held: @Sendable (String) -> Int64?
-    private let isMeasured: @Sendable (UsageStore.PodKey) -> Bool
+    private let isMeasured: @Sendable (UsageStore.PodKey, _ node: String) -> Bool
     private let scrapesEarly: Bool
     private let random: @Sendable () -> Double
     private let now: @Sendable () -> SampleMoment
@@ -34,7 +34,7 @@ final class ScrapeBoard: Sendable {
     init(
         _ settings: ScrapePlan.Settings, mostScrapes: Int = 512, newPods: NewPods? = nil, scrapesEarly: Bool = true,
         held: @escaping @Sendable (String) -> Int64? = { _ in nil },
-        isMeasured: @escaping @Sendable (UsageStore.PodKey) -> Bool = { _ in true },
+        isMeasured: @escaping @Sendable (UsageStore.PodKey, _ node: String) -> Bool = { _, _ in true },
         random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }, now: @escaping @Sendable () -> SampleMoment = { .now }
     ) {
         state = Mutex(State(plan: ScrapePlan(settings)))
@@ -80,7 +80,9 @@ final class ScrapeBoard: Sendable {
             }
             if let madeAt = held(sample.node) { state.plan.heard(sample.node, madeAt: madeAt) }
         }
-        guard let wait = newPods?.sampled(sample.node, at: moment.wall, isMeasured: isMeasured), scrapesEarly else { return }
+        guard let wait = newPods?.sampled(sample.node, at: moment.wall, isMeasured: { isMeasured($0, sample.node) }), scrapesEarly else {
+            return
+        }
         state.withLock { $0.plan.want(sample.node, from: moment.boot + wait) }
         ring.yield()
     }

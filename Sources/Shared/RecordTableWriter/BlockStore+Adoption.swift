@@ -132,6 +132,16 @@ extension BlockStore {
         }
     }
 
+    /// Whether the first part of the key is this, of the record at a place that `forEachPlace` named; copies nothing.
+    func isFirstPart(_ part: [UInt8], at offset: Int) -> Bool {
+        let block = unsafe data.base + offset
+        guard Int(unsafe mz_load_u64_relaxed(block + Layout.Block.kind) >> 8 & 0xFF) == part.count else { return false }
+        return unsafe part.withUnsafeBytes { bytes in
+            guard let start = bytes.baseAddress else { return true }
+            return unsafe memcmp(start, block + Layout.Block.headerSize, bytes.count) == 0
+        }
+    }
+
     /// A copy of the record at a place that `forEachPlace` named.
     func record(at offset: Int) -> (key: TableKey?, payload: [UInt8]) { unsafe copy(data.base + offset) }
 

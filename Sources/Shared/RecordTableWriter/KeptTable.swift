@@ -106,8 +106,10 @@ public final class KeptTable {
     /// Every record of a section, in no particular order.
     public func forEach(in section: String, _ body: (_ name: String, _ payload: [UInt8]) -> Void) {
         let section = Array(section.utf8)
-        writer.store.forEachRecord(of: [.kept]) { key, payload in
-            if key.first == section { body(String(decoding: key.second, as: UTF8.self), payload) }
+        writer.store.forEachPlace { offset, _ in
+            guard writer.store.isFirstPart(section, at: offset) else { return }
+            let (key, payload) = writer.store.record(at: offset)
+            if let key { body(String(decoding: key.second, as: UTF8.self), payload) }
         }
     }
 

@@ -82,7 +82,8 @@ public final class TableWriter {
             // Names are missing that the cluster has: until the next full lists, what is not found may exist all the same.
             for index in resources.indices { resources[index].isSynced = false }
         }
-        try adoptRecords()
+        // What is kept has nothing that is derived from it, and is not counted.
+        if purpose == .records { try adoptRecords() }
         let counts = counts
         let resources = resources
         control.changeStatus { area in

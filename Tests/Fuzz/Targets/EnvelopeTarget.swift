@@ -3,12 +3,12 @@ import KubernetesObjects
 @testable import DeltaStream
 
 extension FuzzTarget {
-    /// Octet 0 names the kind of message: delta, heartbeat, tail, request, head of an answer, node sample. What decodes is encoded
+    /// Octet 0 names the kind of message: delta, heartbeat, tail, request, head of an answer, node sample, beat of a collector. What decodes is encoded
     /// and decodes to the same value; a decoder that has met it before says the same.
     static let envelope = FuzzTarget(name: "envelope", longestInput: 4096) { input throws(PropertyFailure) in
         guard let first = input.first else { return }
         let bytes = Array(input.dropFirst())
-        switch first % 6 {
+        switch first % 7 {
         case 0:
             // Safe: the decoders use the bytes inside the closure only.
             try unsafe checkRoundTrip(
@@ -31,6 +31,10 @@ extension FuzzTarget {
                 bytes,
                 { decoder, bytes throws(EnvelopeError) in try unsafe decoder.answerHead(bytes).answer },
                 { EnvelopeEncoding.bytes(of: $0) })
+        case 6:
+            // Safe: the decoders use the bytes inside the closure only.
+            try unsafe checkRoundTrip(
+                bytes, { _, bytes throws(EnvelopeError) in try unsafe CollectorBeat(bytes) }, { EnvelopeEncoding.bytes(of: $0) })
         default:
             // Safe: the decoders use the bytes inside the closure only.
             try unsafe checkRoundTrip(
@@ -124,6 +128,12 @@ private enum EnvelopeEncoding {
     static func bytes(of answer: SnapshotAnswer) -> [UInt8] {
         var frame = ZeroMQFrame()
         answer.encodeHead(into: &frame)
+        return frame.bytes
+    }
+
+    static func bytes(of beat: CollectorBeat) -> [UInt8] {
+        var frame = ZeroMQFrame()
+        beat.encode(into: &frame)
         return frame.bytes
     }
 

@@ -52,7 +52,10 @@ public struct RecordEncoder: Sendable {
     public mutating func put(_ number: UInt8) { bytes.append(number) }
     public mutating func put(_ number: UInt16) { place(UInt64(number), 2) }
     public mutating func put(_ number: UInt32) { place(UInt64(number), 4) }
-    public mutating func put(_ number: UInt64) { place(number, 8) }
+    public mutating func put(_ number: UInt64) {
+        // Safe: the bytes of a local value, appended within the closure. One by one they take several times as long.
+        unsafe withUnsafeBytes(of: number.littleEndian) { unsafe bytes.append(contentsOf: $0) }
+    }
 
     private mutating func place(_ number: UInt64, _ count: Int) {
         for place in 0..<count { bytes.append(UInt8(truncatingIfNeeded: number >> UInt64(8 * place))) }
