@@ -30,7 +30,8 @@ struct CollectorParts {
             "mizzen_build_info", help: "Version of this program.", labels: [("version", MizzenVersion.current)]
         ).set(1)
         let store = UsageStore(
-            resolution: command.kubelets.metricResolution.nanoseconds, lifetime: command.kubelets.sampleLifetime)
+            resolution: command.kubelets.metricResolution.nanoseconds, lifetime: command.kubelets.sampleLifetime,
+            isPartial: command.serving.partialPods)
         let catalog = Self.catalog(registry, logger)
         let encryption = try ServingEncryption(command.serving, logger: logger)
         let nodeSelector = try LabelQuery(command.kubelets.nodeSelector)
@@ -161,6 +162,7 @@ struct CollectorParts {
             catalog: catalog, store: store, access: access(command, clients, logger),
             alwaysAllowedPaths: command.serving.authorizationAlwaysAllowPaths.split(separator: ",").map(String.init),
             nodeSelector: nodeSelector, livez: health.livez, readyz: health.readyz, registry: registry,
+            metrics: RequestMetrics(registry),
             freshness: registry.histogram(
                 "metrics_server_api_metric_freshness_seconds", help: "Age of metrics when they were answered.",
                 buckets: freshnessBuckets),
@@ -217,7 +219,7 @@ struct CollectorParts {
                 routes: [
                     "/livez": { api.livez.answer("livez", verbose: false) },
                     "/readyz": { api.readyz.answer("readyz", verbose: false) },
-                    "/metrics": { .metrics(registry.render()) },
+                    "/metrics": { .metrics(registry.render() + ProcessMetrics.render()) },
                 ],
                 logger: logger))
     }
