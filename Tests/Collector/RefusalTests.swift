@@ -1,4 +1,5 @@
 import ProcessRuntime
+import Synchronization
 import Testing
 
 @testable import Collector
@@ -174,5 +175,44 @@ struct RefusalTests {
         #expect(await api.answer(MetricsRequest(method: "GET", path: "/livez"), isCrowded: true).status == 200)
         api = try CapturedCluster.api(catalog: CapturedCluster.catalog(), store: CapturedCluster.store(), access: Masters())
         #expect(await api.answer(MetricsRequest(method: "GET", path: Self.nodes), isCrowded: true).status == 200)
+    }
+
+    @Test("a place is taken for as long as anything of its answer is left")
+    func places() {
+        let counts = Mutex<[Int]>([])
+        let turnstile = Turnstile(limit: 2) { count in counts.withLock { $0.append(count) } }
+        var first = turnstile.enter()
+        var body: (@Sendable () -> Void)? = { [first] in withExtendedLifetime(first) {} }
+        let second = turnstile.enter()
+        #expect(first != nil && second != nil && turnstile.enter() == nil)
+        first = nil
+        #expect(turnstile.enter() == nil, "the body is not sent yet")
+        body?()
+        // A connection that ends before: nobody calls the body.
+        body = nil
+        #expect(turnstile.enter() != nil)
+        withExtendedLifetime(second) {}
+        #expect(counts.withLock { $0 } == [1, 2, 1, 2, 1])
+        let open = Turnstile(limit: 0)
+        let many = (0..<1000).map { _ in open.enter() }
+        #expect(many.allSatisfy { $0 != nil })
+    }
+
+    @Test("no spelling of a path gets past the question who may see it")
+    func spellings() async throws {
+        let api = try CapturedCluster.api(catalog: CapturedCluster.catalog(), store: CapturedCluster.store(), access: NoAccess())
+        for path in [
+            "/livez/../apis/metrics.k8s.io/v1beta1/nodes", "//apis/metrics.k8s.io/v1beta1/nodes", "/apis/metrics.k8s.io/v1beta1//nodes",
+            "/apis//metrics.k8s.io/v1beta1/nodes", "/./apis/metrics.k8s.io/v1beta1/nodes", "/apis/metrics.k8s.io/v1beta1/nodes/",
+            "/APIS/metrics.k8s.io/v1beta1/nodes", "/livez%2f..%2fmetrics", "/metrics/", "/metrics;/livez", "/livez/", "/livez/ping",
+            "/readyz//",
+            "apis/metrics.k8s.io/v1beta1/nodes", "", "/", "/apis", "/openapi/v2", "/version", "/livez\0", "/livez?/", "/index.html",
+        ] {
+            let answer = await api.answer(MetricsRequest(method: "GET", path: path))
+            #expect(answer.status == 403, "\(path): \(answer.status)")
+        }
+        for path in ["/livez", "/readyz", "/healthz"] {
+            #expect(await api.answer(MetricsRequest(method: "GET", path: path)).status == 200)
+        }
     }
 }

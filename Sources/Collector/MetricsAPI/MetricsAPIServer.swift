@@ -32,14 +32,14 @@ struct MetricsAPIServer: Service {
     /// - Throws: `ProcessError` 69 naming the address if it cannot be bound.
     func run() async throws {
         let (api, address, logger, listening, encryption) = (api, address, logger, listening, encryption)
-        let turnstile = Turnstile(limit: requestLimit)
+        let turnstile = Turnstile(limit: requestLimit) { api.metrics.note(inFlight: $0) }
         let responder = CallbackResponder<EventLoopRequestContext> { request, context in
             let start = ContinuousClock.now
-            let (hasPlace, inside) = turnstile.enter()
-            api.metrics.note(inFlight: inside)
-            defer { if hasPlace { api.metrics.note(inFlight: turnstile.leave()) } }
-            let answer = await api.answer(MetricsRequest(request), isCrowded: !hasPlace)
+            let place = turnstile.enter()
+            let answer = await api.answer(MetricsRequest(request), isCrowded: place == nil)
             return Self.response(answer, isHead: request.method == .head, on: context.executor) {
+                // A list keeps its place until it has been sent, or will not be.
+                withExtendedLifetime(place) {}
                 guard let endpoint = answer.endpoint else { return }
                 api.metrics.note(endpoint, code: answer.status, size: answer.size, duration: .now - start)
             }
@@ -115,31 +115,6 @@ struct MetricsAPIServer: Service {
             }
             try await writer.finish(nil)
             finished()
-        }
-    }
-}
-
-/// Counts those who are inside.
-private final class Turnstile: Sendable {
-    private let limit: Int
-    private let inside = Mutex(0)
-
-    init(limit: Int) { self.limit = limit }
-
-    /// - Returns: whether there was a place, and how many are inside now.
-    func enter() -> (hasPlace: Bool, inside: Int) {
-        inside.withLock { inside in
-            guard limit == 0 || inside < limit else { return (false, inside) }
-            inside += 1
-            return (true, inside)
-        }
-    }
-
-    /// - Returns: how many are still inside.
-    func leave() -> Int {
-        inside.withLock { inside in
-            inside -= 1
-            return inside
         }
     }
 }
