@@ -65,7 +65,7 @@ enum OpenAPIVersion: Sendable {
     private func field(_ field: OpenAPISchema.Field) -> JSONValue {
         let description = JSONValue.string(field.description)
         if case .reference(let name) = field.shape, self == .v3 {
-            return .members(["allOf": .array([reference(to: name)]), "default": .object([]), "description": description])
+            return .members(["allOf": .array([reference(to: name)]), "description": description])
         }
         return shape(field.shape).adding("description", description)
     }
