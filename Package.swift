@@ -40,8 +40,8 @@ let certificates: Target.Dependency = .product(name: "X509", package: "swift-cer
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 
 let fuzzDependencies: [Target.Dependency] = [
-    "Names", "RecordTable", "RecordTableWriter", "KubernetesObjects", "DeltaStream", "Frontend", "Collector", "Exporter", "MizzenSystem",
-    "ProcessRuntime", logging,
+    "AccessReview", "Names", "RecordTable", "RecordTableWriter", "KubernetesObjects", "DeltaStream", "Frontend", "Collector", "Exporter",
+    "MizzenSystem", "ProcessRuntime", logging,
 ]
 
 /// A module of Sources/Shared.

@@ -137,7 +137,8 @@ struct CollectorParts {
         let kept = SampleTable.open(
             command.samplesTable, collector: command.name, followed: "\(streams.deltas) \(streams.snapshots)", registry, logger)
         let store = UsageStore(
-            resolution: command.kubelets.metricResolution.nanoseconds, lifetime: command.kubelets.sampleLifetime, kept: kept)
+            resolution: command.kubelets.metricResolution.nanoseconds, lifetime: command.kubelets.sampleLifetime,
+            isPartial: command.serving.partialPods, kept: kept)
         // Names without usage are of a time that is over.
         if store.isEmpty { kept?.removeAll() }
         let catalog = catalog(kept, registry, logger)
@@ -173,6 +174,7 @@ struct CollectorParts {
             catalog: catalog, store: store, access: access(command, clients, logger),
             alwaysAllowedPaths: command.serving.authorizationAlwaysAllowPaths.split(separator: ",").map(String.init),
             nodeSelector: nodeSelector, livez: health.livez, readyz: health.readyz, registry: registry,
+            metrics: RequestMetrics(registry),
             freshness: registry.histogram(
                 "metrics_server_api_metric_freshness_seconds", help: "Age of metrics when they were answered.",
                 buckets: freshnessBuckets),
@@ -229,7 +231,7 @@ struct CollectorParts {
                 routes: [
                     "/livez": { api.livez.answer("livez", verbose: false) },
                     "/readyz": { api.readyz.answer("readyz", verbose: false) },
-                    "/metrics": { .metrics(registry.render()) },
+                    "/metrics": { .metrics(registry.render() + ProcessMetrics.render()) },
                 ],
                 logger: logger))
     }

@@ -18,6 +18,13 @@ struct ServingOptions: ParsableArguments {
     @Option(help: "File with the private key of --tls-cert-file.")
     var tlsPrivateKeyFile: String?
 
+    @Option(
+        parsing: .unconditionalSingleValue,
+        help: ArgumentHelp(
+            "Another certificate for clients that ask for these names, or for those that it bears. May be given several times.",
+            valueName: "certfile,keyfile[:name,...]"), transform: NamedCertificateFiles.init)
+    var tlsSniCertKey: [NamedCertificateFiles] = []
+
     @Option(help: "Oldest version of TLS to speak: VersionTLS12 or VersionTLS13, or the ones before.")
     var tlsMinVersion = "VersionTLS12"
 
@@ -85,6 +92,12 @@ struct ServingOptions: ParsableArguments {
 
     @Option(help: "How long a refusal is kept.")
     var authorizationWebhookCacheUnauthorizedTtl = GoDuration(seconds: 10)
+
+    @Flag(
+        help: """
+            Answer pods some of whose containers have no usage yet, with those that have. metrics-server answers a pod only when all have.
+            """)
+    var partialPods = false
 
     @Flag(help: "Let everyone read all metrics without asking an API server. For demos.")
     var insecureSkipAuthorization = false

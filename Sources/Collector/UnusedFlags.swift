@@ -50,7 +50,6 @@ enum UnusedFlags {
         "log-text-info-buffer-size",
         "logging-format",
         "strict-transport-security-directives",
-        "tls-sni-cert-key",
         "vmodule",
     ]
 

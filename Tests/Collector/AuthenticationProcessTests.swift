@@ -123,6 +123,30 @@ struct AuthenticationProcessTests {
         }
     }
 
+    @Test("paths are judged as they come, over either version of HTTP", arguments: ["--http1.1", "--http2"])
+    func paths(version: String) async throws {
+        let folder = try TemporaryFolder()
+        let api = CapturedCluster.api(
+            catalog: try CapturedCluster.catalog(), store: try CapturedCluster.store(), access: NoAccess())
+        try await MetricsAPIUnderTest.serving(api, in: folder) { url in
+            for (path, status) in [
+                ("/livez", "200"), ("/%6civez", "200"), ("/livez?x=/metrics", "200"), ("/livez/../metrics", "403"),
+                ("/livez/%2e%2e/metrics", "403"), ("/livez%2f..%2fmetrics", "403"), ("//metrics", "403"), ("/metrics%00", "403"),
+                ("/apis/metrics.k8s.io/v1beta1/%6eodes", "403"), ("/apis/metrics.k8s.io/v1beta1/namespaces/x%2f..%2f/pods", "403"),
+            ] {
+                let curl = try RunningProcess(
+                    "/usr/bin/curl",
+                    [
+                        version, "--silent", "--insecure", "--path-as-is", "--output", "/dev/null", "--write-out", "%{http_code}",
+                        url + path,
+                    ],
+                    in: folder)
+                #expect(try await curl.exitCode(within: .seconds(20)) == 0, "\(path)")
+                #expect(curl.output == status, "\(path)")
+            }
+        }
+    }
+
     @Test("whom to trust is what the cluster says, as it changes; what cannot be understood changes nothing")
     func lookup() async throws {
         var settings = ClusterSimulator.Configuration()

@@ -81,7 +81,7 @@ enum CapturedCluster {
         return MetricsAPI(
             catalog: catalog, store: store, access: access,
             alwaysAllowedPaths: ["/healthz", "/readyz", "/livez"], nodeSelector: LabelQuery(), livez: health.livez,
-            readyz: health.readyz, registry: registry,
+            readyz: health.readyz, registry: registry, metrics: RequestMetrics(registry),
             freshness: registry.histogram("metrics_server_api_metric_freshness_seconds", help: "Age.", buckets: [1]),
             port: { 14443 }, now: { (answered + delay) * 1_000_000_000 }, logger: silent)
     }

@@ -80,12 +80,13 @@ struct ListRenderingTests {
             items = cluster.store.items(of: pods.sorted { ($0.namespace, $0.name) < ($1.namespace, $1.name) })
         }
         let document = MetricsDocument(kind: isNodes ? "NodeMetrics" : "PodMetrics", content: .list(items), now: now)
-        switch try #require(AnswerFormat.negotiate(accept)) {
-        case .json: return document.json.json(pretty: request.wantsPretty)
-        case .yaml: return document.json.yaml()
-        case .protobuf: return document.protobuf
-        case .table(let version):
-            return document.table(version: version, includesObjects: request.includesObjects).json(pretty: request.wantsPretty)
+        let format = try #require(AnswerFormat.negotiate(accept, for: .resource))
+        switch (format.encoding, format.conversion) {
+        case (.yaml, _): return document.json.yaml()
+        case (.protobuf, _): return document.protobuf
+        case (.json, .table(let version)):
+            return document.table(version: version, object: try request.rowObject()).json(pretty: request.wantsPretty)
+        case (.json, _): return document.json.json(pretty: request.wantsPretty)
         }
     }
 
@@ -107,7 +108,7 @@ struct ListRenderingTests {
                 method: "GET",
                 path: "/apis/metrics.k8s.io/v1beta1/" + (namespace.map { "namespaces/\($0)/" } ?? "") + (isNodes ? "nodes" : "pods"))
             request.query = [("labelSelector", selector)]
-            if Bool.random(using: &random) { request.query.append(("includeObject", "None")) }
+            request.query.append(("includeObject", ["", "None", "Metadata", "Object"].randomElement(using: &random) ?? ""))
             if Bool.random(using: &random) { request.query.append(("pretty", "1")) }
             for accept in Self.accepts {
                 request.accept = accept

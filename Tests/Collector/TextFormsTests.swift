@@ -69,25 +69,57 @@ struct SelectorTests {
             ("metadata.namespace=ns,metadata.name=a", true), ("metadata.namespace!=ns", false),
         ])
     func fieldSelectors(text: String, matches: Bool) throws {
-        #expect(try FieldQuery(text, namespaced: true).matches(name: "a", namespace: "ns") == matches)
+        #expect(try FieldQuery(text).matches(name: "a", namespace: "ns") == matches)
     }
 
-    @Test("other fields are refused", arguments: ["status.phase=x", "metadata.name", "metadata.namespace=x"])
-    func otherFields(text: String) {
-        #expect(throws: Refusal.self) { try FieldQuery(text, namespaced: false) }
+    @Test(
+        "a field selector that cannot be read is refused in apimachinery's words",
+        arguments: [
+            ("status.phase=x", #""status.phase" is not a known field selector: only "metadata.name", "metadata.namespace""#),
+            ("metadata.name", "invalid selector: 'metadata.name'; can't understand 'metadata.name'"),
+            ("metadata.name=a=b", "invalid field selector: unescaped character in value: 61"),
+            (#"metadata.name=a\b"#, #"invalid field selector: invalid escape sequence: \b"#),
+            (#"metadata.name=a\"#, #"invalid field selector: invalid escape sequence: \"#),
+            ("z=1,b", "invalid selector: 'z=1,b'; can't understand 'b'"),
+        ])
+    func unreadableFields(text: String, message: String) {
+        #expect {
+            try FieldQuery(text)
+        } throws: { error in
+            error as? Refusal == .badRequest(message)
+        }
+    }
+
+    @Test("values of field selectors may have escapes, and nodes have no namespace")
+    func fieldEscapes() throws {
+        #expect(try FieldQuery(#"metadata.name=a\,b\=c\\"#).exactName == #"a,b=c\"#)
+        #expect(try FieldQuery(#"metadata.name!=a\,b,metadata.name=c"#).exactName == "c")
+        #expect(try FieldQuery("metadata.namespace=").matches(name: "n", namespace: ""))
+        #expect(try !FieldQuery("metadata.namespace=x").matches(name: "n", namespace: ""))
     }
 
     @Test(
         "the form of an answer follows the Accept header",
         arguments: [
-            ("", .json), ("*/*", .json), ("application/json", .json), ("application/yaml", .yaml),
-            ("application/vnd.kubernetes.protobuf,application/json", .protobuf),
+            ("", .json), ("*/*", .json), ("application/json", .json), ("application/yaml", .yaml), ("application/*", .json),
+            ("application/vnd.kubernetes.protobuf,application/json", .protobuf), ("application/vnd.kubernetes.protobuf, */*", .protobuf),
             ("application/json;q=0.5, application/yaml", .yaml), ("text/html, */*;q=0.1", .json),
-            ("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", .table(version: .v1)),
-            ("application/json;as=Table;v=v1beta1;g=meta.k8s.io", .table(version: .v1beta1)),
+            ("*/*, application/yaml", .yaml), ("application/*,application/yaml", .yaml), ("application/yaml;q=0,*/*", .json),
+            ("application/cbor, application/json;q=0.9", .json), ("application/cbor", nil),
+            ("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", .table(.v1)),
+            ("application/json;as=Table;v=v1beta1;g=meta.k8s.io", .table(.v1beta1)),
+            ("application/json;as=Table;g=meta.k8s.io", nil),
+            ("application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io,application/json", .json),
+            ("application/yaml;as=Table;v=v1;g=meta.k8s.io", AnswerFormat(encoding: .yaml, conversion: .table(.v1))),
+            (
+                "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
+                AnswerFormat(encoding: .protobuf, conversion: .metadataList(.v1))
+            ),
             ("application/json;as=Other;v=v1;g=meta.k8s.io,application/json", .json), ("text/html", nil),
+            ("application/json;stream=watch", .json), ("application/json;stream=other", nil), ("application/json;sv=v1", nil),
+            ("application/json;pretty=1", AnswerFormat(encoding: .json, isPretty: true)),
         ] as [(String, AnswerFormat?)])
     func formats(accept: String, format: AnswerFormat?) {
-        #expect(AnswerFormat.negotiate(accept) == format)
+        #expect(AnswerFormat.negotiate(accept, for: .resource) == format)
     }
 }

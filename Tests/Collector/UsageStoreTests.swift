@@ -229,4 +229,35 @@ struct UsageStoreTests {
         for at in [Int64(1000), 1060] { store.apply(sample(at, [("a", reading(cpu: cpu, at: at))])) }
         #expect(pod(store) == nil)
     }
+
+    @Test("a container without data hides its pod, unless pods may be partial; then it leaves out itself")
+    func partial() throws {
+        for isPartial in [false, true] {
+            let clock = clock
+            let store = UsageStore(
+                resolution: 60 * Self.second, lifetime: 90 * Self.second, isPartial: isPartial, now: { clock.moment })
+            let whole = [("a", reading(cpu: 1, at: 100)), ("b", reading(cpu: 1, at: 100))]
+            store.apply(sample(100, whole))
+            // One container has no memory in the second round, and another is new.
+            store.apply(sample(160, [("a", reading(cpu: 61, at: 160)), ("b", reading(cpu: 61, memory: nil, at: 160))]))
+            #expect(containers(pod(store)) == (isPartial ? ["a 1 1Ki"] : []))
+            store.apply(sample(220, [("a", reading(cpu: 121, at: 220)), ("b", reading(cpu: 121, at: 220))]))
+            #expect(containers(pod(store)) == (isPartial ? ["a 1 1Ki"] : []))
+            store.apply(sample(280, [("a", reading(cpu: 181, at: 280)), ("b", reading(cpu: 181, at: 280))]))
+            #expect(containers(pod(store)) == ["a 1 1Ki", "b 1 1Ki"])
+        }
+    }
+
+    @Test("a kubelet that has measured nothing new leaves all as it is, the same object")
+    func sameReading() {
+        let key = UsageStore.PodKey(namespace: "ns", name: "p")
+        store.apply(sample(100, [("a", reading(cpu: 1, at: 100))]))
+        store.apply(sample(160, [("a", reading(cpu: 61, at: 160))]))
+        let usage = store.usage(ofPods: [key])[0]
+        store.apply(sample(220, [("a", reading(cpu: 61, at: 160))]))
+        #expect(usage != nil && store.usage(ofPods: [key])[0] === usage)
+        store.apply(sample(280, [("a", reading(cpu: 181, at: 280))]))
+        #expect(store.usage(ofPods: [key])[0] !== usage)
+        #expect(containers(pod(store)) == ["a 1 1Ki"])
+    }
 }

@@ -163,6 +163,22 @@ struct WholeCollectorTests {
             #"metrics_server_storage_points{type="container"}"#,
             #"metrics_server_kubelet_last_request_time_seconds{node="s1-node-3"}"#,
         ] { #expect(metrics.contains(line), "\(line)") }
+        try checkFamilies(metrics)
+    }
+
+    /// Every family that metrics-server exports is here, of the same type and with the same buckets.
+    private func checkFamilies(_ metrics: String) throws {
+        let captured = String(decoding: try CapturedCluster.bytes("metrics-api/self-metrics.txt"), as: UTF8.self).split(separator: "\n")
+        let types = captured.filter { $0.hasPrefix("# TYPE ") }
+        #expect(types.count == 6)
+        // Nodes are scraped one by one: there is no duration of a round.
+        let tick = "metrics_server_manager_tick_duration_seconds"
+        for type in types where !type.contains(tick) { #expect(metrics.contains("\n\(type)\n"), "\(type)") }
+        #expect(!metrics.contains(tick))
+        for line in captured where line.contains("_bucket{") && !line.hasPrefix(tick) {
+            let series = line.prefix { $0 != " " }
+            #expect(metrics.contains("\n\(series) "), "\(series)")
+        }
     }
 }
 

@@ -29,7 +29,7 @@ struct BordersTests {
         ),
         (
             "EncryptedServing", "EncryptedServing",
-            ["HummingbirdCore", "HummingbirdHTTP2", "HummingbirdTLS", "Logging", "NIOCore", "NIOSSL", "NIOTLS"]
+            ["Hummingbird", "HummingbirdCore", "HummingbirdHTTP2", "HummingbirdTLS", "Logging", "NIOCore", "NIOSSL", "NIOTLS"]
         ),
         ("AccessReview", "AccessReview", ["Logging", "ServiceLifecycle", "SwiftASN1", "X509"]),
         ("DeltaStream", "DeltaStream", ["Logging"]),

@@ -18,8 +18,8 @@ struct ItemRenderer {
         momentText = MetricsDocument.time(now)
         moment =
             switch form {
-            case .json, .row(_, includesObject: true, _): Array(momentText.utf8)
-            case .row(_, includesObject: false, _): []
+            case .row(_, object: .none, _): []
+            case .json, .row: Array(momentText.utf8)
             case .protobuf: ProtobufWriter.varint(UInt64(bitPattern: now))
             }
     }
@@ -30,7 +30,7 @@ struct ItemRenderer {
             switch form {
             case .json(let pretty): json(item, pretty, former)
             case .protobuf: protobuf(item, former)
-            case .row(let version, let includesObject, let pretty): row(item, version, includesObject, pretty)
+            case .row(let version, let object, let pretty): row(item, version, object, pretty)
             }
         piece.measuredAt = item.window.end
         return piece
@@ -53,6 +53,13 @@ struct ItemRenderer {
             moment = metadata(item, to: &writer)
             fixed = writer.bytes.count
         }
+        measured(item, to: &writer)
+        writer.close("}")
+        return RenderedPiece(bytes: writer.bytes, moment: moment, fixed: fixed, measuredAt: 0)
+    }
+
+    /// All fields but the metadata.
+    private mutating func measured(_ item: MetricsItem, to writer: inout JSONWriter) {
         writer.key("timestamp")
         let time = timeTexts.value(item.window.end / 1_000_000_000)
         writer.quoted { $0.append(contentsOf: time.utf8) }
@@ -73,8 +80,6 @@ struct ItemRenderer {
             }
             writer.close("]")
         }
-        writer.close("}")
-        return RenderedPiece(bytes: writer.bytes, moment: moment, fixed: fixed, measuredAt: 0)
     }
 
     /// - Returns: where the time of the answer stands.
@@ -116,7 +121,7 @@ struct ItemRenderer {
     // MARK: Rows of tables
 
     private mutating func row(
-        _ item: MetricsItem, _ version: TableVersion, _ includesObject: Bool, _ pretty: Bool
+        _ item: MetricsItem, _ version: MetaVersion, _ object: RowObject, _ pretty: Bool
     ) -> RenderedPiece {
         var writer = JSONWriter(pretty: pretty, level: Self.level)
         writer.open("{")
@@ -129,14 +134,15 @@ struct ItemRenderer {
         }
         writer.close("]")
         var moment = 0..<0
-        if includesObject {
+        if object != .none {
             writer.key("object")
             writer.open("{")
             writer.key("kind")
-            writer.string("PartialObjectMetadata")
+            writer.string(object == .whole ? item.kind : "PartialObjectMetadata")
             writer.key("apiVersion")
-            writer.string(version.apiVersion)
+            writer.string(object == .whole ? MetricsDocument.apiVersion : version.apiVersion)
             moment = metadata(item, to: &writer)
+            if object == .whole { measured(item, to: &writer) }
             writer.close("}")
         }
         writer.close("}")

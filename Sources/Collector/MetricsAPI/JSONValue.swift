@@ -67,21 +67,37 @@ indirect enum JSONValue: Sendable, Equatable {
         for _ in 0..<(indent * 2) { out.append(UInt8(ascii: " ")) }
     }
 
+    /// As Go's encoder writes texts, which keeps answers harmless inside HTML and JavaScript.
     static func writeString(_ text: String, to out: inout [UInt8]) {
-        let digits = Array("0123456789abcdef".utf8)
         out.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"): out += [UInt8(ascii: "\\"), byte]
-            case UInt8(ascii: "\n"): out += Array("\\n".utf8)
-            case UInt8(ascii: "\r"): out += Array("\\r".utf8)
-            case UInt8(ascii: "\t"): out += Array("\\t".utf8)
-            // Go's encoder keeps answers harmless inside HTML.
-            case 0..<0x20, UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "&"):
-                out += Array("\\u00".utf8) + [digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-            default: out.append(byte)
-            }
+        if text.utf8.allSatisfy(isPlain) {
+            out.append(contentsOf: text.utf8)
+        } else {
+            for scalar in text.unicodeScalars { writeEscaped(scalar, to: &out) }
         }
         out.append(UInt8(ascii: "\""))
+    }
+
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "&"): false
+        default: (0x20..<0x80).contains(byte)
+        }
+    }
+
+    private static func writeEscaped(_ scalar: Unicode.Scalar, to out: inout [UInt8]) {
+        switch scalar {
+        case "\"": out += "\\\"".utf8
+        case "\\": out += "\\\\".utf8
+        case "\n": out += "\\n".utf8
+        case "\r": out += "\\r".utf8
+        case "\t": out += "\\t".utf8
+        case "\u{8}": out += "\\b".utf8
+        case "\u{C}": out += "\\f".utf8
+        case "\0"..<" ", "<", ">", "&", "\u{2028}", "\u{2029}":
+            let digits = String(scalar.value, radix: 16)
+            out += "\\u\(String(repeating: "0", count: 4 - digits.count))\(digits)".utf8
+        default: out += String(scalar).utf8
+        }
     }
 }

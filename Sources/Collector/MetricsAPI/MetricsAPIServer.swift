@@ -14,11 +14,13 @@ import Synchronization
 struct MetricsAPIServer: Service {
     let address: HTTPAddress
     /// Asked for each connection; the generation changes when it does.
-    let encryption: @Sendable () -> (settings: EncryptionSettings, generation: Int)
+    var encryption: @Sendable () -> (settings: EncryptionSettings, generation: Int)
     let api: MetricsAPI
     let logger: Logger
     /// Requests that are answered at a time; 0 for any number.
     var requestLimit = 400
+    /// Further ones wait until one ends: whoever can reach the port must not take all of the process's descriptors.
+    var mostConnections = 512
     /// Called once with the address in use.
     var listening: @Sendable (HTTPAddress) -> Void = { _ in }
 
@@ -30,12 +32,17 @@ struct MetricsAPIServer: Service {
     /// - Throws: `ProcessError` 69 naming the address if it cannot be bound.
     func run() async throws {
         let (api, address, logger, listening, encryption) = (api, address, logger, listening, encryption)
-        let turnstile = Turnstile(limit: requestLimit)
+        let turnstile = Turnstile(limit: requestLimit) { api.metrics.note(inFlight: $0) }
         let responder = CallbackResponder<EventLoopRequestContext> { request, context in
-            guard turnstile.enter() else { return Self.tooManyRequests }
-            defer { turnstile.leave() }
-            let answer = await api.answer(MetricsRequest(request))
-            return Self.response(answer, isHead: request.method == .head, on: context.executor)
+            let start = ContinuousClock.now
+            let place = turnstile.enter()
+            let answer = await api.answer(MetricsRequest(request), isCrowded: place == nil)
+            return Self.response(answer, isHead: request.method == .head, on: context.executor) {
+                // A list keeps its place until it has been sent, or will not be.
+                withExtendedLifetime(place) {}
+                guard let endpoint = answer.endpoint else { return }
+                api.metrics.note(endpoint, code: answer.status, size: answer.size, duration: .now - start)
+            }
         }
         var quiet = logger
         if quiet.logLevel > .debug { quiet.logLevel = max(.warning, quiet.logLevel) }
@@ -44,7 +51,9 @@ struct MetricsAPIServer: Service {
             server: HTTPServerBuilder {
                 EncryptedChannel(settings: encryption, connections: Self.timeouts.connection, responder: $0)
             },
-            configuration: .init(address: .hostname(address.host, port: address.port)),
+            configuration: .init(
+                address: .hostname(address.host, port: address.port),
+                availableConnectionsDelegate: MaximumAvailableConnections(mostConnections)),
             onServerRunning: { channel in
                 let bound = HTTPAddress(host: address.host, port: channel.localAddress?.port ?? address.port)
                 logger.info("serving the metrics API", metadata: ["address": "\(bound)"])
@@ -59,25 +68,31 @@ struct MetricsAPIServer: Service {
         }
     }
 
-    /// As API servers say it, in plain text.
-    private static let tooManyRequests = Response(
-        status: .tooManyRequests,
-        headers: [.contentType: "text/plain; charset=utf-8", .xContentTypeOptions: "nosniff", .retryAfter: "1"],
-        body: .init(byteBuffer: ByteBuffer(string: "Too many requests, please try again later.\n")))
-
-    private static func response(_ answer: MetricsAnswer, isHead: Bool, on executor: EventLoopExecutor) -> Response {
+    /// - Parameter finished: called when the last byte was handed over.
+    private static func response(
+        _ answer: MetricsAnswer, isHead: Bool, on executor: EventLoopExecutor, finished: @escaping @Sendable () -> Void
+    ) -> Response {
         var headers: HTTPFields = [
             .contentType: answer.contentType, .cacheControl: "no-cache, private", .contentLength: String(answer.size),
         ]
         headers[.xContentTypeOptions] = "nosniff"
+        for (name, value) in answer.headers {
+            if let name = HTTPField.Name(name) { headers[name] = value }
+        }
+        // Nothing is said of a body that does not come (RFC 9110, section 15.4.5).
+        if answer.status == 304 { for name in [HTTPField.Name.contentType, .contentLength] { headers[name] = nil } }
+        let status = HTTPResponse.Status(code: answer.status)
+        if !isHead, case .list(let list) = answer.content, list.size > bufferSize {
+            return Response(status: status, headers: headers, body: stream(list, on: executor, finished: finished))
+        }
+        finished()
         let body: ResponseBody =
             switch answer.content {
-            case _ where isHead: .init()
+            case _ where isHead || answer.size == 0: .init()
             case .bytes(let bytes): .init(byteBuffer: ByteBuffer(bytes: bytes))
-            case .list(let list) where list.size <= bufferSize: .init(byteBuffer: list.buffer)
-            case .list(let list): stream(list, on: executor)
+            case .list(let list): .init(byteBuffer: list.buffer)
             }
-        return Response(status: .init(code: answer.status), headers: headers, body: body)
+        return Response(status: status, headers: headers, body: body)
     }
 
     /// How much of a long list is handed to a connection at once, and how many such buffers an answer has, in turns: however long the list
@@ -85,7 +100,9 @@ struct MetricsAPIServer: Service {
     private static let bufferSize = 256 * 1024
     private static let buffers = 3
 
-    private static func stream(_ list: ListBody, on executor: EventLoopExecutor) -> ResponseBody {
+    private static func stream(
+        _ list: ListBody, on executor: EventLoopExecutor, finished: @escaping @Sendable () -> Void
+    ) -> ResponseBody {
         ResponseBody(contentLength: list.size) { writer in
             try await withTaskExecutorPreference(executor) {
                 var buffers = Array(repeating: ByteBuffer(), count: Self.buffers)
@@ -97,36 +114,20 @@ struct MetricsAPIServer: Service {
                 }
             }
             try await writer.finish(nil)
+            finished()
         }
     }
-}
-
-/// Counts those who are inside.
-private final class Turnstile: Sendable {
-    private let limit: Int
-    private let inside = Mutex(0)
-
-    init(limit: Int) { self.limit = limit }
-
-    /// - Returns: false where all places are taken.
-    func enter() -> Bool {
-        inside.withLock { inside in
-            guard limit == 0 || inside < limit else { return false }
-            inside += 1
-            return true
-        }
-    }
-
-    func leave() { inside.withLock { $0 -= 1 } }
 }
 
 extension MetricsRequest {
     fileprivate init(_ request: Request) {
         let certificate = EncryptedPeer.current?.certificate
         self.init(
-            method: request.method.rawValue, path: request.uri.path,
+            method: request.method.rawValue, path: PercentEncoding.decoded(request.uri.path),
             query: Self.parameters(request.uri.query ?? ""),
             accept: request.headers[.accept] ?? "", userAgent: request.headers[.userAgent] ?? "",
+            contentType: request.headers[.contentType] ?? "",
+            hasBody: (request.headers[.contentLength].flatMap { Int($0) } ?? 0) > 0, ifNoneMatch: request.headers[.ifNoneMatch] ?? "",
             evidence: CallerEvidence(
                 token: BearerToken.read(request.headers[.authorization]),
                 certificate: certificate,

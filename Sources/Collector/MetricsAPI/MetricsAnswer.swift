@@ -14,6 +14,8 @@ struct MetricsAnswer: Sendable {
     /// Besides those that every answer has.
     var headers: [(name: String, value: String)] = []
     var content: Content
+    /// What has answered, where that is counted.
+    var endpoint: RequestMetrics.Endpoint?
 
     init(status: Int = 200, contentType: String, headers: [(name: String, value: String)] = [], body: [UInt8]) {
         self.init(status: status, contentType: contentType, headers: headers, content: .bytes(body))

@@ -42,6 +42,13 @@ struct MetricsItem: Hashable, Sendable {
     var window: MeasuredWindow
     var usage: Usage
 
+    var kind: String {
+        switch usage {
+        case .node: ResourceKind.nodes.kind
+        case .pod: ResourceKind.pods.kind
+        }
+    }
+
     /// The sum over containers.
     var total: ResourceUsage {
         switch usage {
@@ -78,18 +85,21 @@ struct MetricsDocument: Sendable {
 
     var json: JSONValue {
         switch content {
-        case .item(let item):
-            guard case .object(let members) = json(item) else { return json(item) }
-            return .object(
-                [
-                    .init(key: "kind", value: .string(kind)), .init(key: "apiVersion", value: .string(Self.apiVersion)),
-                ] + members)
+        case .item(let item): return whole(item)
         case .list(let items):
             return .members([
                 "kind": .string(kind + "List"), "apiVersion": .string(Self.apiVersion), "metadata": .object([]),
                 "items": .array(items.map(json)),
             ])
         }
+    }
+
+    private func whole(_ item: MetricsItem) -> JSONValue {
+        guard case .object(let members) = json(item) else { return json(item) }
+        return .object(
+            [
+                .init(key: "kind", value: .string(kind)), .init(key: "apiVersion", value: .string(Self.apiVersion)),
+            ] + members)
     }
 
     private func json(_ item: MetricsItem) -> JSONValue {
@@ -123,28 +133,25 @@ struct MetricsDocument: Sendable {
 
     // MARK: Table
 
-    /// - Parameter includesObjects: rows carry the metadata of their object.
-    func table(version: TableVersion, includesObjects: Bool) -> JSONValue {
-        let apiVersion = version.apiVersion
+    func table(version: MetaVersion, object: RowObject) -> JSONValue {
         let rows = items.map { item in
             let total = item.total
             let cells = [
                 item.name, total.cpuText, total.memoryText, GoDurationText.format(item.window.length),
             ]
-            return JSONValue.members([
-                "cells": .array(cells.map(JSONValue.string)),
-                "object": includesObjects
-                    ? .members([
-                        "kind": .string("PartialObjectMetadata"), "apiVersion": .string(apiVersion),
-                        "metadata": metadata(item),
-                    ]) : nil,
-            ])
+            let carried: JSONValue? =
+                switch object {
+                case .none: nil
+                case .metadata: partial(item, version)
+                case .whole: whole(item)
+                }
+            return JSONValue.members(["cells": .array(cells.map(JSONValue.string)), "object": carried])
         }
         return Self.table(version: version, hasRows: !rows.isEmpty, rows: rows)
     }
 
     /// A table without its rows, or with them.
-    static func table(version: TableVersion, hasRows: Bool, rows: [JSONValue] = []) -> JSONValue {
+    static func table(version: MetaVersion, hasRows: Bool, rows: [JSONValue] = []) -> JSONValue {
         let columns: [(String, String, String)] = [
             ("Name", "name", "Name of the resource"), ("cpu", "quantity", ""), ("memory", "quantity", ""),
             ("Window", "duration", ""),
@@ -161,6 +168,54 @@ struct MetricsDocument: Sendable {
             "columnDefinitions": .array(hasRows ? definitions : []),
             "rows": .array(rows),
         ])
+    }
+
+    // MARK: Metadata alone
+
+    /// - Parameter isList: whether a list is asked for.
+    /// - Throws: where what is asked for is not what there is.
+    func metadata(_ version: MetaVersion, isList: Bool) throws(Refusal) -> JSONValue {
+        try checkMetadata(isList: isList)
+        switch content {
+        case .item(let item): return partial(item, version)
+        case .list(let items):
+            return .members([
+                "kind": .string("PartialObjectMetadataList"), "apiVersion": .string(version.apiVersion), "metadata": .object([]),
+                "items": .array(items.map { partial($0, version) }),
+            ])
+        }
+    }
+
+    private func partial(_ item: MetricsItem, _ version: MetaVersion) -> JSONValue {
+        .members([
+            "kind": .string("PartialObjectMetadata"), "apiVersion": .string(version.apiVersion), "metadata": metadata(item),
+        ])
+    }
+
+    func metadataProtobuf(_ version: MetaVersion, isList: Bool) throws(Refusal) -> [UInt8] {
+        try checkMetadata(isList: isList)
+        switch content {
+        case .item(let item):
+            return ProtobufWriter.envelope(apiVersion: version.apiVersion, kind: "PartialObjectMetadata") {
+                $0.message(1) { _ = $0.writeMetadata(of: item, now: now) }
+            }
+        case .list(let items):
+            return ProtobufWriter.envelope(apiVersion: version.apiVersion, kind: "PartialObjectMetadataList") { list in
+                list.writeListMetadata()
+                for item in items { list.message(2) { $0.message(1) { _ = $0.writeMetadata(of: item, now: now) } } }
+            }
+        }
+    }
+
+    private func checkMetadata(isList: Bool) throws(Refusal) {
+        switch (content, isList) {
+        case (.item, false), (.list, true): return
+        case (.item, true):
+            throw .notAcceptable(
+                "you requested PartialObjectMetadataList, but the requested object is not a list (*metrics.\(kind))")
+        case (.list, false):
+            throw .notAcceptable("you requested PartialObjectMetadata, but the requested object is a list (*metrics.\(kind)List)")
+        }
     }
 
     // MARK: Protobuf

@@ -36,6 +36,14 @@ extension ProtobufWriter {
         }
     }
 
+    /// An `ObjectMeta` with nothing but a name.
+    mutating func writeObjectMetadata(name: String) {
+        string(1, name)
+        for field in UInt64(2)...6 { string(field, "") }
+        integer(7, 0)
+        message(8) { _ in }
+    }
+
     /// An empty `ListMeta`.
     mutating func writeListMetadata() {
         message(1) { meta in

@@ -4,31 +4,54 @@ import ProcessRuntime
 /// A request to the Metrics API, as far as answers depend on it.
 struct MetricsRequest: Sendable {
     var method: String
+    /// Percent signs undone.
     var path: String
     /// In order, percent signs undone.
     var query: [(name: String, value: String)] = []
     var accept = ""
     var userAgent = ""
+    /// Of its own body, of which it should have none.
+    var contentType = ""
+    var hasBody = false
+    /// Marks of documents that the client has.
+    var ifNoneMatch = ""
     /// What it shows of who sends it.
     var evidence = CallerEvidence()
 
+    var isRead: Bool { method == "GET" || method == "HEAD" }
+
     func parameter(_ name: String) -> String? { query.first { $0.name == name }?.value }
 
-    /// True for `1`, `true` and for the bare name, as API servers read them.
+    /// True for anything but `0` and `false`, for the bare name too, as API servers read options.
     func flag(_ name: String) -> Bool {
         parameter(name).map { $0 != "0" && $0.lowercased() != "false" } ?? false
     }
 
     /// API servers indent what people read: asked for by name, or by the programs that people use.
     var wantsPretty: Bool {
-        if let asked = parameter("pretty") { return asked != "0" && asked.lowercased() != "false" }
+        // What Go's `strconv.ParseBool` takes for true.
+        if let asked = parameter("pretty"), !asked.isEmpty { return ["1", "t", "T", "true", "TRUE", "True"].contains(asked) }
         return ["curl", "Wget", "Mozilla/5.0"].contains { userAgent.hasPrefix($0) }
     }
 }
 
+/// What rows of a table carry of their object.
+enum RowObject: String, Sendable {
+    case none = "None"
+    case metadata = "Metadata"
+    case whole = "Object"
+}
+
 extension MetricsRequest {
-    /// Rows of tables carry the metadata of their objects.
-    var includesObjects: Bool { parameter("includeObject") != "None" }
+    func rowObject() throws(Refusal) -> RowObject {
+        let asked = parameter("includeObject") ?? ""
+        guard let row = asked.isEmpty ? .metadata : RowObject(rawValue: asked) else {
+            throw .badRequest(
+                "Unable to convert to Table as requested: includeObject: Invalid value: \(Refusal.quoted(asked)): "
+                    + "must be 'Metadata', 'Object', 'None', or empty")
+        }
+        return row
+    }
 }
 
 /// What a request asks for, in the words of Kubernetes' authorizers.
@@ -42,35 +65,39 @@ enum APITarget: Sendable, Equatable {
         var namespace: String?
         var name: String?
         var subresource: String?
+        /// `watch` or `proxy`, which older clients wrote into the path. Nothing is served there.
+        var pathVerb: String?
     }
 
     static let prefix = "/apis/metrics.k8s.io/v1beta1"
 
     init(path: String) {
-        let parts = path.split(separator: "/").map(String.init)
+        var parts = path.split(separator: "/").map(String.init)[...]
         guard path.hasPrefix(Self.prefix + "/"), parts.count > 3 else {
             self = .path(path)
             return
         }
-        let rest = parts.dropFirst(3)
-        if rest.first == "namespaces", rest.count >= 3 {
-            let tail = Array(rest.dropFirst(2))
-            self = .resource(
-                ResourceTarget(
-                    resource: tail[0], namespace: Array(rest)[1], name: tail.count > 1 ? tail[1] : nil,
-                    subresource: tail.count > 2 ? tail[2] : nil))
-        } else {
-            let tail = Array(rest)
-            self = .resource(
-                ResourceTarget(
-                    resource: tail[0], namespace: nil, name: tail.count > 1 ? tail[1] : nil,
-                    subresource: tail.count > 2 ? tail[2] : nil))
+        parts = parts.dropFirst(3)
+        var target = ResourceTarget(resource: "")
+        if let first = parts.first, ["watch", "proxy"].contains(first), parts.count > 1 {
+            target.pathVerb = first
+            parts = parts.dropFirst()
         }
+        if parts.first == "namespaces", parts.count > 2 {
+            target.namespace = parts[parts.startIndex + 1]
+            parts = parts.dropFirst(2)
+        }
+        let tail = Array(parts)
+        target.resource = tail[0]
+        target.name = tail.count > 1 ? tail[1] : nil
+        target.subresource = tail.count > 2 ? tail[2] : nil
+        self = .resource(target)
     }
 
     /// The verb that authorizers know this by.
     func verb(of request: MetricsRequest) -> String {
         guard case .resource(let target) = self else { return request.method.lowercased() }
+        if let verb = target.pathVerb { return verb }
         switch request.method {
         case "GET", "HEAD":
             if target.name != nil { return "get" }
@@ -82,81 +109,21 @@ enum APITarget: Sendable, Equatable {
         default: return request.method.lowercased()
         }
     }
-}
 
-/// Of `meta.k8s.io`.
-enum TableVersion: String, Sendable {
-    case v1, v1beta1
-
-    var apiVersion: String { "meta.k8s.io/\(rawValue)" }
-}
-
-/// In which form a client wants its answer.
-enum AnswerFormat: Sendable, Equatable {
-    case json
-    case yaml
-    case protobuf
-    /// A `Table` of `meta.k8s.io` in JSON; the version is the one asked for.
-    case table(version: TableVersion)
-
-    var contentType: String {
+    /// What it is that authorizers are asked about. A list of the one object that a field selector names is about that object.
+    func object(of request: MetricsRequest) -> AccessAttributes.Object {
         switch self {
-        case .json, .table: "application/json"
-        case .yaml: "application/yaml"
-        case .protobuf: "application/vnd.kubernetes.protobuf"
-        }
-    }
-
-    /// How items of lists stand in it; nil where nothing is kept of them: YAML is read by people.
-    func pieceForm(pretty: Bool, includesObjects: Bool) -> PieceForm? {
-        switch self {
-        case .json: .json(pretty: pretty)
-        case .protobuf: .protobuf
-        case .table(let version): .row(version: version, includesObject: includesObjects, pretty: pretty)
-        case .yaml: nil
-        }
-    }
-
-    /// The first form of an `Accept` header that is served here, by falling `q`; JSON without a header; nil if there is
-    /// none.
-    static func negotiate(_ accept: String) -> AnswerFormat? {
-        let ranges = accept.split(separator: ",").map { MediaRange($0) }.filter { $0.quality > 0 }
-        if ranges.isEmpty { return .json }
-        // Stable: equal qualities keep the client's order.
-        let sorted = ranges.enumerated().sorted { ($1.element.quality, $0.offset) < ($0.element.quality, $1.offset) }
-        for (_, range) in sorted {
-            if let format = range.format { return format }
-        }
-        return nil
-    }
-
-    private struct MediaRange {
-        var type: String
-        var parameters: [String: String] = [:]
-        var quality: Double { parameters["q"].map { Double($0) ?? 0 } ?? 1 }
-
-        init(_ text: Substring) {
-            let parts = text.split(separator: ";").map { $0.filter { $0 != " " && $0 != "\t" } }
-            type = parts.first?.lowercased() ?? ""
-            for part in parts.dropFirst() {
-                let pair = part.split(separator: "=", maxSplits: 1)
-                if pair.count == 2 { parameters[pair[0].lowercased()] = String(pair[1]) }
+        case .path(let path): return .path(path)
+        case .resource(let target):
+            var name = target.name
+            if name == nil, request.isRead, let selector = request.parameter("fieldSelector") {
+                let exact = (try? FieldQuery(selector))?.exactName ?? ""
+                let isSegment = !exact.isEmpty && exact != "." && exact != ".." && !exact.contains("/") && !exact.contains("%")
+                name = isSegment ? exact : nil
             }
-        }
-
-        var format: AnswerFormat? {
-            if let wanted = parameters["as"] {
-                guard wanted == "Table", parameters["g"] == "meta.k8s.io", type == "application/json",
-                    let version = TableVersion(rawValue: parameters["v"] ?? "v1")
-                else { return nil }
-                return .table(version: version)
-            }
-            switch type {
-            case "application/json", "application/*", "*/*": return .json
-            case "application/yaml": return .yaml
-            case "application/vnd.kubernetes.protobuf": return .protobuf
-            default: return nil
-            }
+            return .resource(
+                group: "metrics.k8s.io", version: "v1beta1", name: target.resource, namespace: target.namespace, object: name,
+                subresource: target.subresource)
         }
     }
 }

@@ -4,6 +4,14 @@ struct Refusal: Error, Hashable, Sendable {
         var name = ""
         var group = ""
         var kind = ""
+        var causes: [Cause] = []
+    }
+
+    /// What is wrong with one field.
+    struct Cause: Hashable, Sendable {
+        var reason: String
+        var message: String
+        var field: String
     }
 
     var code: Int
@@ -14,12 +22,20 @@ struct Refusal: Error, Hashable, Sendable {
     var json: JSONValue {
         .members([
             "kind": .string("Status"), "apiVersion": .string("v1"), "metadata": .object([]),
-            "status": .string("Failure"), "message": .string(message), "reason": .string(reason),
+            "status": .string("Failure"), "message": message.isEmpty ? nil : .string(message), "reason": .string(reason),
             "details": details.map { details in
                 .members([
                     "name": details.name.isEmpty ? nil : .string(details.name),
                     "group": details.group.isEmpty ? nil : .string(details.group),
                     "kind": details.kind.isEmpty ? nil : .string(details.kind),
+                    "causes": details.causes.isEmpty
+                        ? nil
+                        : .array(
+                            details.causes.map { cause in
+                                .members([
+                                    "reason": .string(cause.reason), "message": .string(cause.message), "field": .string(cause.field),
+                                ])
+                            }),
                 ])
             },
             "code": .integer(code),
@@ -28,9 +44,7 @@ struct Refusal: Error, Hashable, Sendable {
 
     var protobuf: [UInt8] {
         ProtobufWriter.envelope(apiVersion: "v1", kind: "Status") { writer in
-            writer.message(1) { meta in
-                for field in UInt64(1)...3 { meta.string(field, "") }
-            }
+            writer.writeListMetadata()
             writer.string(2, "Failure")
             writer.string(3, message)
             writer.string(4, reason)
@@ -39,12 +53,50 @@ struct Refusal: Error, Hashable, Sendable {
                     inner.string(1, details.name)
                     inner.string(2, details.group)
                     inner.string(3, details.kind)
+                    for cause in details.causes {
+                        inner.message(4) {
+                            $0.string(1, cause.reason)
+                            $0.string(2, cause.message)
+                            $0.string(3, cause.field)
+                        }
+                    }
                     inner.integer(5, 0)
                     inner.string(6, "")
                 }
             }
             writer.integer(6, Int64(code))
         }
+    }
+
+    /// As Go quotes a text in a message.
+    static func quoted(_ text: String) -> String {
+        var out = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"", "\\": out += "\\\(scalar)"
+            case "\n": out += "\\n"
+            case "\r": out += "\\r"
+            case "\t": out += "\\t"
+            case "\0"..<" ", "\u{7F}":
+                let digits = String(scalar.value, radix: 16)
+                out += "\\x" + (digits.count == 1 ? "0" : "") + digits
+            default: out.unicodeScalars.append(scalar)
+            }
+        }
+        return out + "\""
+    }
+}
+
+extension Refusal.Cause {
+    static func forbidden(_ field: String, _ why: String) -> Self {
+        .init(reason: "FieldValueForbidden", message: "Forbidden: \(why)", field: field)
+    }
+
+    static func unsupported(_ field: String, _ value: String, _ known: [String]) -> Self {
+        .init(
+            reason: "FieldValueNotSupported",
+            message: "Unsupported value: \(Refusal.quoted(value)): supported values: \(known.map(Refusal.quoted).joined(separator: ", "))",
+            field: field)
     }
 }
 
@@ -78,8 +130,26 @@ extension Refusal {
             details: Details(group: "metrics.k8s.io", kind: resource))
     }
 
-    static let notAcceptable = Refusal(
+    /// No media type of the client's is one of ours.
+    static let unproducible = Refusal(
         code: 406, reason: "NotAcceptable",
-        message: "only the following media types are accepted: application/json, application/yaml, "
-            + "application/vnd.kubernetes.protobuf")
+        message: "the server was unable to respond with a content type that the client supports", details: Details())
+
+    /// Their parameters ask for what there is not.
+    static let notAcceptable = notAcceptable(
+        "only the following media types are accepted: "
+            + AnswerFormat.Encoding.allCases.map(\.contentType).joined(separator: ", "))
+
+    static func notAcceptable(_ message: String) -> Refusal { Refusal(code: 406, reason: "NotAcceptable", message: message) }
+
+    /// Of a body that nobody wants. (API servers leave the message out too.)
+    static let unsupportedMediaType = Refusal(code: 415, reason: "UnsupportedMediaType", message: "", details: Details())
+
+    static func invalid(kind: String, group: String, _ causes: [Cause]) -> Refusal {
+        let texts = causes.map { "\($0.field): \($0.message)" }
+        let all = texts.count == 1 ? texts[0] : "[\(texts.joined(separator: ", "))]"
+        return Refusal(
+            code: 422, reason: "Invalid", message: "\(kind).\(group) \"\" is invalid: \(all)",
+            details: Details(group: group, kind: kind, causes: causes))
+    }
 }

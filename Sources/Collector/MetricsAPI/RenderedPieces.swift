@@ -5,7 +5,7 @@ enum PieceForm: Hashable, Sendable {
     case json(pretty: Bool)
     case protobuf
     /// Of a `Table`.
-    case row(version: TableVersion, includesObject: Bool, pretty: Bool)
+    case row(version: MetaVersion, object: RowObject, pretty: Bool)
 }
 
 /// An item of a list as it is sent, but for the time of the answer, which every item carries.

@@ -23,17 +23,20 @@ final class ServingEncryption: Sendable {
     /// - Throws: code 78 naming the file that cannot be used, 73 for a directory that cannot be written.
     init(_ options: ServingOptions, logger: Logger) throws(ProcessError) {
         self.logger = logger
-        files =
+        let named = options.tlsSniCertKey
+        let served =
             if let certificate = options.tlsCertFile, let key = options.tlsPrivateKeyFile {
                 [certificate, key]
             } else {
                 options.certDir.map(ServingCertificate.files) ?? []
             }
+        files = served + named.flatMap { [$0.certificate, $0.key] }
         make = { () throws(ProcessError) in
             var tls = try ServingCertificate.configuration(
                 certificateFile: options.tlsCertFile, keyFile: options.tlsPrivateKeyFile, directory: options.certDir)
             // Clients are asked for a certificate, and may have none; who says that it is theirs is judged with each request.
             tls.certificateVerification = .optionalVerification
+            tls.sslContextCallback = try NamedCertificates(named).callback
             options.restrict(&tls)
             return EncryptionSettings(tls: tls, allowsHTTP2: !options.disableHttp2Serving, takesAnyCertificate: true)
         }

@@ -30,8 +30,8 @@ package struct AuthenticationLookup: ServiceLifecycle.Service {
 
     private let certificates: ClientCertificates
     private let files: Files
-    /// The ConfigMap's data; nil where the cluster is not asked.
-    private let read: (@Sendable () async throws -> [String: String])?
+    /// The ConfigMap in JSON; nil where the cluster is not asked.
+    private let read: (@Sendable () async throws -> [UInt8])?
     private let logger: Logger
 
     /// What the files alone say, to begin with.
@@ -52,10 +52,7 @@ package struct AuthenticationLookup: ServiceLifecycle.Service {
         self.files = files
         self.logger = logger
         if let client {
-            read = {
-                let answer = try await client.send(APIRequest(path: Self.path), timeout: .seconds(10), limit: 4 << 20).checked()
-                return try JSONDecoder().decode(ConfigMap.self, from: Data(answer.body)).data ?? [:]
-            }
+            read = { Array(try await client.send(APIRequest(path: Self.path), timeout: .seconds(10), limit: 4 << 20).checked().body) }
         } else {
             read = nil
         }
@@ -80,15 +77,14 @@ package struct AuthenticationLookup: ServiceLifecycle.Service {
 
     /// - Returns: what is wrong; nothing has changed then.
     package func look() async -> Fault? {
-        var trust = AuthenticationTrust(frontProxy: files.frontProxy)
+        let trust: AuthenticationTrust
         do {
-            if let read { try Self.take(try await read(), files, into: &trust) }
-            try Self.read(files, into: &trust)
+            trust = try Self.trust(configMap: await read?(), files)
         } catch let fault as Fault {
             return fault
         } catch {
             return Fault(
-                place: "ConfigMap kube-system/extension-apiserver-authentication",
+                place: Self.configMapName,
                 reason: "\(error); let this user read it with the role extension-apiserver-authentication-reader of kube-system, "
                     + "or give --client-ca-file and --requestheader-client-ca-file with --authentication-skip-lookup")
         }
@@ -101,6 +97,24 @@ package struct AuthenticationLookup: ServiceLifecycle.Service {
         }
         return nil
     }
+
+    /// What a ConfigMap in JSON and the files say; the files alone where there is none.
+    static func trust(configMap: [UInt8]?, _ files: Files) throws(Fault) -> AuthenticationTrust {
+        var trust = AuthenticationTrust(frontProxy: files.frontProxy)
+        if let configMap {
+            let data: [String: String]
+            do {
+                data = try JSONDecoder().decode(ConfigMap.self, from: Data(configMap)).data ?? [:]
+            } catch {
+                throw Fault(place: configMapName, reason: "is no ConfigMap in JSON: \(error)")
+            }
+            try take(data, files, into: &trust)
+        }
+        try read(files, into: &trust)
+        return trust
+    }
+
+    private static let configMapName = "ConfigMap kube-system/extension-apiserver-authentication"
 
     package struct Fault: Error, Hashable, CustomStringConvertible {
         var place: String
@@ -120,7 +134,7 @@ package struct AuthenticationLookup: ServiceLifecycle.Service {
 
     /// Takes from the ConfigMap what `files` do not say.
     private static func take(_ data: [String: String], _ files: Files, into trust: inout AuthenticationTrust) throws(Fault) {
-        func place(_ key: String) -> String { "ConfigMap kube-system/extension-apiserver-authentication, \(key)" }
+        func place(_ key: String) -> String { "\(configMapName), \(key)" }
         func list(_ key: String) throws(Fault) -> [String] {
             guard let text = data[key], !text.isEmpty else { return [] }
             guard let list = try? JSONDecoder().decode([String].self, from: Data(text.utf8)) else {

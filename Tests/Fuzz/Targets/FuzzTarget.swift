@@ -26,6 +26,7 @@ extension FuzzTarget {
         .dnsMessage, .dnsName, .corefile, .watchJSON, .watchProtobuf, .listJSON, .listProtobuf, .envelope, .tableFile,
         .exposition, .kubeletSummary, .historyFile, .jsonView, .zoneFile, .dnstap, .textTemplate, .viewExpression, .cachedAnswer,
         .customResources, .stateFile, .quantity, .labelName, .scrapeHeaders, .exporterConfiguration,
+        .metricsRequest, .selectors, .acceptHeader, .authenticationMap,
     ]
 
     static func named(_ name: String) -> FuzzTarget? { all.first { $0.name == name } }

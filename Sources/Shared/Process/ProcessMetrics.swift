@@ -2,15 +2,14 @@ import FoundationEssentials
 import Glibc
 
 /// What the kernel says about this process, under the names that Prometheus' clients use.
-enum ProcessMetrics {
-    /// Prometheus text; what cannot be read is left out.
-    static func render() -> [UInt8] {
-        var text = ""
+public enum ProcessMetrics {
+    /// Prometheus text 0.0.4; what cannot be read is left out.
+    public static func render() -> [UInt8] {
+        var text = PrometheusText()
         func add(_ name: String, _ type: String, _ help: String, _ value: Double?) {
             guard let value else { return }
-            var bytes: [UInt8] = []
-            bytes.append(number: value)
-            text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n\(name) \(String(decoding: bytes, as: UTF8.self))\n"
+            text.family(name, type, help)
+            text.sample(name, [], PrometheusText.number(value))
         }
         let fields = statusFields()
         let ticks = Double(sysconf(Int32(_SC_CLK_TCK)))
@@ -33,7 +32,7 @@ enum ProcessMetrics {
         if unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 {
             add("process_max_fds", "gauge", "How many file descriptors may be open.", Double(limit.rlim_cur))
         }
-        return Array(text.utf8)
+        return text.bytes
     }
 
     private static func statusFields() -> [Substring]? {
