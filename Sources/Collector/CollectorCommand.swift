@@ -79,10 +79,12 @@ public struct CollectorCommand: AsyncParsableCommand {
     }
 
     public func run() async throws {
+        Allocator.staysSmall()
         var logging = logging
         if verbosity >= 4 { logging.logLevel = min(logging.logLevel, .debug) }
         let logger = logging.makeLogger("mizzen-collector")
         let parts = try CollectorParts(self, logger: logger)
+        releaseWhatTheStartTook()
         do {
             try await ProcessMain.serve(services: parts.services, logger: logger)
         } catch {
@@ -90,6 +92,16 @@ public struct CollectorCommand: AsyncParsableCommand {
             throw error
         }
         try await parts.shutdown()
+    }
+
+    /// Once each node has been scraped twice, from where on nothing is done for the first time.
+    private func releaseWhatTheStartTook() {
+        let rounds = kubelets.metricResolution.duration * 2 + kubelets.kubeletRequestTimeout.duration
+        Task {
+            try await Task.sleep(for: rounds)
+            Allocator.trim()
+            ProgramPages.release()
+        }
     }
 
     var name: String {

@@ -189,7 +189,10 @@ struct SampleTableTests {
             pods: ["a", "b"].map { name in
                 .init(
                     key: .init(namespace: "ns", name: name),
-                    containers: [("x", PointPair(last: last, previous: last)), ("y", PointPair(last: last, previous: nil))])
+                    containers: [
+                        .init(name: "x", points: PointPair(last: last, previous: last)),
+                        .init(name: "y", points: PointPair(last: last, previous: nil)),
+                    ])
             })
         let node = CatalogNode(
             uid: "u", name: "n", labels: ["a": "b", "": ""], addresses: [.init(type: "InternalIP", address: "::1")], kubeletPort: 70_000,

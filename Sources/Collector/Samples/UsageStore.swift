@@ -227,36 +227,61 @@ final class UsageStore: Sendable {
         if points != held?.points { state.nodes[sample.node] = NodeUsage(points: points) }
     }
 
+    /// What a sample says of one pod.
+    private struct MeasuredPod {
+        var key: PodKey
+        /// What was held of it, by this node or another.
+        var held: PodUsage?
+        var containers: [PodUsage.Container] = []
+        /// Whether each of its containers is measured.
+        var isWhole = true
+    }
+
     /// - Returns: the nodes that have lost a pod to this one.
     private func applyPods(_ sample: NodeSample, to state: inout State) -> [String] {
-        var fresh: [PodKey: [(name: String, points: PointPair)]] = [:]
-        var incomplete: Set<PodKey> = []
-        for container in sample.failure == nil ? sample.containers : [] {
-            let key = PodKey(namespace: container.namespace, name: container.pod)
+        var (pods, places) = measured(sample, state)
+        // What is left out is no pod of this node any more.
+        pods.removeAll { !$0.isWhole && !isPartial || $0.containers.isEmpty }
+        if pods.count < places.count { places = Dictionary(uniqueKeysWithValues: pods.enumerated().map { ($1.key, $0) }) }
+        for key in state.podsOfNode[sample.node] ?? [] where places[key] == nil && state.pods[key]?.node == sample.node {
+            state.pods[key] = nil
+        }
+        var losers: Set<String> = []
+        for pod in pods {
+            if let other = pod.held?.node, other != sample.node { losers.insert(other) }
+            let containers = pod.containers.sorted { $0.name < $1.name }
+            // What kubelets have not measured anew need not be rendered anew.
+            if let held = pod.held, held.node == sample.node, held.containers == containers { continue }
+            state.pods[pod.key] = PodUsage(node: sample.node, containers: containers)
+        }
+        state.podsOfNode[sample.node] = pods.isEmpty ? nil : pods.map(\.key)
+        return Array(losers)
+    }
+
+    /// - Returns: the pods, in the order of the sample, and where each stands.
+    private func measured(_ sample: NodeSample, _ state: borrowing State) -> ([MeasuredPod], [PodKey: Int]) {
+        var pods: [MeasuredPod] = []
+        var places: [PodKey: Int] = [:]
+        guard sample.failure == nil else { return (pods, places) }
+        var place = -1
+        for container in sample.containers {
+            // Kubelets name the containers of a pod one behind the other; hashing is what costs here.
+            if place < 0 || pods[place].key.name != container.pod || pods[place].key.namespace != container.namespace {
+                let key = PodKey(namespace: container.namespace, name: container.pod)
+                place = places[key] ?? pods.count
+                if place == pods.count {
+                    places[key] = place
+                    pods.append(MeasuredPod(key: key, held: state.pods[key]))
+                }
+            }
             guard let point = MetricsPoint(container.reading) else {
-                incomplete.insert(key)
+                pods[place].isWhole = false
                 continue
             }
-            let held = state.pods[key]?.containers.first { $0.name == container.container }?.points
-            fresh[key, default: []].append((container.container, pair(point, held: held)))
+            let held = pods[place].held?.containers.first { $0.name == container.container }?.points
+            pods[place].containers.append(.init(name: container.container, points: pair(point, held: held)))
         }
-        var former: [PodKey: PodUsage] = [:]
-        for key in state.podsOfNode[sample.node] ?? [] where state.pods[key]?.node == sample.node {
-            former[key] = state.pods.removeValue(forKey: key)
-        }
-        var keys: [PodKey] = []
-        var losers: Set<String> = []
-        for (key, containers) in fresh where isPartial || !incomplete.contains(key) {
-            if let other = state.pods[key]?.node { losers.insert(other) }
-            let usage = PodUsage(
-                node: sample.node,
-                containers: containers.sorted { $0.name < $1.name }.map { .init(name: $0.name, points: $0.points) })
-            // What kubelets have not measured anew need not be rendered anew.
-            state.pods[key] = former[key].flatMap { $0.containers == usage.containers ? $0 : nil } ?? usage
-            keys.append(key)
-        }
-        state.podsOfNode[sample.node] = keys.isEmpty ? nil : keys
-        return Array(losers)
+        return (pods, places)
     }
 
     private func pair(_ point: MetricsPoint, held: PointPair?) -> PointPair {
