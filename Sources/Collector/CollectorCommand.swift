@@ -83,6 +83,8 @@ public struct CollectorCommand: AsyncParsableCommand {
         var logging = logging
         if verbosity >= 4 { logging.logLevel = min(logging.logLevel, .debug) }
         let logger = logging.makeLogger("mizzen-collector")
+        // A connection to each node is kept.
+        OpenFileLimit.raise()
         let parts = try CollectorParts(self, logger: logger)
         releaseWhatTheStartTook()
         do {

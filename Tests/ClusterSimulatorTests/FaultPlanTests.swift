@@ -11,7 +11,8 @@ struct FaultPlanTests {
                 faults:
                 - {kind: status, code: 429, retryAfter: 2, resource: pods, verb: list, count: 3, skip: 1}
                 - {kind: silence, resource: services, seconds: 60}
-                - {kind: huge, kubelet: summary, mebibytes: 3}
+                - {kind: huge, kubelet: summary, mebibytes: 3, chunked: true}
+                - {kind: skew, kubelet: metrics, node: n1, offset: -3600}
                 actions:
                 - forget-history
                 - rotate-token: other
@@ -19,10 +20,12 @@ struct FaultPlanTests {
                 """, place: "plan.yaml")
         var huge = Fault(.huge, kubelet: .summary)
         huge.mebibytes = 3
+        huge.isChunked = true
         #expect(
             plan.faults == [
                 Fault(.status, resource: "pods", verb: .list, count: 3, skip: 1, code: 429, retryAfter: 2),
                 Fault(.silence, resource: "services", seconds: 60), huge,
+                Fault(.skew, kubelet: .metrics, node: "n1", offset: -3600),
             ])
         #expect(
             plan.actions == [
@@ -44,6 +47,9 @@ struct FaultPlanTests {
             ("faults: [{kind: hang, kubelet: logs}]", "kubelet is \"logs\", but must be one of metrics, summary"),
             ("faults: [{kind: silence, kubelet: metrics}]", "'silence' never happens to a kubelet"),
             ("faults: [{kind: hang, kubelet: metrics, verb: list}]", "a fault of kubelets has no 'resource' and no 'verb'"),
+            ("faults: [{kind: drip}]", "'drip' happens to kubelets; add 'kubelet: metrics'"),
+            ("faults: [{kind: hang, node: n1}]", "a fault of the API server has no 'node'"),
+            ("faults: [{kind: huge, kubelet: metrics, chunked: 1}]", "chunked is 1, but must be true or false"),
             ("faults: [{kind: huge}]", "'huge' happens to kubelets; add 'kubelet: metrics'"),
             ("mistakes: []", "unknown key 'mistakes'"),
             ("faults: 3", "'faults' is not a list"),

@@ -32,7 +32,7 @@ struct KubeletFaultTests {
         "what the system says of a connection",
         arguments: [
             (ECONNREFUSED, KubeletFault.refused), (EHOSTUNREACH, .unreachable), (ENETUNREACH, .unreachable), (EACCES, .unreachable),
-            (ETIMEDOUT, .timeout), (ECONNRESET, .closed), (EPIPE, .closed), (EMFILE, .other),
+            (ETIMEDOUT, .timeout), (ECONNRESET, .closed), (EPIPE, .closed), (EMFILE, .openFiles), (EIO, .other),
         ])
     func systemErrors(code: Int32, fault: KubeletFault) {
         let failure = ScrapeFailure(IOError(errnoCode: code, reason: "connect"))

@@ -1,10 +1,10 @@
 import ArgumentParser
 import DeltaStream
 import KubernetesObjects
-import ProcessRuntime
 import Testing
 
 @testable import Collector
+@testable import ProcessRuntime
 
 @Suite("What pods ask for, as the scheduler counts it")
 struct PodResourcesTests {
@@ -159,16 +159,21 @@ struct TopTableTests {
                 + #"{"cpuNanos":100000000,"memoryBytes":1073741824},"usage":{"cpuNanos":5000000,"memoryBytes":7340032}}]}"#)
     }
 
+    /// As the process takes its words.
+    private func parsed(_ words: [String]) throws -> any ParsableCommand {
+        let invocation = try CommandInvocation.resolve(CollectorCommand.self, words: try CollectorCommand.words(words), environment: [:])
+        return try invocation.command.parseAsRoot(invocation.arguments)
+    }
+
     @Test(
         "command lines are kubectl's",
         arguments: [
             ["top", "nodes"], ["top", "node", "n1", "--sort-by", "cpu"], ["top", "pods", "-A", "--containers", "-l", "app=x"],
             ["top", "po", "-n", "kube-system", "--no-headers", "--sort-by=memory"], ["top", "pod", "p", "--output", "json"],
-            ["diagnose", "--kubelet-insecure-tls", "--output=json", "n1", "n2"],
         ])
     func commandLines(words: [String]) throws {
         #expect(try CollectorCommand.words(words) == words)
-        #expect(throws: Never.self) { try CollectorCommand.parseAsRoot(words) }
+        #expect(throws: Never.self) { try parsed(words) }
     }
 
     @Test("diagnose takes the whole command line of metrics-server's manifest, as Go reads it")
@@ -178,9 +183,12 @@ struct TopTableTests {
             "--kubelet-use-node-status-port=true", "--metric-resolution", "15s", "--kubelet-insecure-tls", "-v=2", "--profiling=false",
             "--samples", "tcp://127.0.0.1:9", "--output", "json",
         ]
-        let command = try #require(try CollectorCommand.parseAsRoot(CollectorCommand.words(words)) as? DiagnoseCommand)
+        let command = try #require(try parsed(words) as? DiagnoseCommand)
         #expect(command.kubelets.kubeletUseNodeStatusPort && command.kubelets.kubeletInsecureTls && command.output == .json)
-        #expect(command.kubelets.metricResolution == GoDuration(seconds: 15) && command.withoutEffect == ["--profiling"])
+        #expect(command.kubelets.metricResolution == GoDuration(seconds: 15))
+        #expect(command.withoutEffect == ["--profiling"])
+        let named = try #require(try parsed(["diagnose", "n1", "n2", "--kubelet-insecure-tls"]) as? DiagnoseCommand)
+        #expect(named.nodes == ["n1", "n2"] && named.kubelets.kubeletInsecureTls)
         #expect(throws: ProcessError.self) { try CollectorCommand.words(["diagnose", "--profiling=perhaps"]) }
     }
 
@@ -192,6 +200,6 @@ struct TopTableTests {
             ["diagnose", "--at-a-time", "0"], ["diagnose", "--kubeconfig=a", "--in-cluster"], ["diagnose", "--expiry-warning", "-1"],
         ])
     func refused(words: [String]) {
-        #expect(throws: (any Error).self) { try CollectorCommand.parseAsRoot(words) }
+        #expect(throws: (any Error).self) { try parsed(words) }
     }
 }

@@ -29,6 +29,8 @@ enum KubeletFault: String, CaseIterable, Sendable, Codable {
     case otherStatus = "other-status"
     case badBody = "bad-body"
     case tooLarge = "too-large"
+    /// This process may have no more connections.
+    case openFiles = "open-files"
     case other = "other"
 
     /// The fault of an HTTP status other than 200.
@@ -48,7 +50,7 @@ enum KubeletFault: String, CaseIterable, Sendable, Codable {
         switch self {
         case .tlsNameMismatch, .tlsUnknownAuthority, .tlsExpired, .tlsNotYetValid, .tlsPin: true
         case .noAddress, .credentials, .dns, .refused, .unreachable, .timeout, .closed, .tlsOther, .clientCertificateRefused, .unauthorized,
-            .forbidden, .notFound, .tooManyRequests, .serverError, .otherStatus, .badBody, .tooLarge, .other:
+            .forbidden, .notFound, .tooManyRequests, .serverError, .otherStatus, .badBody, .tooLarge, .openFiles, .other:
             false
         }
     }
@@ -89,6 +91,8 @@ enum KubeletFault: String, CaseIterable, Sendable, Codable {
         case .serverError, .otherStatus: "Look into the kubelet's log."
         case .badBody: "See that it is a kubelet that answers there."
         case .tooLarge: "See that it is a kubelet that answers there; no node has so many containers."
+        case .openFiles:
+            "Let the collector have more files open: it needs one for each node (LimitNOFILE of systemd, 'ulimit -n', the container runtime's limit)."
         case .other: "Look into the kubelet's log; if that does not say why, report the reason to those who maintain Mizzen."
         }
     }

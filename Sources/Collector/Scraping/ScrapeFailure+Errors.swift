@@ -47,6 +47,7 @@ extension ScrapeFailure {
         case EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, ENETDOWN, EADDRNOTAVAIL, EACCES, EPERM: .unreachable
         case ETIMEDOUT: .timeout
         case ECONNRESET, ECONNABORTED, EPIPE: .closed
+        case EMFILE, ENFILE: .openFiles
         default: .other
         }
     }
