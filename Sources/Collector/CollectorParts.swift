@@ -119,7 +119,8 @@ struct CollectorParts {
         let interval = command.kubelets.metricResolution.nanoseconds
         let board = ScrapeBoard(
             .init(interval: interval), mostScrapes: limits.atATime, newPods: NewPods(interval: interval, registry: registry),
-            scrapesEarly: !command.kubelets.noEarlyScrapes, held: { store.sampleTime(of: $0) }, isMeasured: { store.isMeasured($0, on: $1) })
+            scrapesEarly: !command.kubelets.noEarlyScrapes, held: { store.sampleTime(of: $0) }, isMeasured: { store.isMeasured($0, on: $1) }
+        )
         if command.shareNodes {
             registry.gauge("mizzen_collector_members", help: "Collectors that share the nodes, with this one.") {
                 Double(board.sharing.members.count)

@@ -334,6 +334,22 @@ struct SharingTests {
         expectOnce(cluster, for: 5, "after the kill")
     }
 
+    @Test("one that stood still scrapes nothing that others have scraped meanwhile", arguments: 0..<6)
+    func stoodStill(seed: Int) {
+        let cluster = SharedCluster(interval: 15 * second, nodes: 60, seed: UInt64(seed))
+        for name in ["a", "b", "c"] { cluster.start(name) }
+        cluster.run(for: 60 * second)
+        cluster.collectors[1].isStopped = true
+        cluster.run(for: 50 * second)
+        let start = cluster.now - 15 * second
+        cluster.collectors[1].isStopped = false
+        cluster.run(for: 40 * second)
+        let twice = cluster.times(since: start).values.flatMap { times in zip(times, times.dropFirst()).filter { $1 - $0 < 10 * second } }
+        // What it was in the middle of is over; a third of the nodes were its own.
+        #expect(twice.count <= 1, "seed \(seed): \(twice.count)")
+        expectOnce(cluster, for: 5, "seed \(seed), afterwards")
+    }
+
     @Test("who ends with a word leaves no gap, and who comes causes none")
     func rolling() {
         let cluster = SharedCluster(interval: 60 * second, nodes: 60, seed: 6)
