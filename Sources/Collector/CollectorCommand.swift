@@ -84,7 +84,6 @@ public struct CollectorCommand: AsyncParsableCommand {
         if verbosity >= 4 { logging.logLevel = min(logging.logLevel, .debug) }
         let logger = logging.makeLogger("mizzen-collector")
         // A connection to each node is kept.
-        OpenFileLimit.raise()
         let parts = try CollectorParts(self, logger: logger)
         releaseWhatTheStartTook()
         do {

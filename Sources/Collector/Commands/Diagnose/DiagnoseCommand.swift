@@ -64,7 +64,7 @@ struct DiagnoseCommand: AsyncParsableCommand {
         var logger = logging.makeLogger("mizzen-collector")
         // The answer is on standard output; what the stream says on the way is for who asks with --log-level debug.
         if logger.logLevel == .info { logger.logLevel = .error }
-        OpenFileLimit.raise()
+        DescriptorLimit.raise()
         let trust = try KubeletTrust(kubelets, server.configuration(), logger: logger)
         let catalog = ClusterCatalog()
         try await StreamGlimpse.fill(catalog, with: [.nodes], from: streams, within: wait.duration, logger: logger)
