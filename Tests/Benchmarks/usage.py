@@ -110,7 +110,7 @@ def collector(run, bench):
         f"ipc://{run.path('snapshots')}", "--samples", f"ipc://{run.path('samples')}", "--kubeconfig", run.kubeconfig,
         "--metric-resolution", f"{RESOLUTION}s", "--kubelet-preferred-address-types", "InternalIP", "--kubelet-use-node-status-port",
         "--kubelet-insecure-tls", "--bind-address", "127.0.0.1", "--secure-port", str(port), "--cert-dir", run.path("serving"), "--http",
-        f"127.0.0.1:{health}", core=0)
+        f"127.0.0.1:{health}", "--samples-table", run.path("samples-table"), core=0)
     bench.until("the collector's readiness", lambda: bench.get(f"http://127.0.0.1:{health}/readyz"))
     bench.until("usage of every pod", lambda: measured_pods(port, run.token) == PODS, 5 * RESOLUTION)
     return process, port
