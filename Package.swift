@@ -172,8 +172,8 @@ let package = Package(
                 "AccessReview", "DeltaStream", "EncryptedServing", "KubernetesObjects", "KubernetesClient", "MizzenSystem", "Names",
                 "NetworkErrors", "ProcessRuntime",
                 "StreamCommandLine", "CSchemas", "CProtobufC", argumentParser,
-                lifecycle, logging, nio, nioPosix, nioSSL, asyncHTTPClient, hummingbird, hummingbirdTLS, certificates,
-                crypto, .product(name: "NIOHTTP1", package: "swift-nio"),
+                lifecycle, logging, nio, nioPosix, nioSSL, hummingbird, hummingbirdTLS, certificates,
+                crypto, .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOTLS", package: "swift-nio"),
                 .product(name: "SwiftASN1", package: "swift-asn1"),
             ])
         + process(

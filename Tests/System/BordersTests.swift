@@ -49,7 +49,7 @@ struct BordersTests {
         ("KubernetesClient", ["Watcher", "Collector"]),
         // Who asks who a caller is needs no more of the API server than that: this module offers nothing else.
         ("AccessReview", ["Collector", "Exporter"]), ("EncryptedServing", ["Collector", "Exporter"]),
-        ("AsyncHTTPClient", ["Collector"]),
+        ("AsyncHTTPClient", []),
         // One process writes the table.
         ("RecordTableWriter", ["Watcher"]),
         // The second: a frontend knows the table and nothing else.
