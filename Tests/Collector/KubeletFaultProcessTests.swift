@@ -98,7 +98,8 @@ struct KubeletFaultProcessTests {
             collector = try RunningProcess(
                 "mizzen-collector",
                 kubelets + [
-                    "--samples-table", "", "--samples", "ipc://\(folder.path("samples"))", "--bind-address", "127.0.0.1", "--secure-port", "\(port)", "--cert-dir",
+                    "--samples-table", "", "--samples", "ipc://\(folder.path("samples"))", "--bind-address", "127.0.0.1", "--secure-port",
+                    "\(port)", "--cert-dir",
                     folder.path("certificates"), "--insecure-skip-authorization", "--metric-resolution", "1s", "--http",
                     "127.0.0.1:\(healthPort)",
                 ], in: folder)

@@ -45,7 +45,8 @@ struct ManyNodesProcessTests {
         publisher.markSynced(.pods, resourceVersion: "1")
         let (port, health) = (freePort(), freePort())
         let options = [
-            "--samples-table", "", "--deltas", endpoint("deltas"), "--snapshots", endpoint("snapshots"), "--samples", endpoint("samples"), "--bind-address",
+            "--samples-table", "", "--deltas", endpoint("deltas"), "--snapshots", endpoint("snapshots"), "--samples", endpoint("samples"),
+            "--bind-address",
             "127.0.0.1", "--secure-port", "\(port)", "--cert-dir", folder.path("certificates"), "--insecure-skip-authorization",
             "--kubelet-use-node-status-port", "--kubelet-preferred-address-types", "InternalIP", "--metric-resolution", "20s",
             "--kubelet-request-timeout", "3s", "--http", "127.0.0.1:\(health)",

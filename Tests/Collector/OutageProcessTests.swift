@@ -29,7 +29,8 @@ struct OutageProcessTests {
             try RunningProcess(
                 "mizzen-collector",
                 streams + [
-                    "--samples-table", "", "--samples", "ipc://\(folder.path("samples"))", "--kubeconfig", kubeconfig, "--bind-address", "127.0.0.1",
+                    "--samples-table", "", "--samples", "ipc://\(folder.path("samples"))", "--kubeconfig", kubeconfig, "--bind-address",
+                    "127.0.0.1",
                     "--secure-port",
                     "\(port)", "--cert-dir", folder.path("certificates"), "--kubelet-use-node-status-port",
                     "--kubelet-preferred-address-types", "InternalIP", "--metric-resolution", "1s", "--requestheader-client-ca-file",

@@ -67,7 +67,8 @@ struct TopProcessTests {
         let collector = try RunningProcess(
             "mizzen-collector",
             streams + [
-                "--samples-table", "", "--samples", "ipc://\(folder.path("samples"))", "--kubeconfig", cluster.kubeconfigPath, "--bind-address", "127.0.0.1",
+                "--samples-table", "", "--samples", "ipc://\(folder.path("samples"))", "--kubeconfig", cluster.kubeconfigPath,
+                "--bind-address", "127.0.0.1",
                 "--secure-port", "0", "--cert-dir", folder.path("certificates"), "--kubelet-use-node-status-port",
                 "--kubelet-preferred-address-types", "InternalIP", "--metric-resolution", "2s",
             ], in: folder)

@@ -95,7 +95,6 @@ public final class FaultSwitchboard: ServerConduct {
         }
     }
 
-
     /// The most requests for a resource within any second.
     public func busiestSecond(_ resource: String) -> Int {
         let times = state.withLock { $0.requests[resource] ?? [] }
