@@ -19,19 +19,33 @@ struct MetricsAPIServer: Service {
     let logger: Logger
     /// Requests that are answered at a time; 0 for any number.
     var requestLimit = 400
-    /// Further ones wait until one ends: whoever can reach the port must not take all of the process's descriptors.
+    /// For one more the one goes that has been silent longest (``ConnectionRoom``).
     var mostConnections = 512
     /// Called once with the address in use.
     var listening: @Sendable (HTTPAddress) -> Void = { _ in }
 
     /// API servers keep their connections: they ask for what is served every few seconds. Headers may take as long as in theirs
     /// (apiserver's server/secure_serving.go).
-    private static let timeouts = HTTPTimeouts(readHeader: .seconds(32), idle: .seconds(180))
+    ///
+    /// An answer has a minute, as requests have there: a list that is not read would keep its place among the requests for ever.
+    private static let timeouts = HTTPTimeouts(readHeader: .seconds(32), write: .seconds(60), idle: .seconds(180))
 
     /// Serves until graceful shutdown.
     /// - Throws: `ProcessError` 69 naming the address if it cannot be bound.
     func run() async throws {
         let (api, address, logger, listening, encryption) = (api, address, logger, listening, encryption)
+        let ended: @Sendable (String) -> Void = { [api] limit in
+            api.registry.counter(
+                "mizzen_collector_closed_connections_total",
+                help:
+                    "Connections to the metrics API that were closed because a request or answer took too long, or there were too many, by limit.",
+                labels: [("limit", limit)]
+            ).add()
+        }
+        var timeouts = Self.timeouts
+        timeouts.ended = ended
+        let connections = timeouts.connection()
+        let room = ConnectionRoom(most: mostConnections, crowded: { ended("connections") })
         let turnstile = Turnstile(limit: requestLimit) { api.metrics.note(inFlight: $0) }
         let responder = CallbackResponder<EventLoopRequestContext> { request, context in
             let start = ContinuousClock.now
@@ -49,11 +63,12 @@ struct MetricsAPIServer: Service {
         let application = Application(
             responder: responder,
             server: HTTPServerBuilder {
-                EncryptedChannel(settings: encryption, connections: Self.timeouts.connection, responder: $0)
+                EncryptedChannel(
+                    settings: encryption, connections: connections, entered: { try room.take($0) }, responder: $0)
             },
             configuration: .init(
                 address: .hostname(address.host, port: address.port),
-                availableConnectionsDelegate: MaximumAvailableConnections(mostConnections)),
+                availableConnectionsDelegate: MaximumAvailableConnections(HTTPFront.mostConnections)),
             onServerRunning: { channel in
                 let bound = HTTPAddress(host: address.host, port: channel.localAddress?.port ?? address.port)
                 logger.info("serving the metrics API", metadata: ["address": "\(bound)"])

@@ -64,7 +64,8 @@ final class ExporterTelemetry: Sendable {
             "mizzen_exporter_failed_samples_total", help: "Samples received that report a failed scrape.")
         slowExchange = { [registry] limit in
             registry.counter(
-                "mizzen_exporter_slow_exchanges_total", help: "Connections closed because a part of an exchange took too long, by limit.",
+                "mizzen_exporter_slow_exchanges_total",
+                help: "Connections closed because a part of an exchange took too long, or there were too many, by limit.",
                 labels: [("limit", limit)]
             ).add()
         }

@@ -37,7 +37,9 @@ struct ScrapeServer: Service {
         let application = Application(
             responder: responder,
             server: front.server,
-            configuration: .init(address: .hostname(address.host, port: address.port)),
+            configuration: .init(
+                address: .hostname(address.host, port: address.port),
+                availableConnectionsDelegate: MaximumAvailableConnections(HTTPFront.mostConnections)),
             onServerRunning: { channel in
                 let bound = HTTPAddress(host: address.host, port: channel.localAddress?.port ?? address.port)
                 logger.info("serving metrics", metadata: ["address": "\(bound)"])

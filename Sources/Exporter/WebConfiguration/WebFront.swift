@@ -25,18 +25,18 @@ final class WebFront: Sendable {
     }
 
     func front(_ timeouts: HTTPTimeouts) -> HTTPFront {
-        let connections = timeouts.connection
+        let room = timeouts.room()
         let isEncrypted = source.current.loaded.tls != nil
         let server = HTTPServerBuilder { [source] responder in
             guard let beginning = source.current.loaded.encryption, isEncrypted else {
-                return HTTP1Channel(responder: responder, configuration: connections)
+                return HTTP1Channel(responder: responder, configuration: timeouts.connection(in: room))
             }
             // A file that no longer asks for TLS is one that cannot be taken (``WebConfigurationSource``); what holds is never without.
             return EncryptedChannel(
                 settings: {
                     let (loaded, generation) = source.current
                     return (loaded.encryption ?? beginning, generation)
-                }, connections: connections, responder: responder)
+                }, connections: timeouts.connection(), entered: { try room.take($0) }, responder: responder)
         }
         return HTTPFront(server: server) { [self] request, answer in await admit(request, answer) }
     }

@@ -73,17 +73,19 @@ package struct EncryptedChannel: HTTPChannelHandler {
 
     private let settings: @Sendable () -> (settings: EncryptionSettings, generation: Int)
     private let connections: HTTP1Channel.Configuration
+    private let entered: @Sendable (any Channel) throws -> Void
     package let responder: Responder
     private let cache = Cache()
 
     /// - Parameters:
     ///   - settings: asked for each connection; the generation changes when they do.
     ///   - connections: how each is held, and each stream of HTTP/2.
+    ///   - entered: called with each connection, on its event loop, before anything is read from it.
     package init(
         settings: @escaping @Sendable () -> (settings: EncryptionSettings, generation: Int), connections: HTTP1Channel.Configuration,
-        responder: @escaping Responder
+        entered: @escaping @Sendable (any Channel) throws -> Void, responder: @escaping Responder
     ) {
-        (self.settings, self.connections, self.responder) = (settings, connections, responder)
+        (self.settings, self.connections, self.entered, self.responder) = (settings, connections, entered, responder)
     }
 
     package func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
@@ -102,6 +104,7 @@ package struct EncryptedChannel: HTTPChannelHandler {
             let tls = try pipeline.handler(type: NIOSSLServerHandler.self)
             let watch = HandshakeWatch(tls, peer, admits: settings.admits, limit: Self.handshakeTime)
             try pipeline.addHandler(watch, position: .after(tls))
+            try entered(channel)
         } catch {
             return channel.eventLoop.makeFailedFuture(error)
         }

@@ -69,10 +69,12 @@ public struct HTTPEndpoints: Service {
 
     /// - Parameters:
     ///   - routes: path (`/metrics`) to handler, called at every request.
-    ///   - mostConnections: further ones wait until one ends. Whoever can reach the port must not take all of the process's descriptors.
+    ///   - mostConnections: further ones wait until one ends; more than ``ConnectionRoom`` lets stay. Whoever can reach the port must not take
+    ///     all of the process's descriptors.
     ///   - listening: called once with the address in use, which has a number where port 0 was asked for.
     public init(
-        address: HTTPAddress, routes: [String: Route], front: HTTPFront = HTTPFront(), mostConnections: Int = 512, logger: Logger,
+        address: HTTPAddress, routes: [String: Route], front: HTTPFront = HTTPFront(), mostConnections: Int = HTTPFront.mostConnections,
+        logger: Logger,
         listening: @escaping @Sendable (HTTPAddress) -> Void = { _ in }
     ) {
         self.address = address

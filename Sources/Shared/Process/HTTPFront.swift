@@ -18,8 +18,15 @@ public struct HTTPFront: Sendable {
 
     /// HTTP/1.1.
     ///
-    /// - Parameter timeouts: a connection may be idle for longer than scrapes are apart, unless something else is said.
-    public static func plain(_ timeouts: HTTPTimeouts = HTTPTimeouts(readHeader: .seconds(30), idle: .seconds(120))) -> HTTPServerBuilder {
-        .http1(configuration: timeouts.connection)
+    /// - Parameters:
+    ///   - timeouts: a connection may be idle for longer than scrapes are apart, unless something else is said.
+    ///   - room: for the connections of this port alone; nil for the usual one, which tells the timeouts whom it sends away.
+    public static func plain(
+        _ timeouts: HTTPTimeouts = HTTPTimeouts(readHeader: .seconds(30), idle: .seconds(120)), room: ConnectionRoom? = nil
+    ) -> HTTPServerBuilder {
+        .http1(configuration: timeouts.connection(in: room ?? timeouts.room()))
     }
+
+    /// How many connections a port accepts of which a room lets the last ones in by sending others away.
+    public static let mostConnections = ConnectionRoom().most + ConnectionRoom.reserve
 }

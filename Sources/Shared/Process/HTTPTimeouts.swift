@@ -13,7 +13,8 @@ public struct HTTPTimeouts: Sendable {
     public var write: Duration?
     /// Between two requests.
     public var idle: Duration?
-    /// Told which of the first three ended a connection, by its name on kube-state-metrics' command line: `read-header`, `read` or `write`.
+    /// Told which of the first three ended a connection, by its name on kube-state-metrics' command line: `read-header`, `read` or `write`; and
+    /// `connections` for one that had to make ``room()``.
     public var ended: @Sendable (String) -> Void
 
     public init(
@@ -24,10 +25,19 @@ public struct HTTPTimeouts: Sendable {
     }
 
     /// Of one connection with HTTP/1.1, or of one stream of HTTP/2, on which headers come at once.
-    public var connection: HTTP1Channel.Configuration {
-        HTTP1Channel.Configuration(
-            additionalChannelHandlers: readHeader == nil && read == nil && write == nil ? [] : [ExchangeWatch(self)],
-            idleTimeout: idle.map { TimeAmount($0) })
+    /// - Parameter room: takes the connection in; nil where something else does.
+    public func connection(in room: ConnectionRoom? = nil) -> HTTP1Channel.Configuration {
+        HTTP1Channel.Configuration(additionalChannelHandlers: handlers(room), idleTimeout: idle.map { TimeAmount($0) })
+    }
+
+    /// As many connections as a port usually has.
+    public func room() -> ConnectionRoom { ConnectionRoom(crowded: { ended("connections") }) }
+
+    private func handlers(_ room: ConnectionRoom?) -> [any RemovableChannelHandler] {
+        var handlers: [any RemovableChannelHandler] = []
+        if let room { handlers.append(RoomEntry(room)) }
+        if readHeader != nil || read != nil || write != nil { handlers.append(ExchangeWatch(self)) }
+        return handlers
     }
 }
 

@@ -155,6 +155,31 @@ struct HTTPEndpointsTests {
         }
     }
 
+    @Test("whoever holds all connections and says nothing shuts out nobody; for one more the one goes that has been silent longest")
+    func room() async throws {
+        let crowded = Mutex(0)
+        let room = ConnectionRoom(most: 3, crowded: { crowded.withLock { $0 += 1 } })
+        try await withEndpoints(front: HTTPFront(server: HTTPFront.plain(room: room))) { address in
+            var held = [try await connect(address), try await connect(address), try await connect(address)]
+            // In their order: what a connection is known by is that it has been answered.
+            for channel in [held[1], held[2], held[0]] {
+                try await channel.writeAndFlush(ByteBuffer(string: "GET /livez HTTP/1.1\r\nhost: a\r\n\r\n")).get()
+                try await Task.sleep(for: .milliseconds(30))
+            }
+            #expect(held.allSatisfy(\.isActive) && crowded.withLock { $0 } == 0)
+            let asker = try await connect(address)
+            try await asker.writeAndFlush(ByteBuffer(string: "GET /livez HTTP/1.1\r\nhost: a\r\n\r\n")).get()
+            try await held[1].closeFuture.get()
+            #expect(held[0].isActive && held[2].isActive && asker.isActive)
+            #expect(crowded.withLock { $0 } == 1)
+            for _ in 0..<20 { #expect(try await ask(address, "GET /livez").hasPrefix("HTTP/1.1 200")) }
+            // Those that come and go send away those who are silent, of whom there were three, and no more.
+            #expect(crowded.withLock { $0 } <= 4)
+            held.append(asker)
+            for channel in held where channel.isActive { try await channel.close().get() }
+        }
+    }
+
     @Test("a port in use is an error that names the address")
     func portInUse() async throws {
         try await withEndpoints { address in
