@@ -105,7 +105,9 @@ private struct SlowExposition {
             labels = rest[(rest.startIndex + 1)..<end]
             rest = rest[(end + 1)...]
         }
-        let words = rest.split(whereSeparator: { Self.blanks.contains($0) }).map { String(decoding: $0, as: UTF8.self) }
+        // A word that begins with `#` begins an exemplar (OpenMetrics), which ends the line.
+        let words = rest.split(whereSeparator: { Self.blanks.contains($0) }).prefix { $0.first != UInt8(ascii: "#") }
+            .map { String(decoding: $0, as: UTF8.self) }
         guard (1...2).contains(words.count), let value = Self.number(words[0]),
             let time = words.count == 2 ? Self.integer(words[1]) : 7
         else {
