@@ -64,12 +64,22 @@ import Testing
     @Test("what does nothing here is accepted, and said")
     func ignored() throws {
         let command = try ExporterCommand.parse([
-            "--kubeconfig=/x", "--apiserver=http://x", "--use-apiserver-cache", "--server-read-timeout=60s", "-v", "4",
+            "--kubeconfig=/x", "--apiserver=http://x", "--use-apiserver-cache", "-v", "4",
         ])
-        #expect(
-            command.ignored.given.map(\.flag) == [
-                "--kubeconfig", "--apiserver", "--use-apiserver-cache", "--server-read-timeout", "-v",
-            ])
+        #expect(command.ignored.given.map(\.flag) == ["--kubeconfig", "--apiserver", "--use-apiserver-cache", "-v"])
+    }
+
+    @Test(
+        "limits of time are kube-state-metrics' own unless others are given, and as in Go 0 is none, but for those that another limit bounds",
+        arguments: [
+            ([], [5, 60, 60, 300]), (["--server-read-timeout=1s", "--server-write-timeout=2s"], [5, 1, 2, 300]),
+            (["--server-read-header-timeout=0s"], [60, 60, 60, 300]), (["--server-idle-timeout=0s"], [5, 60, 60, 60]),
+            (["--server-write-timeout=0s", "--server-read-timeout=0s"], [5, nil, nil, 300]),
+            (["--server-read-header-timeout=0s", "--server-read-timeout=0s", "--server-idle-timeout=0s"], [nil, nil, 60, nil]),
+        ] as [([String], [Int64?])])
+    func timeouts(words: [String], seconds: [Int64?]) throws {
+        let timeouts = try ExporterCommand.parse(words).serving.timeouts
+        #expect([timeouts.readHeader, timeouts.read, timeouts.write, timeouts.idle].map { $0?.components.seconds } == seconds)
     }
 
     @Test(
