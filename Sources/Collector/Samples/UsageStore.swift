@@ -242,7 +242,7 @@ final class UsageStore: Sendable {
         var (pods, places) = measured(sample, state)
         // What is left out is no pod of this node any more.
         pods.removeAll { !$0.isWhole && !isPartial || $0.containers.isEmpty }
-        if pods.count < places.count { places = Dictionary(uniqueKeysWithValues: pods.enumerated().map { ($1.key, $0) }) }
+        if pods.count < places.count { places = Dictionary(pods.enumerated().map { ($1.key, $0) }) { first, _ in first } }
         for key in state.podsOfNode[sample.node] ?? [] where places[key] == nil && state.pods[key]?.node == sample.node {
             state.pods[key] = nil
         }
