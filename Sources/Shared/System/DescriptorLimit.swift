@@ -13,4 +13,13 @@ public enum DescriptorLimit {
         _ = mz_raise_file_limit()
         return current
     }
+
+    /// Whether some are left for others, now that this one is in use: the lowest free number is given out, so the number says how many are.
+    ///
+    /// What a process opens at others' wish must not take the last ones. Not only files and logs need some: libdispatch, on which Swift's tasks
+    /// run, opens one of /proc each second while it is busy, and ends the process where it cannot.
+    public static func leavesSome(_ descriptor: Descriptor) -> Bool {
+        let limit = current
+        return Int(descriptor.raw) < limit - min(64, limit / 8)
+    }
 }
