@@ -83,9 +83,9 @@ public struct CollectorCommand: AsyncParsableCommand {
         var logging = logging
         if verbosity >= 4 { logging.logLevel = min(logging.logLevel, .debug) }
         let logger = logging.makeLogger("mizzen-collector")
-        // A connection to each node is kept.
         let parts = try CollectorParts(self, logger: logger)
-        releaseWhatTheStartTook()
+        // Once each node has been scraped twice, from where on nothing is done for the first time.
+        StartMemory.giveBack(after: kubelets.metricResolution.duration * 2 + kubelets.kubeletRequestTimeout.duration)
         do {
             try await ProcessMain.serve(services: parts.services, logger: logger)
         } catch {
@@ -93,16 +93,6 @@ public struct CollectorCommand: AsyncParsableCommand {
             throw error
         }
         try await parts.shutdown()
-    }
-
-    /// Once each node has been scraped twice, from where on nothing is done for the first time.
-    private func releaseWhatTheStartTook() {
-        let rounds = kubelets.metricResolution.duration * 2 + kubelets.kubeletRequestTimeout.duration
-        Task {
-            try await Task.sleep(for: rounds)
-            Allocator.trim()
-            ProgramPages.release()
-        }
     }
 
     var name: String {

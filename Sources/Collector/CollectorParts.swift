@@ -33,6 +33,7 @@ struct CollectorParts {
         let trust = try KubeletTrust(command.kubelets, configuration, logger: logger)
         let certificates = ClientCertificates(try AuthenticationLookup.trust(command.serving.trustFiles))
         let scrapeMetrics = ScrapeMetrics(registry, logger: logger)
+        // A connection to each node is kept.
         let limits = ScrapeLimits(descriptors: DescriptorLimit.raise())
         let board = Self.board(command, store, limits, registry)
         let stream = try CollectorStreams(command, catalog, store, board, scrapeMetrics, logger)

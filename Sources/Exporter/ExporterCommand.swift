@@ -95,13 +95,7 @@ public struct ExporterCommand: AsyncParsableCommand, Sendable {
     }
 
     /// The start is over, but for what still happens at the same moment.
-    static func releaseWhatTheStartTook() {
-        Task {
-            try await Task.sleep(for: .seconds(3))
-            Allocator.trim()
-            ProgramPages.release()
-        }
-    }
+    static func releaseWhatTheStartTook() { StartMemory.giveBack(after: .seconds(3)) }
 }
 
 extension ExporterCommand {

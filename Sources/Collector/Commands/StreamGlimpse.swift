@@ -27,11 +27,7 @@ enum StreamGlimpse {
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                do {
-                    try await subscriber.run()
-                } catch let error as DeltaStreamError {
-                    throw ProcessError(error)
-                }
+                try await StreamService { try await subscriber.run() }.run()
                 throw CancellationError()
             }
             group.addTask { try await whole.arrival.value }

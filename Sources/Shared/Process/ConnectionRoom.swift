@@ -14,15 +14,17 @@ public final class ConnectionRoom: Sendable {
         var spoke: NIODeadline
     }
 
+    /// How many a port usually has.
+    public static let usual = 512
     /// For connections that are taken while others are on their way out, and beyond which a port does not accept.
     static let reserve = 64
 
-    public let most: Int
+    private let most: Int
     private let crowded: @Sendable () -> Void
     private let held = Mutex<[ObjectIdentifier: Held]>([:])
 
     /// - Parameter crowded: called for each connection that had to go.
-    public init(most: Int = 512, crowded: @escaping @Sendable () -> Void = {}) {
+    public init(most: Int = ConnectionRoom.usual, crowded: @escaping @Sendable () -> Void = {}) {
         self.most = most
         self.crowded = crowded
     }

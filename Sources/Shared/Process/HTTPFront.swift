@@ -28,5 +28,5 @@ public struct HTTPFront: Sendable {
     }
 
     /// How many connections a port accepts of which a room lets the last ones in by sending others away.
-    public static let mostConnections = ConnectionRoom().most + ConnectionRoom.reserve
+    public static let mostConnections = ConnectionRoom.usual + ConnectionRoom.reserve
 }

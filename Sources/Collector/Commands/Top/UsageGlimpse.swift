@@ -39,11 +39,7 @@ enum UsageGlimpse {
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                do {
-                    try await subscriber.run()
-                } catch let error as DeltaStreamError {
-                    throw ProcessError(error)
-                }
+                try await StreamService { try await subscriber.run() }.run()
                 throw CancellationError()
             }
             group.addTask {

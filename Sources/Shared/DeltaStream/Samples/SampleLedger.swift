@@ -27,10 +27,7 @@ public struct SampleMoment: Hashable, Sendable {
 /// made the held one: collectors send in order, so its clock was set back.
 public struct SampleLedger: Sendable {
     private struct Entry {
-        var scrapedAt: Int64
-        var collector: String
-        /// By the boot clock.
-        var madeAt: Int64
+        var held: Held
         var isCurrent: Bool
     }
 
@@ -51,7 +48,7 @@ public struct SampleLedger: Sendable {
     /// Notes a sample that has arrived.
     /// - Returns: whether it is the one that counts of its node now. It may have ended already: see ``isCurrent(_:)``.
     public mutating func admits(_ sample: NodeSample, at moment: SampleMoment) -> Bool {
-        if let held = entries[sample.node], held.scrapedAt > sample.scrapedAt, held.collector != sample.collector,
+        if let held = entries[sample.node]?.held, held.scrapedAt > sample.scrapedAt, held.collector != sample.collector,
             held.madeAt + lifetime >= moment.boot
         {
             return false
@@ -59,10 +56,8 @@ public struct SampleLedger: Sendable {
         let (age, overflow) = moment.wall.subtractingReportingOverflow(sample.scrapedAt)
         // Whatever overflows is beyond any lifetime, on one side or the other.
         let known = overflow ? (sample.scrapedAt < 0 ? lifetime + memory + 1 : 0) : min(max(0, age), lifetime + memory + 1)
-        let entry = Entry(
-            scrapedAt: sample.scrapedAt, collector: sample.collector, madeAt: moment.boot - known, isCurrent: known <= lifetime)
-        entries[sample.node] = entry
-        due = min(due, end(of: entry))
+        let held = Held(scrapedAt: sample.scrapedAt, collector: sample.collector, madeAt: moment.boot - known)
+        hold(Entry(held: held, isCurrent: known <= lifetime), of: sample.node)
         return true
     }
 
@@ -81,20 +76,20 @@ public struct SampleLedger: Sendable {
     }
 
     /// The node's sample that counts, or is remembered.
-    public func held(_ node: String) -> Held? {
-        entries[node].map { Held(scrapedAt: $0.scrapedAt, collector: $0.collector, madeAt: $0.madeAt) }
-    }
+    public func held(_ node: String) -> Held? { entries[node]?.held }
 
     /// Goes on from what another process of this boot held of a node.
     /// - Returns: false if that is not even remembered any more, or is of a time that has not come: then nothing is taken over.
     public mutating func adopt(_ held: Held, of node: String, at moment: SampleMoment) -> Bool {
         let (age, overflow) = moment.boot.subtractingReportingOverflow(held.madeAt)
         guard !overflow, (0...lifetime + memory).contains(age) else { return false }
-        let entry = Entry(
-            scrapedAt: held.scrapedAt, collector: held.collector, madeAt: held.madeAt, isCurrent: age <= lifetime)
+        hold(Entry(held: held, isCurrent: age <= lifetime), of: node)
+        return true
+    }
+
+    private mutating func hold(_ entry: Entry, of node: String) {
         entries[node] = entry
         due = min(due, end(of: entry))
-        return true
     }
 
     /// Whether the node's sample counts, as of the last ``sweep(at:)``.
@@ -108,13 +103,13 @@ public struct SampleLedger: Sendable {
         var gone: [String] = []
         due = .max
         for (node, entry) in entries {
-            let age = moment.boot - entry.madeAt
+            let age = moment.boot - entry.held.madeAt
             if age > lifetime + memory {
                 gone.append(node)
             } else if age > lifetime, entry.isCurrent {
                 ended.append(node)
                 entries[node]?.isCurrent = false
-                due = min(due, entry.madeAt + lifetime + memory)
+                due = min(due, entry.held.madeAt + lifetime + memory)
             } else {
                 due = min(due, end(of: entry))
             }
@@ -125,5 +120,5 @@ public struct SampleLedger: Sendable {
 
     public mutating func forget(node: String) { entries[node] = nil }
 
-    private func end(of entry: Entry) -> Int64 { entry.madeAt + lifetime + (entry.isCurrent ? 0 : memory) }
+    private func end(of entry: Entry) -> Int64 { entry.held.madeAt + lifetime + (entry.isCurrent ? 0 : memory) }
 }

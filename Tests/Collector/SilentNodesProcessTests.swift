@@ -11,7 +11,7 @@ import Testing
 
 /// A real collector beside more nodes than it has descriptors at first, all of which fail at once.
 @Suite("5,000 nodes that fail at once", .serialized)
-struct ManyNodesProcessTests {
+struct SilentNodesProcessTests {
     private static let count = 5000
 
     /// Takes connections and says nothing.

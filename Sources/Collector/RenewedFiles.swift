@@ -23,8 +23,10 @@ final class RenewedFiles<Value: Sendable>: Sendable {
     /// - Throws: what `make` throws, the first time.
     init(_ files: [String], what: String, logger: Logger, make: @escaping @Sendable () throws(ProcessError) -> Value) throws(ProcessError) {
         (self.files, self.what, self.logger, self.make) = (files, what, logger, make)
+        // Before they are read, so that no change is missed; and behind that those that `make` itself has made.
         let seen = Self.look(files)
-        state = Mutex(State(value: try make(), generation: Generations.next(), seen: seen))
+        let value = try make()
+        state = Mutex(State(value: value, generation: Generations.next(), seen: zip(seen, Self.look(files)).map { $0 ?? $1 }))
     }
 
     /// The value, and a number that no other one has.
