@@ -177,7 +177,14 @@ struct ResourceMetricsParserTests {
         var random = SeededRandom(seed: 4)
         for _ in 0..<20_000 {
             let text: String
-            switch UInt8.random(in: 0...2, using: &random) {
+            switch UInt8.random(in: 0...4, using: &random) {
+            case 3:
+                // As start times are, and around the middle between two doubles.
+                let digits = UInt64.random(in: (1 << 53)...999_999_999_999_999_999, using: &random)
+                text = "\(digits)e\(Int.random(in: -20...20, using: &random))"
+            case 4:
+                let middle = UInt64.random(in: (1 << 53)...(1 << 59), using: &random) | 1
+                text = "\(middle << UInt64(middle.leadingZeroBitCount - 5) & ~0x3F | 0x20)"
             case 0: text = "\(Double.random(in: 0...1e7, using: &random))"
             case 1:
                 text = "\(UInt64.random(in: 0...(1 << 50), using: &random))e-\(Int.random(in: 0...30, using: &random))"

@@ -1,5 +1,6 @@
 import DeltaStream
 import KubernetesObjects
+import MizzenSystem
 import Synchronization
 import Testing
 
@@ -222,6 +223,50 @@ struct UsageStoreTests {
         store.apply(sample(1120, node: "old"))
         store.apply(sample(1160, node: "new", [("a", reading(cpu: 7, at: 1160, start: 1090.5))]))
         #expect(containers(pod(store)) == ["a 100m 1Ki"])
+    }
+
+    @Test(
+        "is the same in whatever order kubelets name pods and containers, as pods come, go and move",
+        arguments: 1...20 as ClosedRange<UInt64>)
+    func anyOrder(seed: UInt64) {
+        var random = SeededRandom(seed: seed)
+        let other = UsageStore(resolution: 60 * Self.second, lifetime: 90 * Self.second, now: { [clock] in clock.moment })
+        let keys = (0..<12).map { UsageStore.PodKey(namespace: "ns\($0 % 2)", name: "p\($0)") }
+        var there = ["a": Set(keys[..<6]), "b": Set(keys[6...])]
+        // Who has a pod, by the plainest of rules: the last who named it whole and has not left it out since.
+        var owners: [UsageStore.PodKey: String] = [:]
+        for round in 0..<120 {
+            let node = Bool.random(using: &random) ? "a" : "b"
+            if Int.random(in: 0..<3, using: &random) == 0, let key = keys.randomElement(using: &random) {
+                there[node, default: []].formSymmetricDifference([key])
+            }
+            var sample = sample(Int64(1000 + 10 * round), node: node)
+            owners = owners.filter { $0.value != node }
+            for key in keys where there[node, default: []].contains(key) {
+                let isWhole = Int.random(in: 0..<8, using: &random) > 0
+                for container in ["x", "y", "z"] {
+                    let cpu = isWhole || container != "y" ? Double(round + 1) : nil
+                    sample.containers.append(
+                        .init(
+                            namespace: key.namespace, pod: key.name, container: container,
+                            reading: reading(cpu: cpu, at: Int64(1000 + 10 * round))))
+                }
+                if isWhole { owners[key] = node }
+            }
+            store.apply(sample)
+            switch round % 3 {
+            case 0: sample.containers.shuffle(using: &random)
+            case 1: sample.containers.reverse()
+            default: break
+            }
+            other.apply(sample)
+            let (ordered, shuffled) = (store.usage(ofPods: keys), other.usage(ofPods: keys))
+            #expect(ordered.map { $0?.node } == keys.map { owners[$0] })
+            #expect(shuffled.map { $0?.node } == ordered.map { $0?.node })
+            #expect(shuffled.map { $0?.containers } == ordered.map { $0?.containers })
+            #expect(store.counts == other.counts)
+            #expect(store.counts.containers == ordered.reduce(0) { $0 + ($1?.containers.count { $0.points.previous != nil } ?? 0) })
+        }
     }
 
     @Test("numbers that no counter can have are no measurements", arguments: [Double.nan, -1, .infinity, 1e30])

@@ -83,10 +83,7 @@ extension MetricsPoint {
     }
 
     fileprivate func encode(into record: inout RecordEncoder) {
-        record.put(start)
-        record.put(time)
-        record.put(cpuNanos)
-        record.put(memoryBytes)
+        record.put((UInt64(bitPattern: start), UInt64(bitPattern: time), cpuNanos, memoryBytes))
     }
 }
 

@@ -75,7 +75,7 @@ final class SampleTable: Sendable {
     func pods() -> [CatalogPod] { all(CatalogPod.section, CatalogPod.init) }
 
     func put(_ usage: KeptUsage) {
-        if !put(Self.usageSection, usage.node, { usage.encode(into: &$0) }) {
+        if !put(Self.usageSection, usage.node, capacity: 512 + 240 * usage.pods.count, { usage.encode(into: &$0) }) {
             // An older one would be taken for the last.
             removeUsage(of: usage.node)
         }
@@ -100,8 +100,9 @@ final class SampleTable: Sendable {
     func removeUsage(of node: String) { remove(Self.usageSection, node) }
     func removeAll() { table.withLock { $0.removeAll() } }
 
-    private func put(_ section: String, _ name: String, _ encode: (inout RecordEncoder) -> Void) -> Bool {
-        var encoder = RecordEncoder()
+    /// - Parameter capacity: what the record will take, roughly.
+    private func put(_ section: String, _ name: String, capacity: Int = 512, _ encode: (inout RecordEncoder) -> Void) -> Bool {
+        var encoder = RecordEncoder(capacity: capacity)
         encode(&encoder)
         let bytes = encoder.bytes
         return table.withLock { table in

@@ -77,8 +77,7 @@ final class UsageStore: Sendable {
 
     private struct State: Sendable {
         var nodes: [String: NodeUsage] = [:]
-        var podsOfNode: [String: [PodKey]] = [:]
-        var pods: [PodKey: PodUsage] = [:]
+        var pods = PodShelf()
         var counts = Counts()
         var countsOfNode: [String: Counts] = [:]
         var ledger: SampleLedger
@@ -129,19 +128,17 @@ final class UsageStore: Sendable {
             state.keptCount = max(state.keptCount, usage.number)
             state.nodes[usage.node] = usage.points.map { NodeUsage(points: $0) }
             // Where two nodes have a pod of one name, the one that was written last has it.
-            for pod in usage.pods { state.pods[pod.key] = PodUsage(node: usage.node, containers: pod.containers) }
-            state.podsOfNode[usage.node] = usage.pods.isEmpty ? nil : usage.pods.map(\.key)
+            state.pods.adopt(usage.pods, of: usage.node)
         }
-        for node in Set(state.nodes.keys).union(state.podsOfNode.keys) { recount(node, in: &state) }
+        for node in Set(state.nodes.keys).union(state.pods.nodes) { recount(node, in: &state) }
     }
 
     /// What the next process is to know of a node.
     private func keep(_ node: String, from state: inout State) {
         guard let kept, let sample = state.ledger.held(node) else { return }
         state.keptCount += 1
-        let pods = (state.podsOfNode[node] ?? []).compactMap { key in
-            state.pods[key].flatMap { $0.node == node ? KeptUsage.Pod(key: key, containers: $0.containers) : nil }
-        }
+        var pods: [KeptUsage.Pod] = []
+        state.pods.forEach(of: node) { pods.append(KeptUsage.Pod(key: $0, containers: $1.containers)) }
         kept.put(KeptUsage(node: node, number: state.keptCount, sample: sample, points: state.nodes[node]?.points, pods: pods))
     }
 
@@ -176,7 +173,7 @@ final class UsageStore: Sendable {
     /// Whether each of the pod's containers that have been measured on this node has a usage: a pod of the same name may have been on another.
     func isMeasured(_ pod: PodKey, on node: String) -> Bool {
         current { state in
-            guard let held = state.pods[pod], held.node == node else { return false }
+            guard let held = state.pods.usage(of: pod), held.node == node else { return false }
             return held.containers.allSatisfy { $0.points.previous != nil }
         }
     }
@@ -194,9 +191,7 @@ final class UsageStore: Sendable {
 
     private func drop(_ node: String, from state: inout State) {
         state.nodes[node] = nil
-        for key in state.podsOfNode.removeValue(forKey: node) ?? [] where state.pods[key]?.node == node {
-            state.pods[key] = nil
-        }
+        state.pods.removeAll(of: node)
         kept?.removeUsage(of: node)
         Self.recount(node, in: &state)
     }
@@ -207,10 +202,7 @@ final class UsageStore: Sendable {
         var new = Counts()
         if state.ledger.isCurrent(node) {
             new.nodes = state.nodes[node]?.points.previous == nil ? 0 : 1
-            for key in state.podsOfNode[node] ?? [] {
-                guard let pod = state.pods[key], pod.node == node else { continue }
-                new.containers += pod.containers.count { $0.points.previous != nil }
-            }
+            state.pods.forEach(of: node) { new.containers += $1.containers.count { $0.points.previous != nil } }
         }
         state.countsOfNode[node] = new == Counts() ? nil : new
         state.counts.nodes += new.nodes - old.nodes
@@ -230,58 +222,75 @@ final class UsageStore: Sendable {
     /// What a sample says of one pod.
     private struct MeasuredPod {
         var key: PodKey
-        /// What was held of it, by this node or another.
+        /// Where it is held, by this node or another.
+        var place: PodShelf.Place?
         var held: PodUsage?
         var containers: [PodUsage.Container] = []
         /// Whether each of its containers is measured.
         var isWhole = true
+
+        init(_ key: PodKey, at place: PodShelf.Place? = nil, held: PodUsage? = nil) {
+            (self.key, self.place, self.held) = (key, place, held)
+            containers.reserveCapacity(held?.containers.count ?? 1)
+        }
     }
 
     /// - Returns: the nodes that have lost a pod to this one.
     private func applyPods(_ sample: NodeSample, to state: inout State) -> [String] {
-        var (pods, places) = measured(sample, state)
-        // What is left out is no pod of this node any more.
-        pods.removeAll { !$0.isWhole && !isPartial || $0.containers.isEmpty }
-        if pods.count < places.count { places = Dictionary(pods.enumerated().map { ($1.key, $0) }) { first, _ in first } }
-        for key in state.podsOfNode[sample.node] ?? [] where places[key] == nil && state.pods[key]?.node == sample.node {
-            state.pods[key] = nil
-        }
         var losers: Set<String> = []
-        for pod in pods {
-            if let other = pod.held?.node, other != sample.node { losers.insert(other) }
-            let containers = pod.containers.sorted { $0.name < $1.name }
+        let (pods, order) = measured(sample, &state.pods)
+        // Where each of them is held from now on; nil for those that are left out.
+        let places = pods.map { pod -> PodShelf.Place? in
+            guard pod.isWhole || isPartial, !pod.containers.isEmpty else { return nil }
+            let containers = Self.sorted(pod.containers)
             // What kubelets have not measured anew need not be rendered anew.
-            if let held = pod.held, held.node == sample.node, held.containers == containers { continue }
-            state.pods[pod.key] = PodUsage(node: sample.node, containers: containers)
+            if let place = pod.place, let held = pod.held, held.node == sample.node, held.containers == containers { return place }
+            if let other = pod.held?.node, other != sample.node { losers.insert(other) }
+            return state.pods.put(PodUsage(node: sample.node, containers: containers), pod.key, at: pod.place)
         }
-        state.podsOfNode[sample.node] = pods.isEmpty ? nil : pods.map(\.key)
+        // What is left out is no pod of this node any more.
+        state.pods.setPlaces(places.compactMap { $0 }, of: sample.node, order: order.compactMap { places[$0] })
         return Array(losers)
     }
 
-    /// - Returns: the pods, in the order of the sample, and where each stands.
-    private func measured(_ sample: NodeSample, _ state: borrowing State) -> ([MeasuredPod], [PodKey: Int]) {
-        var pods: [MeasuredPod] = []
-        var places: [PodKey: Int] = [:]
-        guard sample.failure == nil else { return (pods, places) }
-        var place = -1
+    private static func sorted(_ containers: [PodUsage.Container]) -> [PodUsage.Container] {
+        let isSorted = containers.indices.dropFirst().allSatisfy { containers[$0 - 1].name <= containers[$0].name }
+        return isSorted ? containers : containers.sorted { $0.name < $1.name }
+    }
+
+    /// - Returns: the pods that a sample names, and for each of its containers, which of them it belongs to.
+    private func measured(_ sample: NodeSample, _ shelf: inout PodShelf) -> (pods: [MeasuredPod], order: [Int]) {
+        var (pods, order): ([MeasuredPod], [Int]) = ([], [])
+        guard sample.failure == nil else { return (pods, order) }
+        pods.reserveCapacity(sample.pods.count)
+        order.reserveCapacity(sample.containers.count)
+        var walk = shelf.walk(over: sample.node)
+        // Those that are not held.
+        var strangers: [PodKey: Int] = [:]
         for container in sample.containers {
-            // Kubelets name the containers of a pod one behind the other; hashing is what costs here.
-            if place < 0 || pods[place].key.name != container.pod || pods[place].key.namespace != container.namespace {
+            var current = pods.count - 1
+            if current >= 0, pods[current].key.names(container) {
+                // One behind the other.
+            } else if let place = shelf.find(container, in: &walk) {
+                current = shelf.number(place, in: walk, or: pods.count)
+                if current == pods.count { pods.append(MeasuredPod(shelf.key(at: place), at: place, held: shelf.usage(at: place))) }
+            } else {
                 let key = PodKey(namespace: container.namespace, name: container.pod)
-                place = places[key] ?? pods.count
-                if place == pods.count {
-                    places[key] = place
-                    pods.append(MeasuredPod(key: key, held: state.pods[key]))
+                current = strangers[key] ?? pods.count
+                if current == pods.count {
+                    strangers[key] = current
+                    pods.append(MeasuredPod(key))
                 }
             }
+            order.append(current)
             guard let point = MetricsPoint(container.reading) else {
-                pods[place].isWhole = false
+                pods[current].isWhole = false
                 continue
             }
-            let held = pods[place].held?.containers.first { $0.name == container.container }?.points
-            pods[place].containers.append(.init(name: container.container, points: pair(point, held: held)))
+            let held = pods[current].held?.containers.first { $0.name == container.container }?.points
+            pods[current].containers.append(.init(name: container.container, points: pair(point, held: held)))
         }
-        return (pods, places)
+        return (pods, order)
     }
 
     private func pair(_ point: MetricsPoint, held: PointPair?) -> PointPair {
@@ -309,7 +318,7 @@ final class UsageStore: Sendable {
         for start in stride(from: 0, to: keys.count, by: Self.batch) {
             current { state in
                 for key in keys[start..<min(start + Self.batch, keys.count)] {
-                    let held = state.pods[key]
+                    let held = state.pods.usage(of: key)
                     all.append(held.flatMap { state.ledger.isCurrent($0.node) ? $0 : nil })
                 }
             }

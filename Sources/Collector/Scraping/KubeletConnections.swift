@@ -1,3 +1,5 @@
+import EncryptedServing
+import MizzenSystem
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -5,6 +7,9 @@ import ProcessRuntime
 import Synchronization
 
 /// Connections to kubelets, kept between requests: a TLS handshake costs more than a scrape.
+///
+/// All connections of a node belong to one event loop. Whoever asks on that loop's thread (``executor(of:)``) waits, reads and goes on there:
+/// crossing from thread to thread cost as much as a third of a scrape.
 final class KubeletConnections: Sendable {
     private struct State {
         var idle: [KubeletConnection.Purpose: [KubeletConnection]] = [:]
@@ -18,14 +23,20 @@ final class KubeletConnections: Sendable {
     /// For what a kubelet has to say about the certificate that it was shown: it knows as soon as the handshake is over.
     private static let patience = TimeAmount.milliseconds(500)
 
-    private let group: any EventLoopGroup
+    private let loops: [(loop: any EventLoop, executor: EventLoopExecutor)]
     private let idle: TimeAmount
     private let state = Mutex(State())
 
     /// - Parameter idle: how long a connection is kept between two requests.
     init(idle: Duration, group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton) {
-        (self.idle, self.group) = (TimeAmount(idle), group)
+        self.idle = TimeAmount(idle)
+        loops = group.makeIterator().map { ($0, EventLoopExecutor($0)) }
     }
+
+    private func place(of node: String) -> Int { Int(StableHash.of(Array(node.utf8).span, seed: 0) % UInt64(loops.count)) }
+
+    /// Runs tasks on the thread of the node's connections.
+    func executor(of node: String) -> EventLoopExecutor { loops[place(of: node)].executor }
 
     /// How many are open.
     var count: Int { state.withLock { $0.open.count } }
@@ -74,7 +85,9 @@ final class KubeletConnections: Sendable {
         _ purpose: KubeletConnection.Purpose, _ node: CatalogNode, _ encryption: KubeletEncryption?, _ deadline: NIODeadline
     ) async throws -> KubeletConnection {
         let connection = try await KubeletConnection.open(
-            purpose, encryption, aliases: [node.name] + node.addresses.map(\.address), on: group.any(), deadline: deadline, idle: idle)
+            purpose, encryption, aliases: [node.name] + node.addresses.map(\.address), on: loops[place(of: node.name)].loop,
+            deadline: deadline,
+            idle: idle)
         note(connection)
         return connection
     }

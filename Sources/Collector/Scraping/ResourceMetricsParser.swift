@@ -71,7 +71,7 @@ struct ResourceMetricsParser {
     struct KnownSeries: Sendable {
         fileprivate var containerSeries = SeriesTable()
         fileprivate var podSeries = SeriesTable()
-        /// Without readings.
+        /// With that body's readings, so that nothing is copied while those are on their way.
         fileprivate var containers: [ContainerReading] = []
         fileprivate var pods: [PodReading] = []
     }
@@ -79,11 +79,17 @@ struct ResourceMetricsParser {
     /// - Parameters:
     ///   - defaultTime: when the scrape began, milliseconds since 1970-01-01 UTC.
     ///   - known: of the node's last body; what it knows and this body does not bring is not among the readings.
-    init(defaultTime: Int64, known: KnownSeries? = nil) {
+    init(defaultTime: Int64, known: consuming KnownSeries? = nil) {
         self.defaultTime = defaultTime
-        guard let known else { return }
-        (containerSeries, podSeries) = (known.containerSeries, known.podSeries)
-        (containers, pods) = (known.containers, known.pods)
+        guard var series = known.take() else { return }
+        // Taken out, not copied: they are changed where they lie.
+        swap(&containerSeries, &series.containerSeries)
+        swap(&podSeries, &series.podSeries)
+        swap(&containers, &series.containers)
+        swap(&pods, &series.pods)
+        let nothing = Reading()
+        for index in containers.indices { containers[index].reading = nothing }
+        for index in pods.indices { pods[index].reading = nothing }
     }
 
     /// For the next body of this node; once this one is finished.
@@ -129,26 +135,25 @@ struct ResourceMetricsParser {
         if podsGone { pods.removeAll { $0.reading == nothing } }
         // What is gone would be carried along for ever: the next body begins anew.
         guard !containersGone, !podsGone else { return }
-        var series = KnownSeries(containerSeries: containerSeries, podSeries: podSeries, containers: containers, pods: pods)
-        for index in series.containers.indices { series.containers[index].reading = nothing }
-        for index in series.pods.indices { series.pods[index].reading = nothing }
-        series.containerSeries.rewind()
-        series.podSeries.rewind()
-        known = series
+        containerSeries.rewind()
+        podSeries.rewind()
+        known = KnownSeries(containerSeries: containerSeries, podSeries: podSeries, containers: containers, pods: pods)
     }
 
     private mutating func line(_ text: borrowing Span<UInt8>) {
         var scanner = SampleScanner()
-        guard let name = scanner.name(in: text) else { return }
-        if !text.extracting(name).equals(familyName.span) {
-            familyName.removeAll(keepingCapacity: true)
-            familyName.append(contentsOf: text.extracting(name))
-            family = Self.families.first { familyName == $0.name }?.family ?? .other
+        if !scanner.skip(familyName.span, beforeLabelsIn: text) {
+            guard let name = scanner.name(in: text) else { return }
+            if !text.extracting(name).equals(familyName.span) {
+                familyName.removeAll(keepingCapacity: true)
+                familyName.append(contentsOf: text.extracting(name))
+                family = Self.families.first { familyName == $0.name }?.family ?? .other
+            }
         }
         if case .other = family { return }
-        guard let labels = scanner.labels(in: text), let value = scanner.value(in: text),
-            let time = scanner.time(in: text)
-        else {
+        let place = expected(in: text, &scanner)
+        let labels = place == nil ? scanner.labels(in: text) : 0..<0
+        guard let labels, let value = scanner.value(in: text), let time = scanner.time(in: text) else {
             malformedLines += 1
             return
         }
@@ -157,20 +162,32 @@ struct ResourceMetricsParser {
             case .notGiven: defaultTime
             case .milliseconds(let given): given
             }
-        record(value, time: milliseconds, labels: text.extracting(labels))
+        record(value, time: milliseconds, place, labels: text.extracting(labels))
     }
 
-    private mutating func record(_ value: Double, time: Int64, labels: borrowing Span<UInt8>) {
+    /// Whom the line is about, if that is who is expected next: then the labels need not be read, only compared.
+    private mutating func expected(in text: borrowing Span<UInt8>, _ scanner: inout SampleScanner) -> Int? {
+        switch family {
+        case .container: containerSeries.next(in: text, &scanner)
+        case .pod: podSeries.next(in: text, &scanner)
+        case .node, .other: nil
+        }
+    }
+
+    /// - Parameters:
+    ///   - place: whom it is about, where that is known.
+    ///   - labels: what tells it otherwise.
+    private mutating func record(_ value: Double, time: Int64, _ place: Int?, labels: borrowing Span<UInt8>) {
         switch family {
         case .node(let quantity): node.set(quantity, value, time)
         case .container(let quantity):
-            guard let index = container(labels) else {
+            guard let index = place ?? container(labels) else {
                 malformedLines += 1
                 return
             }
             containers[index].reading.set(quantity, value, time)
         case .pod(let quantity):
-            guard let index = pod(labels) else {
+            guard let index = place ?? pod(labels) else {
                 malformedLines += 1
                 return
             }
@@ -248,21 +265,38 @@ extension Reading {
     }
 }
 
-/// Finds what a block of labels stood for earlier in the same body, by its bytes.
+/// Finds what a block of labels stood for earlier, in this body or the one before, by its bytes.
 private struct SeriesTable: Sendable {
     private var bytes: [UInt8] = []
     private var blocks: [(start: Int, end: Int, index: Int)] = []
+    /// Of the first blocks; the others enter when one is looked for that is not the expected one.
     private var byHash: [UInt64: Int] = [:]
+    private var hashed = 0
     /// The block after the last one found, which is the next one in a body sorted as kubelets do.
     private var expected = 0
 
-    /// The next body begins with the first block.
-    mutating func rewind() { expected = 0 }
+    /// The next body begins with the first block. Where it says the same as this one, nothing is looked for by hash.
+    mutating func rewind() {
+        expected = 0
+        (byHash, hashed) = ([:], 0)
+    }
+
+    /// What the line is about, if its labels are the expected block; they are passed over then.
+    mutating func next(in text: borrowing Span<UInt8>, _ scanner: inout SampleScanner) -> Int? {
+        guard !blocks.isEmpty else { return nil }
+        // The next family begins with the first again.
+        if expected == blocks.count { expected = 0 }
+        let (start, end, index) = blocks[expected]
+        guard scanner.skip(labels: bytes.span.extracting(start..<end), in: text) else { return nil }
+        expected += 1
+        return index
+    }
 
     mutating func find(_ labels: borrowing Span<UInt8>) -> Int? {
-        if expected < blocks.count, matches(expected, labels) {
-            expected += 1
-            return blocks[expected - 1].index
+        while hashed < blocks.count {
+            let (start, end, _) = blocks[hashed]
+            byHash[Self.hash(bytes.span.extracting(start..<end))] = hashed
+            hashed += 1
         }
         guard let block = byHash[Self.hash(labels)], matches(block, labels) else { return nil }
         expected = block + 1
@@ -272,7 +306,6 @@ private struct SeriesTable: Sendable {
     mutating func insert(_ labels: borrowing Span<UInt8>, index: Int) {
         let start = bytes.count
         bytes.append(contentsOf: labels)
-        byHash[Self.hash(labels)] = blocks.count
         blocks.append((start, bytes.count, index))
         expected = blocks.count
     }

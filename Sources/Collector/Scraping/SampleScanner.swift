@@ -4,6 +4,23 @@ import Glibc
 struct SampleScanner {
     private var position = 0
 
+    /// Passes over the name if it is this one, at the beginning of the line and with labels right behind it.
+    mutating func skip(_ name: borrowing Span<UInt8>, beforeLabelsIn text: borrowing Span<UInt8>) -> Bool {
+        guard !name.isEmpty, text.count > name.count, text[name.count] == UInt8(ascii: "{") else { return false }
+        guard text.extracting(0..<name.count).equals(name) else { return false }
+        position = name.count
+        return true
+    }
+
+    /// Passes over the labels if they are these, which have been read as labels before: those bytes close them where they closed then.
+    mutating func skip(labels: borrowing Span<UInt8>, in text: borrowing Span<UInt8>) -> Bool {
+        let end = position + 1 + labels.count
+        guard end < text.count, text[position] == UInt8(ascii: "{"), text[end] == UInt8(ascii: "}") else { return false }
+        guard text.extracting(position + 1..<end).equals(labels) else { return false }
+        position = end + 1
+        return true
+    }
+
     /// The metric's name; nil for comments and empty lines.
     mutating func name(in text: borrowing Span<UInt8>) -> Range<Int>? {
         skipBlanks(in: text)
@@ -38,12 +55,16 @@ struct SampleScanner {
 
     /// Nil unless the next word is a number.
     mutating func value(in text: borrowing Span<UInt8>) -> Double? {
+        skipBlanks(in: text)
+        if let plain = plainNumber(in: text) { return plain }
         guard let range = word(in: text) else { return nil }
         return Self.number(text.extracting(range))
     }
 
     /// The time in milliseconds, if one is given; nil if something else follows.
     mutating func time(in text: borrowing Span<UInt8>) -> SampleTime? {
+        skipBlanks(in: text)
+        if let plain = plainTime(in: text) { return .milliseconds(plain) }
         guard let range = word(in: text) else { return .notGiven }
         guard let number = Self.integer(text.extracting(range)), word(in: text) == nil else { return nil }
         return .milliseconds(number)
@@ -90,6 +111,17 @@ struct SampleScanner {
         return (String(decoding: name, as: UTF8.self), String(decoding: value, as: UTF8.self))
     }
 
+    /// A time of the usual form, digits up to the line's end; nil for any other.
+    private func plainTime(in text: borrowing Span<UInt8>) -> Int64? {
+        guard text.count > position, text.count - position <= 18 else { return nil }
+        var value: Int64 = 0
+        for index in position..<text.count {
+            guard let digit = Self.digit(text[index]) else { return nil }
+            value = value &* 10 &+ Int64(digit)
+        }
+        return value
+    }
+
     private static func integer(_ text: borrowing Span<UInt8>) -> Int64? {
         var value: Int64 = 0
         let negative = text[0] == UInt8(ascii: "-")
@@ -101,45 +133,40 @@ struct SampleScanner {
         return negative ? -value : value
     }
 
-    /// The nearest double. Up to 18 digits with small exponents, which is all that kubelets print, are computed here
-    /// exactly (both factors are exact doubles, so one rounding remains); the rest goes to the standard library.
+    /// The nearest double. Up to 18 digits with small exponents, which is all that kubelets print, are computed here;
+    /// the rest goes to the standard library.
     static func number(_ text: borrowing Span<UInt8>) -> Double? {
-        var mantissa: UInt64 = 0
-        var digits = 0
-        var scale = 0
-        var index = 0
-        let negative = text[0] == UInt8(ascii: "-")
-        if negative || text[0] == UInt8(ascii: "+") { index = 1 }
-        var seenPoint = false
-        while index < text.count {
-            if let digit = digit(text[index]) {
-                guard digits < 18 else { return slowNumber(text) }
-                mantissa = mantissa * 10 + UInt64(digit)
-                digits += 1
-                if seenPoint { scale -= 1 }
-            } else if text[index] == UInt8(ascii: "."), !seenPoint {
-                seenPoint = true
-            } else {
-                break
-            }
-            index += 1
+        let isNegative = text[0] == UInt8(ascii: "-")
+        var scanner = SampleScanner()
+        scanner.position = isNegative || text[0] == UInt8(ascii: "+") ? 1 : 0
+        guard let magnitude = scanner.plainNumber(in: text), scanner.position == text.count else { return slowNumber(text) }
+        return isNegative ? -magnitude : magnitude
+    }
+
+    /// The double nearest to `mantissa * 10^scale`; nil beyond what is computed here.
+    private static func magnitude(_ mantissa: UInt64, _ scale: Int) -> Double? {
+        if mantissa <= 1 << 53, abs(scale) <= 22 {
+            // Both factors are exact, so one rounding remains.
+            let power = powersOfTen[abs(scale)]
+            return scale < 0 ? Double(mantissa) / power : Double(mantissa) * power
         }
-        guard digits > 0 else { return slowNumber(text) }
-        if index < text.count {
-            guard text[index] | 0x20 == UInt8(ascii: "e"), let exponent = exponent(text, from: index + 1) else {
-                return slowNumber(text)
-            }
-            scale += exponent
+        // A start time has 17 digits. Less than 2^60 by a power of ten that is less than 2^60: exact in 128 bits, or exact but for a rest.
+        guard mantissa < 1 << 60, abs(scale) <= 18 else { return nil }
+        let power = UInt128(wholePowersOfTen[abs(scale)])
+        var (whole, exponent) = (UInt128(mantissa), 0)
+        var isExact = true
+        if scale < 0 {
+            exponent = -67
+            let (quotient, rest) = (whole << 67).quotientAndRemainder(dividingBy: power)
+            (whole, isExact) = (quotient, rest == 0)
+        } else {
+            whole *= power
         }
-        // 2739.906000000: zeros at the end would make the mantissa too long for an exact double.
-        while scale < 0, mantissa % 10 == 0, mantissa > 0 {
-            mantissa /= 10
-            scale += 1
-        }
-        guard mantissa <= 1 << 53, abs(scale) <= 22 else { return slowNumber(text) }
-        let power = powersOfTen[abs(scale)]
-        let magnitude = scale < 0 ? Double(mantissa) / power : Double(mantissa) * power
-        return negative ? -magnitude : magnitude
+        // The 64 bits that lead are more than a double's 53, so whatever is behind them only says on which side of a middle the number is.
+        let behind = max(0, UInt128.bitWidth - whole.leadingZeroBitCount - 64)
+        let leading = UInt64(truncatingIfNeeded: whole >> UInt128(behind))
+        if whole & ((1 << UInt128(behind)) - 1) != 0 { isExact = false }
+        return Double(sign: .plus, exponent: exponent + behind, significand: Double(isExact ? leading : leading | 1))
     }
 
     private static let powersOfTen: [Double] = [
@@ -147,19 +174,43 @@ struct SampleScanner {
         1e20,
         1e21, 1e22,
     ]
+    private static let wholePowersOfTen: [UInt64] = (0...18).reduce(into: []) { powers, _ in powers.append(powers.last.map { $0 * 10 } ?? 1)
+    }
 
-    private static func exponent(_ text: borrowing Span<UInt8>, from start: Int) -> Int? {
-        var index = start
-        let negative = index < text.count && text[index] == UInt8(ascii: "-")
-        if negative || (index < text.count && text[index] == UInt8(ascii: "+")) { index += 1 }
-        guard index < text.count, text.count - index <= 4 else { return nil }
-        var value = 0
+    /// Reads a number of the usual form, and passes over it: digits, at most one point in them, an exponent.
+    /// - Returns: nil for any other, which is to be read from where it begins.
+    private mutating func plainNumber(in text: borrowing Span<UInt8>) -> Double? {
+        var (mantissa, digits, scale, index, afterPoint) = (0 as UInt64, 0, 0, position, 0)
         while index < text.count {
-            guard let digit = digit(text[index]) else { return nil }
-            value = value * 10 + Int(digit)
+            let byte = text[index]
+            if let digit = Self.digit(byte) {
+                mantissa = mantissa &* 10 &+ UInt64(digit)
+                (digits, scale) = (digits + 1, scale - afterPoint)
+            } else if byte == UInt8(ascii: "."), afterPoint == 0 {
+                afterPoint = 1
+            } else {
+                break
+            }
             index += 1
         }
-        return negative ? -value : value
+        guard digits > 0, digits <= 18 else { return nil }
+        if index < text.count, text[index] | 0x20 == UInt8(ascii: "e") {
+            index += 1
+            let isNegative = index < text.count && text[index] == UInt8(ascii: "-")
+            if isNegative || index < text.count && text[index] == UInt8(ascii: "+") { index += 1 }
+            let start = index
+            var exponent = 0
+            while index < text.count, index - start < 4, let digit = Self.digit(text[index]) {
+                exponent = exponent * 10 + Int(digit)
+                index += 1
+            }
+            guard index > start else { return nil }
+            scale += isNegative ? -exponent : exponent
+        }
+        guard index == text.count || Self.isBlank(text[index]) else { return nil }
+        guard let magnitude = Self.magnitude(mantissa, scale) else { return nil }
+        position = index
+        return magnitude
     }
 
     private static func slowNumber(_ text: borrowing Span<UInt8>) -> Double? {

@@ -1,5 +1,7 @@
 import DeltaStream
 import MizzenSystem
+import NIOCore
+import NIOPosix
 import Synchronization
 
 /// The plan of the scrapes, which many tasks and threads change and one acts on; whoever changes it rings the bell.
@@ -10,7 +12,7 @@ final class ScrapeBoard: Sendable {
         var membership: Membership?
         /// Scrapes that are being made.
         var running = 0
-        var alarm: (time: Int64, task: Task<Void, Never>)?
+        var alarm: (time: Int64, cancel: @Sendable () -> Void)?
         var isSilenced = false
     }
 
@@ -27,6 +29,10 @@ final class ScrapeBoard: Sendable {
     private let scrapesEarly: Bool
     private let random: @Sendable () -> Double
     private let now: @Sendable () -> SampleMoment
+    private let after: Timer
+
+    /// Calls back after so many nanoseconds, unless what it returned is called before.
+    typealias Timer = @Sendable (Int64, @escaping @Sendable () -> Void) -> @Sendable () -> Void
 
     /// - Parameters:
     ///   - scrapesEarly: whether nodes are scraped before their time for new pods.
@@ -35,12 +41,13 @@ final class ScrapeBoard: Sendable {
         _ settings: ScrapePlan.Settings, mostScrapes: Int = 512, newPods: NewPods? = nil, scrapesEarly: Bool = true,
         held: @escaping @Sendable (String) -> Int64? = { _ in nil },
         isMeasured: @escaping @Sendable (UsageStore.PodKey, _ node: String) -> Bool = { _, _ in true },
-        random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }, now: @escaping @Sendable () -> SampleMoment = { .now }
+        random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }, now: @escaping @Sendable () -> SampleMoment = { .now },
+        after: @escaping Timer = ScrapeBoard.loopTimer
     ) {
         state = Mutex(State(plan: ScrapePlan(settings)))
         (bell, ring) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         (self.mostScrapes, self.newPods, self.scrapesEarly) = (mostScrapes, newPods, scrapesEarly)
-        (self.held, self.isMeasured, self.random, self.now) = (held, isMeasured, random, now)
+        (self.held, self.isMeasured, self.random, self.now, self.after) = (held, isMeasured, random, now, after)
     }
 
     /// - Returns: whether one of these nodes is new.
@@ -163,21 +170,23 @@ final class ScrapeBoard: Sendable {
         state.withLock { state in
             guard !state.isSilenced, state.running < mostScrapes, let next = state.plan.next else { return }
             guard state.alarm?.time != next else { return }
-            state.alarm?.task.cancel()
+            state.alarm?.cancel()
             let ring = ring
-            let task = Task {
-                guard (try? await Task.sleep(for: .nanoseconds(max(0, next - moment)))) != nil else { return }
-                ring.yield()
-            }
-            state.alarm = (next, task)
+            state.alarm = (next, after(max(0, next - moment)) { ring.yield() })
         }
+    }
+
+    /// On an event loop, whose thread scrapes anyway: a task's sleep wakes two more.
+    static let loopTimer: Timer = { nanoseconds, body in
+        let scheduled = MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: .nanoseconds(nanoseconds), body)
+        return { scheduled.cancel() }
     }
 
     /// For good: nothing rings at a set time any more.
     func silence() {
         state.withLock { state in
             state.isSilenced = true
-            state.alarm?.task.cancel()
+            state.alarm?.cancel()
             state.alarm = nil
         }
     }

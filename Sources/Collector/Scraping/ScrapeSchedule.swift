@@ -30,22 +30,25 @@ struct ScrapeSchedule: Service {
     let forget: @Sendable (String) -> Void
     var clock = ContinuousClock()
 
+    /// Until graceful shutdown. Everything happens on the threads of the connections: each scrape on its own one's.
     func run() async throws {
-        await cancelWhenGracefulShutdown {
-            await withDiscardingTaskGroup { group in
-                group.addTask { for await _ in catalog.nodeChanges { takeUpNodes() } }
-                group.addTask { for await start in catalog.podStarts { board.started(start) } }
-                for await _ in board.bell {
-                    for turn in board.take() {
-                        group.addTask {
-                            await scrape(turn)
-                            board.ended(turn.node)
+        await withTaskExecutorPreference(client.connections.executor(of: collector)) {
+            await cancelWhenGracefulShutdown {
+                await withDiscardingTaskGroup { group in
+                    group.addTask { for await _ in catalog.nodeChanges { takeUpNodes() } }
+                    group.addTask { for await start in catalog.podStarts { board.started(start) } }
+                    for await _ in board.bell {
+                        for turn in board.take() {
+                            group.addTask(executorPreference: client.connections.executor(of: turn.node)) {
+                                await scrape(turn)
+                                board.ended(turn.node)
+                            }
                         }
+                        board.setAlarm()
                     }
-                    board.setAlarm()
+                    board.silence()
+                    group.cancelAll()
                 }
-                board.silence()
-                group.cancelAll()
             }
         }
     }

@@ -2,12 +2,13 @@ extension NodeLoad {
     /// The answer to `/metrics/resource`.
     var resourceMetrics: String {
         let loads = loads
-        let byPod = loads.map { ("namespace=\"\($0.pod.namespace)\",pod=\"\($0.pod.name)\"", $0.total) }
+        // Sorted as kubelets do: by the labels' values in the order of their names, so that containers of one name stand together.
+        let byPod = loads.map { ("namespace=\"\($0.pod.namespace)\",pod=\"\($0.pod.name)\"", $0.total) }.sorted { $0.0 < $1.0 }
         let byContainer = loads.flatMap { load in
             load.containers.map { name, usage in
                 ("container=\"\(name)\",namespace=\"\(load.pod.namespace)\",pod=\"\(load.pod.name)\"", usage)
             }
-        }
+        }.sorted { $0.0 < $1.0 }
         let node = [("", total(of: loads).usage)]
         let time = now.millisecondsSinceEpoch
         var text = ""

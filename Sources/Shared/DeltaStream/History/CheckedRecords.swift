@@ -26,6 +26,9 @@ public struct RecordEncoder: Sendable {
 
     public init() {}
 
+    /// - Parameter capacity: bytes that will be put at least.
+    public init(capacity: Int) { bytes.reserveCapacity(capacity) }
+
     public mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
 
     /// One record around what the body puts.
@@ -55,6 +58,12 @@ public struct RecordEncoder: Sendable {
     public mutating func put(_ number: UInt64) {
         // Safe: the bytes of a local value, appended within the closure. One by one they take several times as long.
         unsafe withUnsafeBytes(of: number.littleEndian) { unsafe bytes.append(contentsOf: $0) }
+    }
+
+    public mutating func put(_ numbers: (UInt64, UInt64, UInt64, UInt64)) {
+        let ordered = (numbers.0.littleEndian, numbers.1.littleEndian, numbers.2.littleEndian, numbers.3.littleEndian)
+        // Safe: as above; four numbers of one size have nothing between them.
+        unsafe withUnsafeBytes(of: ordered) { unsafe bytes.append(contentsOf: $0) }
     }
 
     private mutating func place(_ number: UInt64, _ count: Int) {

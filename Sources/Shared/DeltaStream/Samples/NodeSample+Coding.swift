@@ -14,33 +14,53 @@ extension NodeSample {
         unsafe message.pointee.scraped_at = scrapedAt
         if let failure { unsafe message.pointee.failure = arena.text(failure) }
         if let usage { unsafe message.pointee.usage = usage.message(in: &arena) }
-        let containers = unsafe containers.map { container in
-            let part = unsafe arena.message(mizzen__stream__container_sample__init)
-            unsafe part.pointee.namespace_ = arena.text(container.namespace)
-            unsafe part.pointee.pod = arena.text(container.pod)
-            unsafe part.pointee.container = arena.text(container.container)
-            unsafe part.pointee.reading = container.reading.message(in: &arena)
-            return unsafe part
-        }
-        unsafe message.pointee.n_containers = containers.count
-        unsafe message.pointee.containers = arena.pointers(containers)
-        let pods = unsafe pods.map { pod in
-            let part = unsafe arena.message(mizzen__stream__pod_sample__init)
-            unsafe part.pointee.namespace_ = arena.text(pod.namespace)
-            unsafe part.pointee.pod = arena.text(pod.pod)
-            unsafe part.pointee.reading = pod.reading.message(in: &arena)
-            return unsafe part
-        }
-        unsafe message.pointee.n_pods = pods.count
-        unsafe message.pointee.pods = arena.pointers(pods)
+        // The same message goes on, which may come in pieces (protobuf's encoding, "Last One Wins": what is parsed one behind the other is merged).
+        let rest = unsafe arena.message(mizzen__stream__node_sample__init)
         if let position {
-            unsafe message.pointee.has_run = 1
-            unsafe message.pointee.run = position.run
-            unsafe message.pointee.has_sequence = 1
-            unsafe message.pointee.sequence = position.sequence
+            unsafe rest.pointee.has_run = 1
+            unsafe rest.pointee.run = position.run
+            unsafe rest.pointee.has_sequence = 1
+            unsafe rest.pointee.sequence = position.sequence
         }
-        if let summary { unsafe message.pointee.summary = summary.message(in: &arena) }
-        unsafe frame.pack(&message.pointee.base)
+        if let summary { unsafe rest.pointee.summary = summary.message(in: &arena) }
+        let readings = packedReadings()
+        // Safe: protobuf-c writes exactly as many bytes as it said it would, and the buffer has room for the three pieces.
+        let (first, last) = unsafe (
+            protobuf_c_message_get_packed_size(&message.pointee.base), protobuf_c_message_get_packed_size(&rest.pointee.base)
+        )
+        unsafe frame.fill(first + readings.count + last) { target in
+            guard let start = unsafe target.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
+            _ = unsafe protobuf_c_message_pack(&message.pointee.base, start)
+            unsafe UnsafeMutableRawBufferPointer(rebasing: target[first...]).copyBytes(from: readings)
+            _ = unsafe protobuf_c_message_pack(&rest.pointee.base, start + first + readings.count)
+        }
+    }
+
+    /// Containers and pods: nearly all of a sample, in a thousand parts, each of which protobuf-c wants as a structure of its own first.
+    private func packedReadings() -> [UInt8] {
+        var writer = FieldWriter(capacity: containers.count * 144 + pods.count * 112)
+        for container in containers {
+            let reading = container.reading.packedSize
+            let names =
+                FieldWriter.size(ofText: container.namespace) + FieldWriter.size(ofText: container.pod)
+                + FieldWriter.size(ofText: container.container)
+            writer.message(7, size: names + FieldWriter.size(ofMessage: reading))
+            writer.text(1, container.namespace)
+            writer.text(2, container.pod)
+            writer.text(3, container.container)
+            writer.message(4, size: reading)
+            container.reading.pack(into: &writer)
+        }
+        for pod in pods {
+            let reading = pod.reading.packedSize
+            writer.message(
+                8, size: FieldWriter.size(ofText: pod.namespace) + FieldWriter.size(ofText: pod.pod) + FieldWriter.size(ofMessage: reading))
+            writer.text(1, pod.namespace)
+            writer.text(2, pod.pod)
+            writer.message(3, size: reading)
+            pod.reading.pack(into: &writer)
+        }
+        return writer.bytes
     }
 
     init(_ bytes: UnsafeRawBufferPointer) throws(EnvelopeError) {
@@ -93,6 +113,20 @@ extension NodeSample {
 }
 
 extension Reading {
+    fileprivate var packedSize: Int {
+        FieldWriter.size(of: cpuSecondsTotal) + FieldWriter.size(of: cpuTime) + FieldWriter.size(of: memoryWorkingSetBytes)
+            + FieldWriter.size(of: memoryTime) + FieldWriter.size(of: startTime) + FieldWriter.size(of: swapUsageBytes)
+    }
+
+    fileprivate func pack(into writer: inout FieldWriter) {
+        writer.double(1, cpuSecondsTotal)
+        writer.signed(2, cpuTime)
+        writer.double(3, memoryWorkingSetBytes)
+        writer.signed(4, memoryTime)
+        writer.double(5, startTime)
+        writer.double(6, swapUsageBytes)
+    }
+
     fileprivate func message(
         in arena: inout EnvelopeArena
     ) -> UnsafeMutablePointer<Mizzen__Stream__SampleReading> {

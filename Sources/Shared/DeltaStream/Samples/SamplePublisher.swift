@@ -77,6 +77,9 @@ public final class SamplePublisher: Sendable {
         }
 
         /// Reads which subscriptions are new, and sends what they missed.
+        ///
+        /// The socket's descriptor tells once that there is something to read, to whoever uses the socket next, so everybody who has used it
+        /// reads until there is nothing: then the descriptor tells of the next one, and the thread that waits for it may wait for long.
         mutating func replay() {
             while socket.receive(into: &topic) {
                 let message = topic.bytes
@@ -127,6 +130,7 @@ public final class SamplePublisher: Sendable {
         outlet.withLock { outlet in
             outlet.encode(sample)
             outlet.send(sample.topic)
+            outlet.replay()
         }
     }
 
@@ -139,6 +143,7 @@ public final class SamplePublisher: Sendable {
             beat.encode(into: &outlet.body)
             outlet.beat = beat.isLeaving ? nil : (beat.topic, outlet.body.bytes)
             outlet.send(beat.topic)
+            outlet.replay()
         }
     }
 
@@ -157,11 +162,13 @@ public final class SamplePublisher: Sendable {
     public func run() async throws {
         try await OwnThread.run(name: "mizzen-samples", waker: waker) { [self] in
             while true {
-                outlet.withLock { $0.replay() }
-                outlet.withLock { _ = $0.handshakes?.report() }
-                // The descriptor only hints that something happened in the socket; a hint that was consumed by a
-                // `publish` in between is made up for by looking again soon.
-                if waker.wait(or: descriptor, milliseconds: 100) { return }
+                let watchesHandshakes = outlet.withLock { outlet in
+                    outlet.replay()
+                    _ = outlet.handshakes?.report()
+                    return outlet.handshakes != nil
+                }
+                // What went wrong in a handshake has no descriptor here.
+                if waker.wait(or: descriptor, milliseconds: watchesHandshakes ? 500 : 60_000) { return }
             }
         }
     }

@@ -12,21 +12,40 @@ extension ZeroMQFrame {
     }
 }
 
-/// Memory for the parts of one protobuf-c message, given back together: for messages that are not on the hot path.
+/// Memory for the parts of one protobuf-c message, given back together.
+///
+/// Taken from the system in blocks of a size and given out piece by piece: a sample of a node has a thousand parts.
 @safe struct EnvelopeArena: ~Copyable {
     private var blocks: [UnsafeMutableRawPointer] = unsafe []
+    /// What is left of the last block.
+    private var rest: UnsafeMutableRawBufferPointer = unsafe .init(start: nil, count: 0)
+
+    private static let blockSize = 32 << 10
+    /// What calloc aligns to, and more than any C structure asks for.
+    private static let alignment = 16
 
     init() {}
 
     deinit {
-        // Safe: each block came from malloc and is only here.
+        // Safe: each block came from calloc and is only here.
         for index in unsafe blocks.indices { unsafe free(blocks[index]) }
     }
 
     /// Zeroed, aligned for anything, alive as long as the arena.
     private mutating func allocate(_ bytes: Int) -> UnsafeMutableRawPointer {
-        let block = unsafe calloc(1, max(bytes, 1))
-        guard let block = unsafe block else { fatalError("out of memory") }
+        let size = (max(bytes, 1) + Self.alignment - 1) & ~(Self.alignment - 1)
+        // A large one has a block of its own, so that what is left of the last one is not lost.
+        if size > Self.blockSize / 4 { return unsafe block(size) }
+        if unsafe rest.count < size { unsafe rest = .init(start: block(Self.blockSize), count: Self.blockSize) }
+        // Safe: `size` of the block's bytes, which are given to nobody else.
+        let (piece, others) = unsafe (rest[..<size], rest[size...])
+        unsafe rest = .init(rebasing: others)
+        guard let start = unsafe UnsafeMutableRawBufferPointer(rebasing: piece).baseAddress else { fatalError("a piece without bytes") }
+        return unsafe start
+    }
+
+    private mutating func block(_ size: Int) -> UnsafeMutableRawPointer {
+        guard let block = unsafe calloc(1, size) else { fatalError("out of memory") }
         unsafe blocks.append(block)
         return unsafe block
     }
