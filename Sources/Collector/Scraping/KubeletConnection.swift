@@ -74,6 +74,10 @@ final class KubeletConnection: Sendable {
         let check = encryption.map { CertificateCheck(trust: $0.trust, dialled: purpose.host, aliases: aliases) }
         let bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(max(.milliseconds(1), deadline - .now()))
+            // What is read before it is passed on is held decrypted too, and both buffers stay with the connection, of which there is one for
+            // each node: without bounds they take a third of a megabyte.
+            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: readSize))
+            .channelOption(.maxMessagesPerRead, value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
@@ -103,6 +107,9 @@ final class KubeletConnection: Sendable {
             throw error
         }
     }
+
+    /// Bytes: a record of TLS (RFC 8446 section 5.1), which is what kubelets write at a time, with its head and tag.
+    private static let readSize = (16 << 10) + 256
 
     /// For the kubelet's choice of a certificate (RFC 6066 section 3: never an address).
     private static func serverName(_ host: String) -> String? {
