@@ -41,7 +41,7 @@ let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto"
 
 let fuzzDependencies: [Target.Dependency] = [
     "AccessReview", "Names", "RecordTable", "RecordTableWriter", "KubernetesObjects", "DeltaStream", "Frontend", "Collector", "Exporter",
-    "MizzenSystem", "ProcessRuntime", logging,
+    "MizzenSystem", "ProcessRuntime", certificates, crypto, logging, nioSSL, .product(name: "SwiftASN1", package: "swift-asn1"),
 ]
 
 /// A module of Sources/Shared.
@@ -137,13 +137,13 @@ let package = Package(
         shared(
             "EncryptedServing",
             [
-                logging, nio, nioSSL, hummingbird, hummingbirdTLS, .product(name: "HummingbirdHTTP2", package: "hummingbird"),
-                .product(name: "NIOTLS", package: "swift-nio"),
+                logging, nio, nioSSL, hummingbird, .product(name: "HummingbirdHTTP2", package: "hummingbird"),
+                .product(name: "NIOHTTP2", package: "swift-nio-http2"), .product(name: "NIOTLS", package: "swift-nio"),
             ]),
         shared(
             "AccessReview",
             [
-                "KubernetesObjects", "KubernetesClient", "MizzenSystem", "ProcessRuntime", certificates, lifecycle, logging,
+                "KubernetesObjects", "KubernetesClient", "MizzenSystem", "ProcessRuntime", certificates, crypto, lifecycle, logging,
                 .product(name: "SwiftASN1", package: "swift-asn1"),
             ]),
         shared(
@@ -272,9 +272,9 @@ let package = Package(
                 [
                     "AccessReview", "Collector", "ClusterSimulator", "DeltaStream", "EncryptedServing", "KubernetesObjects",
                     "KubernetesClient", "MizzenSystem",
-                    "ProcessRuntime",
+                    "ProcessRuntime", "RecordTableWriter",
                     logging, nio, nioSSL,
-                    asyncHTTPClient, hummingbird, hummingbirdTLS, lifecycle, argumentParser, certificates,
+                    asyncHTTPClient, hummingbird, hummingbirdTLS, lifecycle, argumentParser, certificates, crypto,
                     .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "SwiftASN1", package: "swift-asn1"),
                     "StreamCommandLine", "mizzen-watcher", "mizzen-collector",
                 ]),

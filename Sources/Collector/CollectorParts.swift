@@ -26,7 +26,10 @@ struct CollectorParts {
         registry.gauge(
             "mizzen_build_info", help: "Version of this program.", labels: [("version", MizzenVersion.current)]
         ).set(1)
-        let (store, catalog) = Self.stores(command, registry, logger)
+        let streams = command.streams
+        let kept = SampleTable.open(
+            command.samplesTable, collector: command.name, followed: "\(streams.deltas) \(streams.snapshots)", registry, logger)
+        let (store, catalog) = Self.stores(command, kept, registry, logger)
         let encryption = try ServingEncryption(command.serving, logger: logger)
         let nodeSelector = try LabelQuery(command.kubelets.nodeSelector)
         let configuration = try command.server.configuration()
@@ -66,11 +69,11 @@ struct CollectorParts {
         var api = Self.api(command, catalog, store, nodeSelector, health, registry, clients, port, logger)
         api.certificates = certificates
         services = stream.services + [schedule, PieceKeeper(catalog: catalog)]
-        services.append(
-            AuthenticationLookup(
-                certificates, files: command.serving.trustFiles,
-                client: command.serving.authenticationSkipLookup ? nil : clients.authentication,
-                logger: logger))
+        let lookup = AuthenticationLookup(
+            certificates, files: command.serving.trustFiles,
+            client: command.serving.authenticationSkipLookup ? nil : clients.authentication, keeper: kept, logger: logger)
+        lookup.goOn()
+        services.append(lookup)
         services.append(
             MetricsAPIServer(
                 address: command.serving.address, encryption: { encryption.current }, api: api, logger: logger,
@@ -134,10 +137,9 @@ struct CollectorParts {
     }
 
     /// What is known of usage, and of nodes and pods: at first, what the collector before this one has kept.
-    private static func stores(_ command: CollectorCommand, _ registry: MetricsRegistry, _ logger: Logger) -> (UsageStore, ClusterCatalog) {
-        let streams = command.streams
-        let kept = SampleTable.open(
-            command.samplesTable, collector: command.name, followed: "\(streams.deltas) \(streams.snapshots)", registry, logger)
+    private static func stores(
+        _ command: CollectorCommand, _ kept: SampleTable?, _ registry: MetricsRegistry, _ logger: Logger
+    ) -> (UsageStore, ClusterCatalog) {
         let store = UsageStore(
             resolution: command.kubelets.metricResolution.nanoseconds, lifetime: command.kubelets.sampleLifetime,
             isPartial: command.serving.partialPods, kept: kept)

@@ -68,6 +68,22 @@ struct AuthenticationProcessTests {
             certificate: "strangers/front-proxy-client", headers: says + ["Authorization: Bearer good"], status: 200,
             user: UserInfo(name: "jane", groups: ["system:authenticated"])),
         Visit(certificate: "strangers/front-proxy-client", headers: ["Authorization: Bearer bad"], status: 401),
+        // An authority between, which the client has to show, once.
+        Visit(certificate: "proxy/below", headers: says, status: 401),
+        Visit(certificate: "proxy/chain", headers: says, status: 200, user: alice),
+        Visit(certificate: "proxy/long-chain", headers: says, status: 200, user: alice),
+        Visit(
+            certificate: "clients/chain", headers: says, status: 200,
+            user: UserInfo(name: "bob", groups: ["team", "system:authenticated"])),
+        // Who is no authority makes none, whatever the certificate lacks to say so; nor who may be one for servers, or one no more, or only
+        // for those directly below.
+        Visit(certificate: "clients/by-bob", status: 401),
+        Visit(certificate: "clients/by-first", status: 401),
+        Visit(certificate: "clients/by-servers", status: 401),
+        Visit(certificate: "clients/by-expired", status: 401),
+        Visit(certificate: "clients/by-deep", status: 401),
+        // Of the right names, and another key.
+        Visit(certificate: "strangers/chain", headers: says, status: 401),
     ]
 
     private func authorities() async throws -> [String: AuthorityFiles] {
@@ -78,9 +94,27 @@ struct AuthenticationProcessTests {
         try await proxy.issue("server", names: "DNS:x", subject: "/CN=front-proxy-client", usage: "serverAuth")
         let clients = try await AuthorityFiles("clients")
         try await clients.issue("bob", names: "DNS:x", subject: "/O=team/CN=bob")
+        for authority in [proxy, clients] { try await authority.issue("between", isAuthority: true) }
+        try await proxy.issue("below", subject: "/CN=front-proxy-client", usage: "clientAuth", issuer: "between")
+        try proxy.join("chain", ["below", "between"])
+        try proxy.join("long-chain", ["below", "server", "expired", "proxy", "between"])
+        try await clients.issue("below", subject: "/O=team/CN=bob", issuer: "between")
+        try clients.join("chain", ["below", "between"])
+        try await clients.issue("first", isFirstVersion: true)
+        try await clients.issue("servers", usage: "serverAuth", isAuthority: true)
+        try await clients.issue("expired", days: -1, isAuthority: true)
+        try await clients.issue("deep", issuer: "between", isAuthority: true)
+        for issuer in ["bob", "first", "servers", "expired", "deep"] {
+            try await clients.issue("alice-\(issuer)", subject: "/CN=alice", issuer: issuer)
+            try clients.join("by-\(issuer)", ["alice-\(issuer)", issuer] + (issuer == "deep" ? ["between"] : []))
+        }
         // Has all the right names, and nobody's word for them.
         let strangers = try await AuthorityFiles("strangers")
         try await strangers.issue("front-proxy-client", names: "DNS:x", usage: "clientAuth")
+        try await strangers.issue("between", isAuthority: true)
+        try await strangers.issue("below", subject: "/CN=front-proxy-client", usage: "clientAuth", issuer: "between")
+        try strangers.folder.write(strangers.folder.read("below.key"), to: "chain.key")
+        try strangers.folder.write(strangers.folder.read("below.crt") + proxy.folder.read("between.crt"), to: "chain.crt")
         return ["proxy": proxy, "clients": clients, "strangers": strangers]
     }
 
@@ -120,6 +154,33 @@ struct AuthenticationProcessTests {
                 if let user = visit.user { #expect(doorman.last == user, "\(visit)") }
             }
             group.cancelAll()
+        }
+    }
+
+    @Test("whoever comes back with the session of before, without the authority between, is still who it is")
+    func resumed() async throws {
+        let authorities = try await authorities()
+        let files = AuthenticationLookup.Files(clientAuthorities: authorities["clients"]?.certificate)
+        var api = CapturedCluster.api(catalog: try CapturedCluster.catalog(), store: try CapturedCluster.store(), access: Doorman())
+        api.certificates = ClientCertificates(try AuthenticationLookup.trust(files))
+        let folder = try TemporaryFolder()
+        let clients = try #require(authorities["clients"]?.folder)
+        try await MetricsAPIUnderTest.serving(api, in: folder) { url in
+            func visit(_ more: String) async throws -> String {
+                let address = url.dropFirst("https://".count)
+                let words = "-quiet -connect \(address) -cert \(clients.path("below.crt")) -key \(clients.path("below.key")) \(more)"
+                let request = #"printf 'GET /apis/metrics.k8s.io/v1beta1/nodes HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'"#
+                let shell = try RunningProcess("/bin/sh", ["-c", "\(request) | openssl s_client \(words)"], in: folder)
+                _ = try await shell.exitCode(within: .seconds(20))
+                return shell.output
+            }
+            let session = folder.path("session")
+            let alone = try await visit("")
+            #expect(alone.contains("HTTP/1.1 401"), "\(alone)")
+            let whole = try await visit("-cert_chain \(clients.path("between.crt")) -sess_out \(session)")
+            #expect(whole.contains("HTTP/1.1 200"), "\(whole)")
+            let again = try await visit("-sess_in \(session)")
+            #expect(again.contains("HTTP/1.1 200"), "\(again)")
         }
     }
 

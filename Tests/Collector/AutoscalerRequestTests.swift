@@ -84,7 +84,11 @@ struct AutoscalerRequestTests {
             let metadata = try #require(item["metadata"] as? [String: Any])
             #expect(metadata["name"] is String && metadata["namespace"] is String)
             #expect(Timestamp(try #require(item["timestamp"] as? String)) != nil)
-            #expect(GoDuration(argument: try #require(item["window"] as? String)) != nil)
+            let window = try #require(item["window"] as? String)
+            #expect(GoDuration(argument: window).map { $0.nanoseconds > 0 } == true, "\(window)")
+            // A container that is there without a name, or twice, would be another's usage.
+            let containers = try #require(item["containers"] as? [[String: Any]]).compactMap { $0["name"] as? String }
+            #expect(!containers.isEmpty && Set(containers).count == containers.count && !containers.contains(""))
             for container in try #require(item["containers"] as? [[String: Any]]) {
                 let usage = try #require(container["usage"] as? [String: String])
                 for resource in ["cpu", "memory"] {
@@ -92,6 +96,26 @@ struct AutoscalerRequestTests {
                     #expect(isQuantity, "\(usage)")
                 }
             }
+        }
+    }
+
+    @Test("the vertical one may keep to one namespace; a client that would rather watch is refused at once, and falls back to the list")
+    func verticalOfOneNamespace() async throws {
+        // `--vpa-object-namespace` of the recommender, and client-go's WatchListClient, which takes any failure for a reason to list.
+        let path = "/apis/metrics.k8s.io/v1beta1/namespaces/s1-prod/pods"
+        let agent = "recommender/v0.0.0 (linux/amd64)"
+        let watched = try await answer(
+            path, "allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan&sendInitialEvents=true&watch=true",
+            accept: "application/json, */*", agent: agent)
+        #expect(watched.status == 405)
+        let status = try JSONSerialization.jsonObject(with: Data(watched.body)) as? [String: Any]
+        #expect(status?["kind"] as? String == "Status" && status?["reason"] as? String == "MethodNotAllowed")
+        let all = try Self.items(try await answer("/apis/metrics.k8s.io/v1beta1/pods", "", accept: "application/json, */*", agent: agent))
+        // Whatever version of the list a reflector wants, there is one.
+        for query in ["", "resourceVersion=0", "resourceVersion=0&resourceVersionMatch=NotOlderThan&limit=500"] {
+            let some = try Self.items(try await answer(path, query, accept: "application/json, */*", agent: agent))
+            let expected = all.filter { ($0["metadata"] as? [String: Any])?["namespace"] as? String == "s1-prod" }
+            #expect(!some.isEmpty && some.count == expected.count, "\(query)")
         }
     }
 

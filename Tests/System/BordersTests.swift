@@ -29,9 +29,9 @@ struct BordersTests {
         ),
         (
             "EncryptedServing", "EncryptedServing",
-            ["Hummingbird", "HummingbirdCore", "HummingbirdHTTP2", "HummingbirdTLS", "Logging", "NIOCore", "NIOSSL", "NIOTLS"]
+            ["Hummingbird", "HummingbirdCore", "HummingbirdHTTP2", "Logging", "NIOCore", "NIOHTTP2", "NIOSSL", "NIOTLS"]
         ),
-        ("AccessReview", "AccessReview", ["Logging", "ServiceLifecycle", "SwiftASN1", "X509"]),
+        ("AccessReview", "AccessReview", ["Crypto", "Logging", "ServiceLifecycle", "SwiftASN1", "X509"]),
         ("DeltaStream", "DeltaStream", ["Logging"]),
         ("StreamCommandLine", "StreamCommandLine", ["ArgumentParser", "ServiceLifecycle"]),
     ]

@@ -71,12 +71,7 @@ struct ListBody: Sendable {
             case .text(let text): if position.next > 0 { buffer.writeBytes(text) }
             case .tag(let tag):
                 buffer.writeInteger(tag)
-                var size = piece.bytes.count
-                while size >= 0x80 {
-                    buffer.writeInteger(UInt8(truncatingIfNeeded: size) | 0x80)
-                    size >>= 7
-                }
-                buffer.writeInteger(UInt8(size))
+                ProtobufWriter.varint(UInt64(piece.bytes.count)) { buffer.writeInteger($0) }
             }
             let start = buffer.writerIndex
             buffer.writeBytes(piece.bytes)

@@ -136,7 +136,7 @@ struct MetricsAPIServer: Service {
 
 extension MetricsRequest {
     fileprivate init(_ request: Request) {
-        let certificate = EncryptedPeer.current?.certificate
+        let shown = EncryptedPeer.current?.certificates ?? []
         self.init(
             method: request.method.rawValue, path: PercentEncoding.decoded(request.uri.path),
             query: Self.parameters(request.uri.query ?? ""),
@@ -145,9 +145,9 @@ extension MetricsRequest {
             hasBody: (request.headers[.contentLength].flatMap { Int($0) } ?? 0) > 0, ifNoneMatch: request.headers[.ifNoneMatch] ?? "",
             evidence: CallerEvidence(
                 token: BearerToken.read(request.headers[.authorization]),
-                certificate: certificate,
+                certificate: shown.first, intermediates: Array(shown.dropFirst()),
                 // Nobody's word counts without one.
-                headers: certificate == nil ? [] : request.headers.map { ($0.name.canonicalName, $0.value) }))
+                headers: shown.isEmpty ? [] : request.headers.map { ($0.name.canonicalName, $0.value) }))
     }
 
     /// Parses `a=b&c`, undoing `%xx` and `+`.

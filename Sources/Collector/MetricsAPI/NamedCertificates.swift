@@ -69,7 +69,7 @@ struct NamedCertificates: Sendable {
         return { hello, promise in promise.succeed(certificate(for: hello.serverHostname) ?? .noChanges) }
     }
 
-    private static func names(of tls: TLSConfiguration) -> [String] {
+    static func names(of tls: TLSConfiguration) -> [String] {
         guard case .certificate(let first)? = tls.certificateChain.first, let bytes = try? first.toDERBytes(),
             let certificate = try? Certificate(derEncoded: bytes)
         else { return [] }

@@ -17,13 +17,16 @@ struct ProtobufWriter {
     /// How many bytes a number takes.
     static func size(of value: Int) -> Int { (max(1, Int.bitWidth - value.leadingZeroBitCount) + 6) / 7 }
 
-    mutating func varint(_ value: UInt64) {
+    mutating func varint(_ value: UInt64) { Self.varint(value) { bytes.append($0) } }
+
+    /// - Parameter put: takes the number's bytes, one after the other.
+    static func varint(_ value: UInt64, _ put: (UInt8) -> Void) {
         var rest = value
         while rest >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            put(UInt8(truncatingIfNeeded: rest) | 0x80)
             rest >>= 7
         }
-        bytes.append(UInt8(rest))
+        put(UInt8(rest))
     }
 
     mutating func integer(_ field: UInt64, _ value: Int64) {

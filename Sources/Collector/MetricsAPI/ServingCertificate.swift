@@ -71,7 +71,7 @@ enum ServingCertificate {
         }
     }
 
-    private static func configuration(
+    static func configuration(
         certificate: [UInt8], key: [UInt8], place: String
     ) throws(ProcessError) -> TLSConfiguration {
         func unusable(_ message: String, _ cause: String? = nil) -> ProcessError {

@@ -1,4 +1,6 @@
+import AccessReview
 import DeltaStream
+import FoundationEssentials
 import Glibc
 import Logging
 import MizzenSystem
@@ -23,9 +25,10 @@ protocol KeptObject: Hashable, Sendable {
 /// written is logged once and counted; the collector goes on as if it kept nothing.
 final class SampleTable: Sendable {
     /// Of the records; another one is begun anew.
-    private static let version = 1
+    private static let version = 2
 
     private static let usageSection = "usage"
+    private static let trustSection = "trust"
 
     let path: String
     private let table: Mutex<KeptTable>
@@ -98,14 +101,18 @@ final class SampleTable: Sendable {
     }
 
     func removeUsage(of node: String) { remove(Self.usageSection, node) }
-    func removeAll() { table.withLock { $0.removeAll() } }
+    /// But not whom to trust, which grows old in its own time.
+    func removeAll() { table.withLock { $0.removeAll(exceptIn: Self.trustSection) } }
 
     /// - Parameter capacity: what the record will take, roughly.
     private func put(_ section: String, _ name: String, capacity: Int = 512, _ encode: (inout RecordEncoder) -> Void) -> Bool {
         var encoder = RecordEncoder(capacity: capacity)
         encode(&encoder)
-        let bytes = encoder.bytes
-        return table.withLock { table in
+        return put(section, name, encoder.bytes)
+    }
+
+    private func put(_ section: String, _ name: String, _ bytes: [UInt8]) -> Bool {
+        table.withLock { table in
             do throws(TableError) {
                 try table.put(.init(section, name), bytes)
                 return true
@@ -174,4 +181,22 @@ final class SampleTable: Sendable {
         case .absent, .truncated, .unknownLayout, .otherByteOrder: "\(error)"
         }
     }
+}
+
+/// Whom to trust: JSON, since a bundle of authorities may be longer than a record's text. A record whose bytes were changed is not found at all
+/// (its checksum is the table's), nor is one in a file that somebody else may write (``KeptTable``).
+extension SampleTable: ToldTrustKeeper {
+    private static let toldName = "told"
+
+    func told() -> ToldTrust? {
+        var payload: [UInt8]?
+        table.withLock { $0.forEach(in: Self.trustSection) { name, bytes in if name == Self.toldName { payload = bytes } } }
+        return payload.flatMap { try? JSONDecoder().decode(ToldTrust.self, from: Data($0)) }
+    }
+
+    func keep(_ told: ToldTrust) {
+        guard let bytes = try? JSONEncoder().encode(told), put(Self.trustSection, Self.toldName, Array(bytes)) else { return forgetTold() }
+    }
+
+    func forgetTold() { remove(Self.trustSection, Self.toldName) }
 }

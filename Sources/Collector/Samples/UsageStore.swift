@@ -15,8 +15,9 @@ struct MetricsPoint: Hashable, Sendable {
     /// time before 1970 or beyond 2262: all times that are held can be subtracted from each other.
     init?(_ reading: Reading) {
         guard let cpu = reading.cpuSecondsTotal, let memory = reading.memoryWorkingSetBytes,
-            // CPU and memory are measured together; where they are not, the later line of a scrape counts.
-            let milliseconds = reading.memoryTime ?? reading.cpuTime,
+            // CPU and memory are measured together; where they are not, it is the CPU's counter that a rate is made of. One that is repeated
+            // beside a new memory would have stood still otherwise.
+            let milliseconds = reading.cpuTime ?? reading.memoryTime,
             let cpuNanos = UInt64(truncating: cpu * 1e9), let memoryBytes = UInt64(truncating: memory),
             cpuNanos > 0, memoryBytes > 0, milliseconds >= 0, milliseconds <= .max / 1_000_000
         else { return nil }
@@ -52,11 +53,18 @@ struct PointPair: Hashable, Sendable {
         )
     }
 
-    /// What is held after `point` arrived: the same measurement again keeps the pair, an older one loses it.
+    /// What is held after `point` arrived: a rate with whatever was held before is made over the time between two measurements that came,
+    /// whichever of them came first.
+    ///
+    /// The same measurement again keeps the pair. One from between the two takes the place of the last: that one was of the future, or this
+    /// one comes late. One that is older than both begins anew, since somebody may have set the clock back for good. So a measurement
+    /// out of order has at most no usage itself, and the next one has. A counter that begins anew twice between two measurements, and is
+    /// beyond where it was, looks as if it had gone on: nothing tells the two apart.
     func advanced(to point: MetricsPoint) -> PointPair {
-        if point.time > last.time { return PointPair(last: point, previous: last) }
-        if let previous, previous.time < point.time { return PointPair(last: point, previous: previous) }
-        return PointPair(last: point, previous: nil)
+        let earlier = point.time > last.time ? last : previous.flatMap { $0.time < point.time ? $0 : nil }
+        // Measured before the container's start: of another process.
+        if let earlier, point.start > 0, point.start >= earlier.time { return PointPair(last: point, previous: nil) }
+        return PointPair(last: point, previous: earlier)
     }
 }
 
@@ -301,9 +309,7 @@ final class UsageStore: Sendable {
             birth.cpuNanos = 0
             return PointPair(last: point, previous: birth)
         }
-        // A start after the last measurement is a restart: that measurement was of another process.
-        guard let held, point.start < held.last.time else { return PointPair(last: point) }
-        return held.advanced(to: point)
+        return held?.advanced(to: point) ?? PointPair(last: point)
     }
 
     /// What is measured of these nodes now; nil for one of which nothing is.

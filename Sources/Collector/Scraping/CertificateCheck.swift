@@ -1,3 +1,4 @@
+import AccessReview
 import Crypto
 import FoundationEssentials
 import Names
@@ -62,9 +63,6 @@ struct CertificateCheck: Sendable {
     let aliases: [String]
     var now: @Sendable () -> Date = { Date.now }
 
-    /// More intermediate authorities than any chain has; the search for a path takes longer with each.
-    private static let mostIntermediates = 8
-
     /// - Parameter chain: in DER, the kubelet's own first.
     func verdict(_ chain: [[UInt8]]) async -> CertificateVerdict {
         guard let first = chain.first else {
@@ -83,11 +81,10 @@ struct CertificateCheck: Sendable {
         if case .anyone = trust.authorities { return nil }
         guard let leaf else { return (.tlsOther, "the kubelet's certificate cannot be read") }
         if let fault = timeFault(leaf, "the kubelet's certificate") ?? nameFault(leaf) { return fault }
-        // Without a list of uses a certificate is for all of them (RFC 5280 section 4.2.1.12).
-        if let uses = try? leaf.extensions.extendedKeyUsage, !uses.contains(.serverAuth), !uses.contains(.any) {
+        if !CertificatePath.Use.servers.isOf(leaf) {
             return (.tlsOther, "the kubelet's certificate is not for servers (extended key usage)")
         }
-        return await authorityFault(leaf, others.prefix(Self.mostIntermediates).compactMap { try? Certificate(derEncoded: $0) })
+        return await authorityFault(leaf, others.lazy.compactMap { try? Certificate(derEncoded: $0) })
     }
 
     private func pinFault(_ encoded: [UInt8]) -> Fault? {
@@ -140,18 +137,17 @@ struct CertificateCheck: Sendable {
         return wanted == pattern
     }
 
-    private func authorityFault(_ leaf: Certificate, _ others: [Certificate]) async -> Fault? {
-        let roots: CertificateStore
+    private func authorityFault(_ leaf: Certificate, _ others: some Sequence<Certificate>) async -> Fault? {
+        let roots: CertificatePath.Roots
         switch trust.authorities {
         case .anyone: return nil
-        case .system: roots = .systemTrustRoots
+        case .system: roots = .system
         case .these(let certificates):
             // What is trusted itself needs nobody's word, whether it may sign others or not: a kubelet's own certificate, as in Go.
             if certificates.contains(leaf) { return nil }
-            roots = CertificateStore(certificates)
+            roots = .these(certificates)
         }
-        var verifier = Verifier(rootCertificates: roots) { RFC5280Policy() }
-        switch await verifier.validate(leaf: leaf, intermediates: CertificateStore(others)) {
+        switch await CertificatePath.validate(leaf, beside: others, under: roots, for: .servers, at: now()) {
         case .validCertificate: return nil
         case .couldNotValidate(let failures):
             for failure in failures {

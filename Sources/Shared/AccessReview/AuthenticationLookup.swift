@@ -11,6 +11,11 @@ import X509
 /// the ConfigMap `extension-apiserver-authentication` in `kube-system` (the role `extension-apiserver-authentication-reader` lets read it).
 ///
 /// What cannot be read or understood changes nothing: whoever was let in stays let in, and the log says once what is wrong.
+///
+/// That holds over a restart where a ``ToldTrustKeeper`` is given, and no further than it would without the restart. A process that lives asks
+/// every ten seconds and waits ten more for the answer, so it may go by what it was told for twenty seconds before it hears of another
+/// authority. What a process went by no longer ago than that the next one goes by from its start, and asks at once. What is older is
+/// gone by when the server has been asked and has not said otherwise, which is what a process that had lived would do.
 package struct AuthenticationLookup: ServiceLifecycle.Service {
     /// Where authorities come from, each instead of what the cluster says.
     package struct Files: Sendable {
@@ -27,35 +32,84 @@ package struct AuthenticationLookup: ServiceLifecycle.Service {
     static let path = "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication"
     /// The old and the new authority overlap for far longer where one is renewed.
     private static let interval: Duration = .seconds(10)
+    private static let timeout: Duration = .seconds(10)
 
     private let certificates: ClientCertificates
     private let files: Files
-    /// The ConfigMap in JSON; nil where the cluster is not asked.
-    private let read: (@Sendable () async throws -> [UInt8])?
+    /// Nil where the cluster is not asked.
+    private let cluster: Cluster?
+    private let keeper: (any ToldTrustKeeper)?
+    /// Nanoseconds since the boot.
+    private let now: @Sendable () -> UInt64
     private let logger: Logger
+
+    private struct Cluster {
+        /// Its API server.
+        var server: String
+        /// The ConfigMap in JSON.
+        var read: @Sendable () async throws -> [UInt8]
+    }
 
     /// What the files alone say, to begin with.
     /// - Throws: 78 naming a file that cannot be used.
     package static func trust(_ files: Files) throws(ProcessError) -> AuthenticationTrust {
-        var trust = AuthenticationTrust(frontProxy: files.frontProxy)
         do throws(Fault) {
-            try read(files, into: &trust)
+            return try trust(nil, files)
         } catch {
             throw ProcessError(code: ExitStatus.configuration, message: error.reason, place: error.place)
         }
-        return trust
     }
 
-    /// - Parameter client: nil: the cluster is not asked.
-    package init(_ certificates: ClientCertificates, files: Files, client: APIClient?, logger: Logger) {
+    /// - Parameters:
+    ///   - client: nil: the cluster is not asked.
+    ///   - keeper: what the cluster told an earlier process is gone on with, and what it tells this one is kept.
+    package init(
+        _ certificates: ClientCertificates, files: Files, client: APIClient?, keeper: (any ToldTrustKeeper)? = nil,
+        now: @escaping @Sendable () -> UInt64 = { BootClock.nanoseconds() }, logger: Logger
+    ) {
         self.certificates = certificates
         self.files = files
+        self.keeper = keeper
+        self.now = now
         self.logger = logger
-        if let client {
-            read = { Array(try await client.send(APIRequest(path: Self.path), timeout: .seconds(10), limit: 4 << 20).checked().body) }
-        } else {
-            read = nil
+        cluster = client.map { client in
+            Cluster(server: client.server) {
+                Array(try await client.send(APIRequest(path: Self.path), timeout: Self.timeout, limit: 4 << 20).checked().body)
+            }
         }
+    }
+
+    /// To be called before anybody is answered: goes on with what the cluster told an earlier process, if that was just now.
+    package func goOn() {
+        guard let cluster else { keeper?.forgetTold(); return }
+        guard let keeper, let told = keeper.told() else { return }
+        let moment = now()
+        guard told.server == cluster.server, told.heldAt <= moment else {
+            // Another cluster's, or of a clock that was not this one.
+            logger.notice("whom an earlier process trusted is not gone on with", metadata: ["server": "\(told.server)"])
+            keeper.forgetTold()
+            return
+        }
+        guard moment - told.heldAt <= UInt64((Self.interval + Self.timeout).nanoseconds) else { return }
+        do throws(Fault) {
+            try goOn(with: told)
+        } catch {
+            logger.warning("whom an earlier process trusted is not gone on with", metadata: ["error": "\(error)"])
+            keeper.forgetTold()
+        }
+    }
+
+    /// Says so in the log where it is news.
+    private func goOn(with told: ToldTrust) throws(Fault) {
+        let trust = try Self.trust(told.data, files)
+        guard certificates.trust != trust else { return }
+        certificates.trust = trust
+        logger.notice(
+            "going on with what the cluster told an earlier process of whom to trust, until it says so again",
+            metadata: [
+                "server": "\(told.server)", "client_authorities": "\(trust.clients.count)",
+                "front_proxy_authorities": "\(trust.frontProxies.count)",
+            ])
     }
 
     /// Looks every ten seconds until graceful shutdown.
@@ -75,19 +129,39 @@ package struct AuthenticationLookup: ServiceLifecycle.Service {
         }
     }
 
-    /// - Returns: what is wrong; nothing has changed then.
+    /// - Returns: what is wrong; then what was told last goes on.
     package func look() async -> Fault? {
-        let trust: AuthenticationTrust
-        do {
-            trust = try Self.trust(configMap: await read?(), files)
-        } catch let fault as Fault {
-            return fault
+        do throws(Fault) {
+            try await ask()
+            return nil
         } catch {
-            return Fault(
-                place: Self.configMapName,
-                reason: "\(error); let this user read it with the role extension-apiserver-authentication-reader of kube-system, "
-                    + "or give --client-ca-file and --requestheader-client-ca-file with --authentication-skip-lookup")
+            // What is kept is what this process goes by, or, the first time, may go by from now on. What cannot be gone by has not been so
+            // far: files that can no longer be read, for example, are what `error` is about.
+            if var told = keeper?.told(), (try? goOn(with: told)) != nil {
+                told.heldAt = now()
+                keeper?.keep(told)
+            }
+            return error
         }
+    }
+
+    private func ask() async throws(Fault) {
+        var told: ToldTrust?
+        if let cluster {
+            let body: [UInt8]
+            do {
+                body = try await cluster.read()
+            } catch {
+                throw Fault(
+                    place: Self.configMapName,
+                    reason: "\(error); let this user read it with the role extension-apiserver-authentication-reader of kube-system, "
+                        + "or give --client-ca-file and --requestheader-client-ca-file with --authentication-skip-lookup")
+            }
+            told = ToldTrust(server: cluster.server, data: try Self.data(configMap: body), heldAt: now())
+        }
+        let trust = try Self.trust(told?.data, files)
+        // First: whoever is killed here leaves the newer one.
+        if let told { keeper?.keep(told) }
         let before = certificates.trust
         certificates.trust = trust
         if before != trust {
@@ -95,24 +169,30 @@ package struct AuthenticationLookup: ServiceLifecycle.Service {
                 "clients' certificates are trusted as said",
                 metadata: ["client_authorities": "\(trust.clients.count)", "front_proxy_authorities": "\(trust.frontProxies.count)"])
         }
-        return nil
     }
 
-    /// What a ConfigMap in JSON and the files say; the files alone where there is none.
-    static func trust(configMap: [UInt8]?, _ files: Files) throws(Fault) -> AuthenticationTrust {
+    /// What a ConfigMap's data and the files say; the files alone where there is none.
+    static func trust(_ data: [String: String]?, _ files: Files) throws(Fault) -> AuthenticationTrust {
         var trust = AuthenticationTrust(frontProxy: files.frontProxy)
-        if let configMap {
-            let data: [String: String]
-            do {
-                data = try JSONDecoder().decode(ConfigMap.self, from: Data(configMap)).data ?? [:]
-            } catch {
-                throw Fault(place: configMapName, reason: "is no ConfigMap in JSON: \(error)")
-            }
-            try take(data, files, into: &trust)
-        }
+        if let data { try take(data, files, into: &trust) }
         try read(files, into: &trust)
         return trust
     }
+
+    /// What is read of a ConfigMap in JSON.
+    static func data(configMap: [UInt8]) throws(Fault) -> [String: String] {
+        do {
+            let data = try JSONDecoder().decode(ConfigMap.self, from: Data(configMap)).data ?? [:]
+            return data.filter { keys.contains($0.key) }
+        } catch {
+            throw Fault(place: configMapName, reason: "is no ConfigMap in JSON: \(error)")
+        }
+    }
+
+    private static let keys: Set<String> = [
+        "client-ca-file", "requestheader-client-ca-file", "requestheader-allowed-names", "requestheader-username-headers",
+        "requestheader-group-headers", "requestheader-uid-headers", "requestheader-extra-headers-prefix",
+    ]
 
     private static let configMapName = "ConfigMap kube-system/extension-apiserver-authentication"
 

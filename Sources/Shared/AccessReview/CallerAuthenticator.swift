@@ -15,7 +15,7 @@ package struct CallerAuthenticator: Sendable {
     /// - Throws: where nobody can say whether a token is valid.
     package func user(_ evidence: CallerEvidence) async throws -> UserInfo? {
         guard let certificate = evidence.certificate else { return try await access.user(token: evidence.token) }
-        let verdict = await certificates.verdict(certificate)
+        let verdict = await certificates.verdict(certificate, evidence.intermediates)
         if verdict.isFrontProxy, let user = certificates.trust.frontProxy.user(evidence.headers) { return user.authenticated }
         if let user = verdict.user { return user.authenticated }
         // Some show a certificate wherever they go; their token counts then.

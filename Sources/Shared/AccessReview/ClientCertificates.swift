@@ -1,3 +1,4 @@
+import Crypto
 package import FoundationEssentials
 import Synchronization
 import SwiftASN1
@@ -33,10 +34,13 @@ package final class ClientCertificates: Sendable {
         var end: Date
     }
 
+    /// What was shown: digests, since strangers may show certificates of any length.
+    private typealias Shown = [UInt8]
+
     private struct State: Sendable {
         var trust: AuthenticationTrust
-        /// By certificate; begun anew with each change of trust. A front proxy shows the same one with every connection.
-        var kept: [[UInt8]: Kept] = [:]
+        /// Begun anew with each change of trust. A front proxy shows the same with every connection.
+        var kept: [Shown: Kept] = [:]
     }
 
     /// Strangers may show as many certificates as they like.
@@ -56,52 +60,70 @@ package final class ClientCertificates: Sendable {
         set { state.withLock { if $0.trust != newValue { $0 = State(trust: newValue) } } }
     }
 
-    func verdict(_ certificate: [UInt8]) async -> Verdict {
-        let (trust, kept) = state.withLock { ($0.trust, $0.kept[certificate]) }
-        if let kept, now() < kept.end { return kept.verdict }
+    /// - Parameter intermediates: what the client showed beside its certificate.
+    func verdict(_ certificate: [UInt8], _ intermediates: [[UInt8]] = []) async -> Verdict {
+        let shown = Self.digest([certificate] + intermediates)
+        let (trust, kept) = state.withLock { ($0.trust, $0.kept[shown]) }
+        let moment = now()
+        if let kept, moment < kept.end { return kept.verdict }
         guard let parsed = try? Certificate(derEncoded: certificate) else { return Verdict(fault: "it cannot be read") }
-        let verdict = await Self.verdict(parsed, trust)
+        let others = intermediates.compactMap { try? Certificate(derEncoded: $0) }
+        let judged = await Self.verdict(parsed, others, trust, at: moment)
         state.withLock { state in
             guard state.trust == trust else { return }
             if state.kept.count >= Self.limit { state.kept = [:] }
-            state.kept[certificate] = Kept(verdict: verdict, end: parsed.notValidAfter)
+            state.kept[shown] = judged
+            // A session that is resumed shows no more than the client's own certificate. Whoever vouches for it is not asked about again.
+            if !intermediates.isEmpty, judged.verdict.user != nil || judged.verdict.isFrontProxy {
+                state.kept[Self.digest([certificate])] = judged
+            }
         }
-        return verdict
+        return judged.verdict
     }
 
-    private static func verdict(_ certificate: Certificate, _ trust: AuthenticationTrust) async -> Verdict {
+    private static func digest(_ certificates: [[UInt8]]) -> Shown {
+        var hash = SHA256()
+        for certificate in certificates {
+            hash.update(data: SHA256.hash(data: certificate).map { $0 })
+        }
+        return Array(hash.finalize())
+    }
+
+    private static func verdict(
+        _ certificate: Certificate, _ others: [Certificate], _ trust: AuthenticationTrust, at moment: Date
+    ) async -> Kept {
         var verdict = Verdict()
+        var end = certificate.notValidAfter
+        /// Why `authorities` do not vouch for a client with this certificate; nil if they do.
+        func fault(_ authorities: [Certificate]) async -> String? {
+            guard !authorities.isEmpty else { return "no authority is known" }
+            guard CertificatePath.Use.clients.isOf(certificate) else { return "it is not for clients (extended key usage)" }
+            switch await CertificatePath.validate(certificate, beside: others, under: .these(authorities), for: .clients, at: moment) {
+            case .validCertificate(let chain):
+                end = chain.map(\.notValidAfter).reduce(end, min)
+                return nil
+            case .couldNotValidate(let failures):
+                return failures.first.map { "\($0.policyFailureReason)" } ?? "no known authority signed it"
+            }
+        }
         let name = certificate.subject.values(.RDNAttributeType.commonName).last ?? ""
-        let proxyFault = await fault(certificate, trust.frontProxies)
+        let proxyFault = await fault(trust.frontProxies)
         if proxyFault == nil {
             verdict.isFrontProxy = trust.frontProxy.allows(commonName: name)
             if !verdict.isFrontProxy {
                 verdict.fault = "the front proxy's authority vouches for it, but its name \"\(name)\" is not allowed"
             }
         }
-        let clientFault = await fault(certificate, trust.clients)
+        let clientFault = await fault(trust.clients)
         if clientFault == nil, !name.isEmpty {
             verdict.user = UserInfo(name: name, groups: certificate.subject.values(.RDNAttributeType.organizationName))
         }
         if verdict.user == nil, !verdict.isFrontProxy, verdict.fault == nil {
             verdict.fault = clientFault ?? proxyFault ?? "it names nobody"
         }
-        return verdict
-    }
-
-    /// - Returns: why `authorities` do not vouch for a client with this certificate (RFC 5280 section 6); nil if they do.
-    private static func fault(_ certificate: Certificate, _ authorities: [Certificate]) async -> String? {
-        guard !authorities.isEmpty else { return "no authority is known" }
-        // Without a list of uses a certificate is for all of them.
-        if let uses = try? certificate.extensions.extendedKeyUsage, !uses.contains(.clientAuth), !uses.contains(.any) {
-            return "it is not for clients (extended key usage)"
-        }
-        var verifier = Verifier(rootCertificates: CertificateStore(authorities)) { RFC5280Policy() }
-        switch await verifier.validate(leaf: certificate, intermediates: CertificateStore()) {
-        case .validCertificate: return nil
-        case .couldNotValidate(let failures):
-            return failures.first.map { "\($0.policyFailureReason)" } ?? "no known authority signed it"
-        }
+        // A certificate, or an authority's, may begin to hold in the next moment.
+        if verdict.user == nil, !verdict.isFrontProxy { end = min(end, moment + 10) }
+        return Kept(verdict: verdict, end: end)
     }
 }
 

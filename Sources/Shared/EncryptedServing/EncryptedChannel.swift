@@ -1,8 +1,8 @@
 package import HummingbirdCore
 import HummingbirdHTTP2
-import HummingbirdTLS
 package import Logging
 package import NIOCore
+import NIOHTTP2
 package import NIOSSL
 import NIOTLS
 import Synchronization
@@ -30,17 +30,29 @@ package final class EncryptedPeer: Sendable {
     /// That of the request which is being answered; nil where it did not come through an ``EncryptedChannel``.
     @TaskLocal package static var current: EncryptedPeer?
 
-    private let shown = Mutex<[UInt8]?>(nil)
+    private let shown = Mutex<[[UInt8]]>([])
 
-    /// What the client showed and has the key of, in DER; nil for none, and before the end of the handshake.
-    package var certificate: [UInt8]? { shown.withLock { $0 } }
+    /// What the client showed, in DER: first its own, which it has the key of, then others, as they came and as far as there is room. Empty
+    /// for none, and before the end of the handshake.
+    package var certificates: [[UInt8]] { shown.withLock { $0 } }
+
+    /// Beside the client's own; as many bytes as they may have together. Every connection holds them.
+    private static let most = 8
+    private static let room = 32 << 10
 
     fileprivate init() {}
 
     /// Written once for all requests of the connection.
-    fileprivate func show(_ certificate: NIOSSLCertificate?) {
-        let bytes = try? certificate?.toDERBytes()
-        shown.withLock { $0 = bytes }
+    /// - Parameter others: those that came beside it; of a session that is resumed none are known any more.
+    fileprivate func show(_ certificate: NIOSSLCertificate?, beside others: [NIOSSLCertificate]) {
+        guard let own = try? certificate?.toDERBytes() else { return }
+        var (certificates, room) = ([own], Self.room)
+        for other in others.prefix(Self.most) {
+            guard let bytes = try? other.toDERBytes(), bytes.count <= room else { break }
+            certificates.append(bytes)
+            room -= bytes.count
+        }
+        shown.withLock { $0 = certificates }
     }
 }
 
@@ -49,19 +61,23 @@ package struct EncryptedChannel: HTTPChannelHandler {
     /// A connection goes on with what it began with.
     package struct Value: ServerChildChannelValue {
         fileprivate enum Kind: Sendable {
-            case both(HTTP2UpgradeChannel, HTTP2UpgradeChannel.Value)
-            case http1(TLSChannel<HTTP1Channel>, TLSChannel<HTTP1Channel>.Value)
+            /// Known when the handshake is over.
+            case negotiated(HTTP2Channel, EventLoopFuture<NIONegotiatedHTTPVersion<HTTP1Channel.Value, HTTP2Channel.Value>>)
+            case http1(HTTP1Channel.Value)
         }
 
         fileprivate let kind: Kind
+        fileprivate let http1: HTTP1Channel
         fileprivate let peer: EncryptedPeer
         package let channel: any Channel
     }
 
     /// What connections of one configuration have in common.
-    private enum Layers: Sendable {
-        case both(HTTP2UpgradeChannel)
-        case http1(TLSChannel<HTTP1Channel>)
+    private struct Layers: Sendable {
+        var tls: NIOSSLContext
+        var http1: HTTP1Channel
+        /// Nil where it is not offered.
+        var http2: HTTP2Channel?
     }
 
     private final class Cache: Sendable {
@@ -91,31 +107,43 @@ package struct EncryptedChannel: HTTPChannelHandler {
     package func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         let (settings, generation) = settings()
         let peer = EncryptedPeer()
-        let started: EventLoopFuture<Value>
         do {
-            switch try layers(settings, generation) {
-            case .both(let base):
-                started = base.setup(channel: channel, logger: logger).map { Value(kind: .both(base, $0), peer: peer, channel: channel) }
-            case .http1(let base):
-                started = base.setup(channel: channel, logger: logger).map { Value(kind: .http1(base, $0), peer: peer, channel: channel) }
-            }
-            // Directly behind the layer of TLS, which stands already: nothing that it decrypts comes past the watch.
-            let pipeline = channel.pipeline.syncOperations
-            let tls = try pipeline.handler(type: NIOSSLServerHandler.self)
-            let watch = HandshakeWatch(tls, peer, admits: settings.admits, limit: Self.handshakeTime)
-            try pipeline.addHandler(watch, position: .after(tls))
+            let layers = try layers(settings, generation)
+            let (http1, pipeline) = (layers.http1, channel.pipeline.syncOperations)
+            let tls =
+                settings.takesAnyCertificate
+                ? NIOSSLServerHandler(context: layers.tls, configuration: .init(), customVerificationCallbackWithMetadata: Self.takeAny)
+                : NIOSSLServerHandler(context: layers.tls)
+            try pipeline.addHandler(tls)
+            // Directly behind it: nothing that it decrypts comes past the watch.
+            try pipeline.addHandler(HandshakeWatch(tls, peer, admits: settings.admits, limit: Self.handshakeTime))
             try entered(channel)
+            guard let http2 = layers.http2 else {
+                return http1.setup(channel: channel, logger: logger).map {
+                    Value(kind: .http1($0), http1: http1, peer: peer, channel: channel)
+                }
+            }
+            return channel.configureHTTP2AsyncSecureUpgrade {
+                http1.setup(channel: $0, logger: logger)
+            } http2ConnectionInitializer: {
+                http2.setup(channel: $0, logger: logger)
+            }.map { Value(kind: .negotiated(http2, $0), http1: http1, peer: peer, channel: channel) }
         } catch {
             return channel.eventLoop.makeFailedFuture(error)
         }
-        return started
     }
 
     package func handle(value: Value, logger: Logger) async {
         await EncryptedPeer.$current.withValue(value.peer) {
             switch value.kind {
-            case .both(let base, let value): await base.handle(value: value, logger: logger)
-            case .http1(let base, let value): await base.handle(value: value, logger: logger)
+            case .http1(let connection): await value.http1.handle(value: connection, logger: logger)
+            case .negotiated(let http2, let version):
+                switch try? await version.get() {
+                case .http1_1(let connection): await value.http1.handle(value: connection, logger: logger)
+                case .http2(let connection): await http2.handle(value: connection, logger: logger)
+                // It has ended in the handshake.
+                case nil: break
+                }
             }
         }
     }
@@ -127,26 +155,21 @@ package struct EncryptedChannel: HTTPChannelHandler {
         return layers
     }
 
-    private static let takeAny: @Sendable ([NIOSSLCertificate], EventLoopPromise<NIOSSLVerificationResult>) -> Void = { _, verdict in
-        verdict.succeed(.certificateVerified)
+    /// Who takes any certificate has the library ask for one, and does not judge it. What the library calls a chain that is validated is what
+    /// the client has sent: it has no other word for it, and whoever asks a peer for certificates is told what they are.
+    private static let takeAny: @Sendable ([NIOSSLCertificate], EventLoopPromise<NIOSSLVerificationResultWithMetadata>) -> Void = {
+        shown, verdict in
+        verdict.succeed(.certificateVerified(VerificationMetadata(shown.isEmpty ? nil : ValidatedCertificateChain(shown))))
     }
 
     private func makeLayers(_ settings: EncryptionSettings) throws -> Layers {
-        // Who takes any certificate has the library ask for one, and does not judge it.
-        let judge = settings.takesAnyCertificate ? Self.takeAny : nil
-        if settings.allowsHTTP2 {
-            return .both(
-                try HTTP2UpgradeChannel(
-                    tlsChannelConfiguration: HummingbirdHTTP2.TLSChannelConfiguration(
-                        tlsConfiguration: settings.tls, customVerificationCallback: judge),
-                    configuration: HTTP2ChannelConfiguration(
-                        idleTimeout: connections.idleTimeout.map { Duration($0) }, streamConfiguration: connections),
-                    responder: responder))
-        }
-        return .http1(
-            try TLSChannel(
-                HTTP1Channel(responder: responder, configuration: connections),
-                configuration: HummingbirdTLS.TLSChannelConfiguration(tlsConfiguration: settings.tls, customVerificationCallback: judge)))
+        var tls = settings.tls
+        if settings.allowsHTTP2 { tls.applicationProtocols = NIOHTTP2SupportedALPNProtocols }
+        let http2 = HTTP2ChannelConfiguration(
+            idleTimeout: connections.idleTimeout.map { Duration($0) }, streamConfiguration: connections)
+        return Layers(
+            tls: try NIOSSLContext(configuration: tls), http1: HTTP1Channel(responder: responder, configuration: connections),
+            http2: settings.allowsHTTP2 ? HTTP2Channel(responder: responder, configuration: http2) : nil)
     }
 }
 
@@ -179,7 +202,7 @@ private final class HandshakeWatch: ChannelInboundHandler, RemovableChannelHandl
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .handshakeCompleted = event as? TLSUserEvent {
             deadline?.cancel()
-            peer.show(tls.peerCertificate)
+            peer.show(tls.peerCertificate, beside: tls.peerValidatedCertificateChain.map { Array($0.dropFirst()) } ?? [])
             if let admits, !admits(tls.peerCertificate) {
                 context.close(promise: nil)
                 return

@@ -54,6 +54,7 @@ package final class ControlFile {
     /// - Throws: `TableError.writerExists` where another process holds the lock.
     package static func lock(path: String, purpose: TablePurpose = .records) throws(TableError) -> ControlFile {
         let file = try FileDescriptor(opening: path, flags: O_RDWR | O_CREAT, mode: purpose.mode)
+        try file.checkOwner(path, purpose)
         do {
             _ = try systemCall("flock", path) { flock(file.number, LOCK_EX | LOCK_NB) }
         } catch {

@@ -19,9 +19,12 @@ package final class DataFile {
     package static func path(of table: String, generation: UInt64) -> String { "\(table).\(generation)" }
 
     /// Maps an existing generation after checking that it is one, and whole.
-    package init(table: String, generation: UInt64, hashSeed: UInt64, writable: Bool) throws(TableError) {
+    package init(
+        table: String, generation: UInt64, hashSeed: UInt64, writable: Bool, purpose: TablePurpose = .records
+    ) throws(TableError) {
         path = DataFile.path(of: table, generation: generation)
         let file = try FileDescriptor(opening: path, flags: writable ? O_RDWR : O_RDONLY)
+        try file.checkOwner(path, purpose)
         let found = try file.size(path)
         guard found >= Layout.dataHeaderSize else {
             throw .truncated(path: path, expected: Layout.dataHeaderSize, found: found)

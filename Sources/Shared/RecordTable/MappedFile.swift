@@ -39,6 +39,21 @@ package final class FileDescriptor {
     }
 }
 
+extension FileDescriptor {
+    /// A file of somebody else's in a folder where everybody may write could be cut while it is mapped, or say what it likes; so could one of
+    /// ours that others may write.
+    /// - Throws: `TableError.foreign` for such a one, where the table is for nobody else.
+    func checkOwner(_ path: String, _ purpose: TablePurpose) throws(TableError) {
+        guard purpose == .keeping else { return }
+        var status = stat()
+        // Safe: fstat fills the structure it is given.
+        _ = try systemCall("fstat", path) { unsafe fstat(number, &status) }
+        guard status.st_mode & S_IFMT == S_IFREG, status.st_uid == geteuid(), status.st_mode & (S_IWGRP | S_IWOTH) == 0 else {
+            throw .foreign(path: path)
+        }
+    }
+}
+
 package struct FileIdentity: Hashable {
     package var device: UInt64
     package var inode: UInt64

@@ -5,7 +5,7 @@ public import RecordTable
 /// What a process keeps in shared memory for the next of its kind: texts name records of bytes, and nobody else reads them.
 ///
 /// The record table's files, blocks and checksums, with another mark at the head of the control file, so that neither is taken for
-/// the other; both files are their owner's alone. A process that is killed leaves of each record the old or the new one, whole
+/// the other; both files are their owner's alone, and what anybody else may write or has put there is not read. A process that is killed leaves of each record the old or the new one, whole
 /// (the memory contract at the head of `Layout.swift`), and while it lives it holds the control file's lock. Not thread-safe.
 public final class KeptTable {
     /// A record's name: what it is about, and which one; at most 255 bytes each.
@@ -50,7 +50,7 @@ public final class KeptTable {
     ///   - now: wall time in nanoseconds since 1970.
     /// - Throws: `TableError`: another process that has it, a foreign file, no permission, no room.
     public init(path: String, identity: String, format: String, now: UInt64) throws(TableError) {
-        try Self.checkOwner(path)
+        try Self.checkKind(path)
         var loss: Loss?
         do throws(TableError) {
             writer = try Self.open(path, identity, now)
@@ -82,12 +82,12 @@ public final class KeptTable {
         try TableWriter(path: path, identity: identity, now: now, sizing: sizing, purpose: .keeping)
     }
 
-    /// A file of somebody else's in a folder where everybody may write could be cut while it is mapped, or say what it likes.
-    private static func checkOwner(_ path: String) throws(TableError) {
+    /// Before it is opened, since that would make something of a link or wait for a pipe. Whose the file is then is asked of the open one.
+    private static func checkKind(_ path: String) throws(TableError) {
         var status = stat()
         // Safe: lstat reads the terminated path and fills the structure.
         guard unsafe lstat(path, &status) == 0 else { return }
-        guard status.st_mode & S_IFMT == S_IFREG, status.st_uid == geteuid() else { throw .foreign(path: path) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw .foreign(path: path) }
     }
 
     /// Bytes of shared memory that are set aside.
@@ -114,10 +114,12 @@ public final class KeptTable {
     }
 
     /// Begins anew, in the same format.
-    public func removeAll() {
+    /// - Parameter section: what is in it stays.
+    public func removeAll(exceptIn section: String? = nil) {
+        let spared = section.map { Array($0.utf8) }
         var keys: [TableKey] = []
         writer.store.forEachPlace { offset, _ in
-            if let key = writer.store.record(at: offset).key, key != Self.format.key { keys.append(key) }
+            if let key = writer.store.record(at: offset).key, key != Self.format.key, key.first != spared { keys.append(key) }
         }
         for key in keys { writer.erase(key) }
     }

@@ -14,7 +14,7 @@ extension TableWriter {
         if generation > 0 {
             do throws(TableError) {
                 let store = try BlockStore(
-                    data: DataFile(table: path, generation: generation, hashSeed: control.hashSeed, writable: true))
+                    data: DataFile(table: path, generation: generation, hashSeed: control.hashSeed, writable: true, purpose: purpose))
                 let adoption = store.adopt()
                 let isOfThisBoot = control.status(generation: generation).isOfBoot(.current())
                 let lost = adoption.cut + (adoption.differsFromHeader && !isOfThisBoot ? 1 : 0)

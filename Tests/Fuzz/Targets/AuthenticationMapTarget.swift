@@ -37,7 +37,9 @@ extension FuzzTarget {
     }
 
     private static func trust(_ input: [UInt8]) -> Result<AuthenticationTrust, AuthenticationLookup.Fault> {
-        Result { () throws(AuthenticationLookup.Fault) in try AuthenticationLookup.trust(configMap: input, .init()) }
+        Result { () throws(AuthenticationLookup.Fault) in
+            try AuthenticationLookup.trust(AuthenticationLookup.data(configMap: input), .init())
+        }
     }
 
     private static func bytes(_ value: Any) -> [UInt8] { (try? JSONSerialization.data(withJSONObject: value)).map { Array($0) } ?? [] }

@@ -26,7 +26,7 @@ extension FuzzTarget {
         .dnsMessage, .dnsName, .corefile, .watchJSON, .watchProtobuf, .listJSON, .listProtobuf, .envelope, .tableFile,
         .exposition, .kubeletSummary, .historyFile, .jsonView, .zoneFile, .dnstap, .textTemplate, .viewExpression, .cachedAnswer,
         .customResources, .stateFile, .quantity, .labelName, .scrapeHeaders, .exporterConfiguration,
-        .metricsRequest, .selectors, .acceptHeader, .authenticationMap,
+        .metricsRequest, .selectors, .acceptHeader, .authenticationMap, .certificates, .nodeTrust, .servingCertificate,
     ]
 
     static func named(_ name: String) -> FuzzTarget? { all.first { $0.name == name } }

@@ -56,6 +56,9 @@ struct KeptTableTests {
         }
         let next = try open()
         #expect(next.loss == nil && records(next) == ["two": [2]])
+        try next.put(.init("b", "one"), [3])
+        next.removeAll(exceptIn: "b")
+        #expect(records(next).isEmpty && records(next, "b") == ["one": [3]])
     }
 
     @Test("its files are its owner's alone")
@@ -65,6 +68,21 @@ struct KeptTableTests {
             let mode = try FileManager.default.attributesOfItem(atPath: folder.path(name))[.posixPermissions] as? Int
             #expect(mode == 0o600, "\(name)")
         }
+    }
+
+    @Test("what somebody else may write is not read: a control file is left alone, a data file begun anew", arguments: [0o620, 0o602])
+    func writable(mode: Int) throws {
+        try fill()
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: folder.path("kept.1"))
+        do {
+            let table = try open()
+            #expect(table.loss == .damaged && records(table).isEmpty)
+            try table.put(.init("a", "again"), [1])
+        }
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+        #expect(throws: TableError.foreign(path: path)) { _ = try open() }
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
+        #expect(records(try open()) == ["again": [1]])
     }
 
     @Test("who comes second is refused, and told who has it")
