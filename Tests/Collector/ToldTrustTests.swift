@@ -53,19 +53,19 @@ struct ToldTrustTests {
         #expect(before.trust.frontProxies.isEmpty)
         #expect(await first.look() == nil)
         let told = before.trust
-        #expect(told.frontProxies.count == 1 && log.count("going on with what the cluster told") == 0)
+        #expect(told.frontProxies.count == 1 && log.count("going on with what the cluster told last") == 0)
 
         #expect(next(client, table, at: 1020).1.trust == told, "a process that had lived could not know better")
-        #expect(log.count("going on with what the cluster told") == 1)
+        #expect(log.count("going on with what the cluster told last") == 1)
         #expect(next(client, table, at: 1021).1.trust.frontProxies.isEmpty, "it would have heard of a change by now")
 
         // Unreadable: who lives goes on with it, and so does who comes late.
         try cluster.delete(.configMaps, namespace: "kube-system", name: Self.name)
         let (late, trusting) = next(client, table, at: 5000)
         #expect(await late.look() != nil)
-        #expect(trusting.trust == told && log.count("going on with what the cluster told") == 2)
+        #expect(trusting.trust == told && log.count("going on with what the cluster told last") == 2)
         #expect(await late.look() != nil)
-        #expect(log.count("going on with what the cluster told") == 2, "said once")
+        #expect(log.count("going on with what the cluster told last") == 2, "said once")
         // From there on it is of just now.
         #expect(next(client, table, at: 5020).1.trust == told)
         try await client.shutdown()

@@ -90,6 +90,10 @@ struct ManyNodesProcessTests {
         let failures = metrics.firstMatch(of: /metrics_server_kubelet_request_total\{success="false"\} (\d+)/)?.1
         #expect(failures == "0", "\(collector.output.suffix(500))")
         #expect(mostDescriptors < descriptorLimit ?? (Self.nodes + 100), "\(mostDescriptors)")
+        let late = found.values.flatMap { zip($0, $0.dropFirst()).map { abs($1 - $0 - Self.interval) } }.sorted()
+        print(
+            "scrapes in each tenth of the interval: \(tenths.sorted()); beside the beat: half within \(late[late.count / 2]) ms, all within \(late.last ?? 0) ms"
+        )
         print(
             "\(Self.nodes) nodes, limit \(descriptorLimit.map { "\($0)" } ?? "none"): \(used) ms a round, \(collector.residentBytes >> 20) MiB, \(mostDescriptors) descriptors"
         )

@@ -105,7 +105,7 @@ package struct AuthenticationLookup: ServiceLifecycle.Service {
         guard certificates.trust != trust else { return }
         certificates.trust = trust
         logger.notice(
-            "going on with what the cluster told an earlier process of whom to trust, until it says so again",
+            "going on with what the cluster told last of whom to trust, until it says so again",
             metadata: [
                 "server": "\(told.server)", "client_authorities": "\(trust.clients.count)",
                 "front_proxy_authorities": "\(trust.frontProxies.count)",
