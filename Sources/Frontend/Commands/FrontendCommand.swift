@@ -8,7 +8,8 @@ public struct FrontendCommand: AsyncParsableCommand {
         commandName: "mizzen-frontend",
         abstract: "Answers DNS as a Corefile says, from the record table and from upstream resolvers.",
         discussion: """
-            Listens where the Corefile says. Several frontends may serve the same ports at once.
+            Listens where the Corefile says. Several frontends may serve the same Corefile at once, HTTP addresses included: whichever is asked answers
+            for all of them.
             SIGHUP reads the Corefile again; a broken one is logged and changes nothing. SIGTERM finishes what is under way and exits.
             """,
         subcommands: [CheckCommand.self, TableCommand.self, DirectivesCommand.self, ExplainCommand.self])
@@ -24,6 +25,12 @@ public struct FrontendCommand: AsyncParsableCommand {
             "The age of the record table, such as 10m, beyond which this frontend reports it as stale and is not ready; it goes on answering. Without it: no age."
     )
     public var tableAgeLimit: GoDuration?
+
+    @Option(
+        help:
+            "The folder, best in memory, where the frontends of this host count, so that each can tell the sums of all; '' for counters and HTTP addresses of this one alone."
+    )
+    public var counters = DefaultPaths.counters
 
     @Option(
         help:
@@ -54,7 +61,7 @@ public struct FrontendCommand: AsyncParsableCommand {
             options: .init(
                 corefile: corefile, table: table,
                 threads: threads ?? ProcessorShare.available(), defaultPort: dnsPort,
-                tableAgeLimit: tableAgeLimit?.duration),
+                tableAgeLimit: tableAgeLimit?.duration, counters: counters.isEmpty ? nil : counters),
             logger: logger)
         try await ProcessMain.serve(services: [service], logger: logger, drain: service.drainTime) {
             await service.reload()
