@@ -29,6 +29,8 @@ enum Resolution {
     private var spare: [Exchange] = []
     /// The exchange of the query that ran last.
     private(set) var current: Exchange?
+    /// Nil where clients may ask as much as they like.
+    var limits: ClientLimits?
 
     init(table: TableSlot) { bench = Workbench(table: table) }
 
@@ -77,7 +79,13 @@ enum Resolution {
         case .reply(let code):
             refuse(exchange, Outcome(code))
             return end(exchange)
-        case .query: return drive(exchange, nil)
+        case .query:
+            if let limits, let excess = limits.excess(of: exchange, bench.context.table) {
+                if case .silence = excess { return .silence }
+                refuse(exchange, .refused)
+                return end(exchange)
+            }
+            return drive(exchange, nil)
         }
     }
 

@@ -45,6 +45,8 @@ public struct FrontendCommand: AsyncParsableCommand {
         help: "The port of zones that name none.")
     public var dnsPort: UInt16 = 53
 
+    @OptionGroup var clients: ClientRateOptions
+
     @OptionGroup public var logging: LoggingOptions
 
     public init() {}
@@ -57,12 +59,12 @@ public struct FrontendCommand: AsyncParsableCommand {
 
     public func run() async throws {
         let logger = logging.makeLogger("mizzen-frontend")
-        let service = try FrontendService(
-            options: .init(
-                corefile: corefile, table: table,
-                threads: threads ?? ProcessorShare.available(), defaultPort: dnsPort,
-                tableAgeLimit: tableAgeLimit?.duration, counters: counters.isEmpty ? nil : counters),
-            logger: logger)
+        var options = FrontendService.Options(
+            corefile: corefile, table: table,
+            threads: threads ?? ProcessorShare.available(), defaultPort: dnsPort,
+            tableAgeLimit: tableAgeLimit?.duration, counters: counters.isEmpty ? nil : counters)
+        options.clients = clients.settings
+        let service = try FrontendService(options: options, logger: logger)
         try await ProcessMain.serve(services: [service], logger: logger, drain: service.drainTime) {
             await service.reload()
         }

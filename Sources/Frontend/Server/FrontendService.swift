@@ -20,6 +20,8 @@ public struct FrontendService: Service {
         /// Where the frontends of this host have their counters, so that each can answer for all; nil for counters and HTTP addresses of this
         /// process alone.
         public var counters: String?
+        /// How often a client may ask; nil for as often as it likes.
+        var clients: ClientLimiter.Settings?
 
         public init(
             corefile: String, table: String, threads: Int, defaultPort: UInt16 = 53, tableAgeLimit: Duration? = nil, counters: String? = nil
@@ -168,10 +170,13 @@ final class FrontendControl: Sendable {
         publishEnabled(plan)
         workers.install(plan, listeners)
         let (path, soundness, metrics, limits, logger) = (options.table, soundness, metrics, connectionLimits, logger)
+        let limiter = options.clients.map { ClientLimiter($0) }
+        let limitedPods = LimitedPods()
         try workers.start { (thread, mailbox, pulse) throws(SystemError) in
             try Worker(
                 thread: thread, mailbox: mailbox, pulse: pulse, table: TableSlot(path: path, soundness: soundness), metrics: metrics,
-                limits: limits, logger: logger)
+                limits: limits,
+                clients: limiter.map { ClientLimits($0, limitedPods, metrics: metrics, thread: thread, logger: logger) }, logger: logger)
         } ended: { [end, workers] fault in
             if let fault {
                 end.fail(fault)

@@ -101,7 +101,7 @@ final class Worker {
 
     init(
         thread: Int, mailbox: WorkerMailbox, pulse: WorkerPulse, table: TableSlot, metrics: FrontendMetrics,
-        limits: ConnectionLimits = .ofProcess(threads: 1), logger: Logger
+        limits: ConnectionLimits = .ofProcess(threads: 1), clients: ClientLimits? = nil, logger: Logger
     ) throws(SystemError) {
         connections = ConnectionTable(limits: limits, now: monotonicNow())
         self.pulse = pulse
@@ -110,6 +110,7 @@ final class Worker {
         self.metrics = metrics
         self.logger = logger
         runner = ChainRunner(table: table)
+        runner.limits = clients
         poller = try Poller()
         guard let batch = DatagramBatch() else { throw SystemError(call: "mmap", code: ENOMEM) }
         self.batch = batch
