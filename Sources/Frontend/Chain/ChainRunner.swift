@@ -29,6 +29,7 @@ enum Resolution {
     private var spare: [Exchange] = []
     /// The exchange of the query that ran last.
     private(set) var current: Exchange?
+    private let description = SelfDescription()
     /// Nil where clients may ask as much as they like.
     var limits: ClientLimits?
 
@@ -219,6 +220,10 @@ enum Resolution {
     @inline(__always)
     private func enter(_ exchange: Exchange) -> Halt {
         let server = exchange.server
+        if exchange.query.recordClass != internetClass, description.isAsked(exchange.query) {
+            description.answer(exchange, bench)
+            return .message
+        }
         let isKnownClass = exchange.query.recordClass == internetClass || server.takesAllClasses
         guard isKnownClass, let zone = server.zone(of: exchange), !zone.chain.all.isEmpty else {
             refuse(exchange, .refused)
