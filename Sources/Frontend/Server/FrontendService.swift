@@ -22,6 +22,8 @@ public struct FrontendService: Service {
         public var counters: String?
         /// How often a client may ask; nil for as often as it likes.
         var clients: ClientLimiter.Settings?
+        /// Whether outside names' addresses are asked for only where the cluster has addresses of their family.
+        var skipsUnusableFamilies = false
 
         public init(
             corefile: String, table: String, threads: Int, defaultPort: UInt16 = 53, tableAgeLimit: Duration? = nil, counters: String? = nil
@@ -73,6 +75,7 @@ final class FrontendControl: Sendable {
     let metrics: FrontendMetrics
     private let companions: Companions?
     private let observer: TableObserver
+    private let families: UsableFamilies?
     private let soundness: TableSoundness
     let workers: WorkerGroup
     private let endpoints: EndpointGroup
@@ -87,6 +90,7 @@ final class FrontendControl: Sendable {
         connectionLimits = .ofProcess(threads: options.threads)
         self.options = options
         self.logger = logger
+        families = options.skipsUnusableFamilies ? UsableFamilies() : nil
         let reading = CorefileReading(path: options.corefile, defaultPort: options.defaultPort)
         let configuration = try reading.result.get()
         companions = options.counters.flatMap { Companions.open(folder: $0, table: options.table, logger: logger) }
@@ -171,12 +175,14 @@ final class FrontendControl: Sendable {
         workers.install(plan, listeners)
         let (path, soundness, metrics, limits, logger) = (options.table, soundness, metrics, connectionLimits, logger)
         let limiter = options.clients.map { ClientLimiter($0) }
-        let limitedPods = LimitedPods()
+        let (limitedPods, families) = (LimitedPods(), families)
         try workers.start { (thread, mailbox, pulse) throws(SystemError) in
             try Worker(
                 thread: thread, mailbox: mailbox, pulse: pulse, table: TableSlot(path: path, soundness: soundness), metrics: metrics,
                 limits: limits,
-                clients: limiter.map { ClientLimits($0, limitedPods, metrics: metrics, thread: thread, logger: logger) }, logger: logger)
+                clients: limiter.map { ClientLimits($0, limitedPods, metrics: metrics, thread: thread, logger: logger) },
+                families: families,
+                logger: logger)
         } ended: { [end, workers] fault in
             if let fault {
                 end.fail(fault)
@@ -198,7 +204,10 @@ final class FrontendControl: Sendable {
     private func watchOver() async {
         var report = WorkerReport()
         var connections = ConnectionReport()
+        var looks = 0
         while !Task.isCancelled {
+            if let families, looks.isMultiple(of: 20) { await observer.update(families) }
+            looks += 1
             try? await Task.sleep(for: .milliseconds(250))
             await observer.isStale()
             report.update(workers, hasTable: await observer.status() != nil, logger)

@@ -62,6 +62,12 @@ actor TableObserver {
         return slot.isTrusted && ClusterResources(syncedIn: status).isSuperset(of: needed)
     }
 
+    /// Says which families of addresses the cluster has, if the table has all that tells it.
+    func update(_ families: UsableFamilies) {
+        let isWhole = status()?.isSynced(["services", "pods"]) == true && slot.isTrusted
+        families.update(from: isWhole ? slot.reader : nil)
+    }
+
     /// Whether nobody has written for longer than the limit admits; such a table goes on answering. Logs when that changes.
     @discardableResult
     func isStale() -> Bool {

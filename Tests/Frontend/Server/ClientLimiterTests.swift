@@ -134,7 +134,9 @@ struct ClientLimiterTests {
         let cluster = try SketchedCluster { (writer) throws(TableError) in
             try writer.upsert(PodRecord(namespace: "shop", name: "noisy", uid: "u", addresses: [.v4(0x7F00_0101)]))
         }
-        let frontend = try await RunningFrontend(Self.corefile, table: cluster.path, threads: 2, clients: .init(rate: 0.001, burst: 10))
+        let frontend = try await RunningFrontend(Self.corefile, table: cluster.path, threads: 2) {
+            $0.clients = .init(rate: 0.001, burst: 10)
+        }
         #expect(
             try await codes(14, frontend, from: 0x7F00_0101) == Array(repeating: "NOERROR", count: 10)
                 + Array(repeating: "REFUSED", count: 4))
@@ -150,7 +152,7 @@ struct ClientLimiterTests {
 
     @Test("silence is an answer too, but over a connection it is a refusal")
     func silent() async throws {
-        let frontend = try await RunningFrontend(Self.corefile, clients: .init(rate: 0.001, burst: 2, isSilent: true))
+        let frontend = try await RunningFrontend(Self.corefile) { $0.clients = .init(rate: 0.001, burst: 2, isSilent: true) }
         #expect(try await codes(3, frontend, from: 0x7F00_0104) == ["NOERROR", "NOERROR", "silence"])
         for _ in 0..<2 { #expect(try await frontend.ask("a.example.org", overStream: true).code == "NOERROR") }
         #expect(try await frontend.ask("a.example.org", overStream: true).code == "REFUSED")

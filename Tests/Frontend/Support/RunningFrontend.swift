@@ -15,21 +15,23 @@ final class RunningFrontend: Sendable {
 
     /// - Parameter corefile: its text, with `{port}` for port 0.
     convenience init(
-        _ corefile: String, table: String? = nil, threads: Int = 1, clients: ClientLimiter.Settings? = nil, logger: Logger? = nil
+        _ corefile: String, table: String? = nil, threads: Int = 1, logger: Logger? = nil,
+        _ adjust: (inout FrontendService.Options) -> Void = { _ in }
     ) async throws {
         let folder = try TemporaryFolder()
         try folder.write(Array(corefile.utf8), to: "Corefile")
-        try await self.init(in: folder, table: table, threads: threads, clients: clients, logger: logger)
+        try await self.init(in: folder, table: table, threads: threads, logger: logger, adjust)
     }
 
     /// - Parameter folder: has the Corefile.
     init(
-        in folder: TemporaryFolder, table: String? = nil, threads: Int = 1, clients: ClientLimiter.Settings? = nil, logger: Logger? = nil
+        in folder: TemporaryFolder, table: String? = nil, threads: Int = 1, logger: Logger? = nil,
+        _ adjust: (inout FrontendService.Options) -> Void = { _ in }
     ) async throws {
         self.folder = folder
         var options = FrontendService.Options(
             corefile: folder.path("Corefile"), table: table ?? folder.path("no-table"), threads: threads)
-        options.clients = clients
+        adjust(&options)
         let control = try FrontendControl(
             options: options,
             logger: logger ?? Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
