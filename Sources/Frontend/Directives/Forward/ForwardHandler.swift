@@ -69,7 +69,9 @@ final class ForwardHandler: DirectiveHandler {
                 return .next
             }
             return bench.relay(message.span, exchange) ? .message : exchange.fail("an upstream's answer cannot be parsed")
-        case .failed(let reason): return exchange.fail(reason)
+        case .failed(let reason):
+            exchange.addExtendedError(.noReachableAuthority)
+            return exchange.fail(reason)
         case .limited: return exchange.fail("more queries under way than max_concurrent", .refused)
         }
     }
