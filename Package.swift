@@ -122,10 +122,11 @@ let package = Package(
             [
                 "NetworkErrors",
                 "CMizzenSystem", "MizzenSystem", "Names", argumentParser, logging, lifecycle, unixSignals, hummingbird,
-                hummingbirdTLS, nio, nioSSL,
+                hummingbirdTLS, nio, nioPosix, nioSSL,
             ]),
         shared("RecordTable", ["CMizzenSystem", "MizzenSystem", "Names"]),
         shared("RecordTableWriter", ["CMizzenSystem", "MizzenSystem", "Names", "RecordTable"]),
+        shared("SharedCounters", ["CMizzenSystem", "MizzenSystem", "ProcessRuntime", "RecordTable"]),
         shared("KubernetesObjects", ["CProtobufC", "CSchemas", "MizzenSystem", "Names", yams]),
         shared(
             "KubernetesClient",
@@ -162,6 +163,7 @@ let package = Package(
             [
                 crypto,
                 "CMizzenSystem", "MizzenSystem", "RecordTable", "RegularExpressions", "Names", "NetworkErrors", "ProcessRuntime",
+                "SharedCounters",
                 argumentParser, lifecycle, logging, nio, nioPosix, nioSSL,
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOTLS", package: "swift-nio"),
@@ -208,6 +210,10 @@ let package = Package(
             .executableTarget(
                 name: "table-probe", dependencies: ["RecordTable", "RecordTableWriter", "Names"], path: "Tests/TableProbe",
                 swiftSettings: strict),
+            // One process of those that share counters in tests.
+            .executableTarget(
+                name: "counter-probe", dependencies: ["SharedCounters", "ProcessRuntime"], path: "Tests/CounterProbe", swiftSettings: strict
+            ),
             // One process of those that attack the delta stream in tests.
             .executableTarget(
                 name: "stream-probe", dependencies: ["DeltaStream", "KubernetesObjects", "MizzenSystem", "Names", argumentParser, logging],
@@ -241,6 +247,9 @@ let package = Package(
                 ["RecordTable", "RecordTableWriter", "Names", "CMizzenSystem", "MizzenSystem", "table-probe"],
                 exclude: ["python"]),
             tests(
+                "SharedCountersTests", path: "Shared/SharedCounters",
+                ["SharedCounters", "ProcessRuntime", "MizzenSystem", "RecordTable", "counter-probe"]),
+            tests(
                 "KubernetesTests", path: "Shared/Kubernetes",
                 [
                     "KubernetesObjects", "KubernetesClient", "ClusterSimulator", "CSchemas", "CProtobufC", "MizzenSystem", nio, nioPosix,
@@ -265,7 +274,7 @@ let package = Package(
                 "FrontendTests", path: "Frontend",
                 [
                     "Frontend", "MizzenSystem", "CMizzenSystem", "RecordTable", "RecordTableWriter", "RegularExpressions", "Names",
-                    "ProcessRuntime", "mizzen-frontend", "mizzen-watcher", logging, nioSSL,
+                    "ProcessRuntime", "SharedCounters", "mizzen-frontend", "mizzen-watcher", logging, nioSSL,
                 ]),
             tests(
                 "CollectorTests", path: "Collector",

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measure what Mizzen promises: ratios inside one run, counts and processor time; never a verdict on the machine.
 
-bench.py [dns|list|latency|events|memory|table|stream|relay|relist|scrape|restart|size|usage …]     without a word: all of them
+bench.py [dns|list|latency|events|memory|table|stream|relay|relist|scrape|restart|size|usage|companions …]     without a word: all of them
 
 The server runs on the first core, the load on the second. Exits 1 if a promise of the README does not hold.
 """
@@ -23,6 +23,7 @@ import tempfile
 import time
 import urllib.request
 
+from companions import bench_companions
 from events import bench_events, bench_memory
 from relay import bench_relay
 from relist import bench_relist
@@ -475,6 +476,7 @@ def main():
         "size": lambda run: bench_size(run, sys.modules[__name__]),
         "scrape": lambda run: bench_scrape(run, sys.modules[__name__]),
         "usage": lambda run: bench_usage(run, sys.modules[__name__]),
+        "companions": lambda run: bench_companions(run, sys.modules[__name__]),
     }
     wanted = sys.argv[1:] or list(benches)
     unknown = [word for word in wanted if word not in benches]

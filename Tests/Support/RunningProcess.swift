@@ -21,7 +21,9 @@ package final class RunningProcess: @unchecked Sendable {
         let output = try FileHandle(forWritingTo: URL(filePath: outputPath))
         process.executableURL = name.hasPrefix("/") ? URL(filePath: name) : Self.folder.appending(path: name)
         process.arguments = arguments
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        // Frontends of one test answer for one another, and for those of no other test.
+        process.environment = ProcessInfo.processInfo.environment.merging(["MIZZEN_COUNTERS": folder.path("counters")]) { $1 }
+            .merging(environment) { $1 }
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = output
         process.standardError = output

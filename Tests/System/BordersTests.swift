@@ -22,6 +22,7 @@ struct BordersTests {
         ),
         ("RecordTable", "RecordTable", []),
         ("RecordTableWriter", "RecordTableWriter", []),
+        ("SharedCounters", "SharedCounters", []),
         ("KubernetesObjects", "KubernetesObjects", ["Yams"]),
         (
             "KubernetesClient", "KubernetesClient",
@@ -38,7 +39,7 @@ struct BordersTests {
 
     private static let c: [String: Set<String>] = [
         "MizzenSystem": ["CMizzenSystem"], "ProcessRuntime": ["CMizzenSystem"], "RecordTable": ["CMizzenSystem"],
-        "RecordTableWriter": ["CMizzenSystem"], "KubernetesObjects": ["CProtobufC", "CSchemas"],
+        "RecordTableWriter": ["CMizzenSystem"], "SharedCounters": ["CMizzenSystem"], "KubernetesObjects": ["CProtobufC", "CSchemas"],
         "RegularExpressions": ["CRE2"],
         "DeltaStream": ["CMizzenSystem", "CZeroMQ", "CProtobufC", "CSchemas"],
     ]
@@ -52,6 +53,8 @@ struct BordersTests {
         ("AsyncHTTPClient", []),
         // One process writes the table; the collector keeps its samples in one of its own (`KeptTable`), which has no readers.
         ("RecordTableWriter", ["Watcher", "Collector"]),
+        // Frontends answer for one another; the others are scraped each for itself.
+        ("SharedCounters", ["Frontend"]),
         // The second: a frontend knows the table and nothing else.
         ("KubernetesObjects", ["Watcher", "Collector", "Exporter"]), ("DeltaStream", ["Watcher", "Collector", "Exporter"]),
         ("StreamCommandLine", ["Watcher", "Collector", "Exporter"]), ("RecordTable", ["Watcher", "Frontend", "Collector"]),

@@ -29,6 +29,9 @@ enum Resolution {
     private var spare: [Exchange] = []
     /// The exchange of the query that ran last.
     private(set) var current: Exchange?
+    private let description = SelfDescription()
+    /// Nil where clients may ask as much as they like.
+    var limits: ClientLimits?
 
     init(table: TableSlot) { bench = Workbench(table: table) }
 
@@ -77,7 +80,13 @@ enum Resolution {
         case .reply(let code):
             refuse(exchange, Outcome(code))
             return end(exchange)
-        case .query: return drive(exchange, nil)
+        case .query:
+            if let limits, let excess = limits.excess(of: exchange, bench.context.table) {
+                if case .silence = excess { return .silence }
+                refuse(exchange, .refused)
+                return end(exchange)
+            }
+            return drive(exchange, nil)
         }
     }
 
@@ -211,6 +220,10 @@ enum Resolution {
     @inline(__always)
     private func enter(_ exchange: Exchange) -> Halt {
         let server = exchange.server
+        if exchange.query.recordClass != internetClass, description.isAsked(exchange.query) {
+            description.answer(exchange, bench)
+            return .message
+        }
         let isKnownClass = exchange.query.recordClass == internetClass || server.takesAllClasses
         guard isKnownClass, let zone = server.zone(of: exchange), !zone.chain.all.isEmpty else {
             refuse(exchange, .refused)

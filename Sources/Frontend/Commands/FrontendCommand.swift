@@ -8,7 +8,8 @@ public struct FrontendCommand: AsyncParsableCommand {
         commandName: "mizzen-frontend",
         abstract: "Answers DNS as a Corefile says, from the record table and from upstream resolvers.",
         discussion: """
-            Listens where the Corefile says. Several frontends may serve the same ports at once.
+            Listens where the Corefile says. Several frontends may serve the same Corefile at once, HTTP addresses included: whichever is asked answers
+            for all of them.
             SIGHUP reads the Corefile again; a broken one is logged and changes nothing. SIGTERM finishes what is under way and exits.
             """,
         subcommands: [CheckCommand.self, TableCommand.self, DirectivesCommand.self, ExplainCommand.self])
@@ -27,6 +28,12 @@ public struct FrontendCommand: AsyncParsableCommand {
 
     @Option(
         help:
+            "The folder, best in memory, where the frontends of this host count, so that each can tell the sums of all; '' for counters and HTTP addresses of this one alone."
+    )
+    public var counters = DefaultPaths.counters
+
+    @Option(
+        help:
             "Threads that answer; by default one for each processor that affinity and control groups (cpu.max) let this process keep busy.")
     public var threads: Int?
 
@@ -37,6 +44,14 @@ public struct FrontendCommand: AsyncParsableCommand {
         ],
         help: "The port of zones that name none.")
     public var dnsPort: UInt16 = 53
+
+    @OptionGroup var clients: ClientRateOptions
+
+    @Flag(
+        help:
+            "Answers questions for addresses of outside names without asking upstreams, that there are none, where no service and no pod of the cluster has an address of that family: AAAA in clusters without IPv6."
+    )
+    var skipUnusableFamilies = false
 
     @OptionGroup public var logging: LoggingOptions
 
@@ -50,12 +65,13 @@ public struct FrontendCommand: AsyncParsableCommand {
 
     public func run() async throws {
         let logger = logging.makeLogger("mizzen-frontend")
-        let service = try FrontendService(
-            options: .init(
-                corefile: corefile, table: table,
-                threads: threads ?? ProcessorShare.available(), defaultPort: dnsPort,
-                tableAgeLimit: tableAgeLimit?.duration),
-            logger: logger)
+        var options = FrontendService.Options(
+            corefile: corefile, table: table,
+            threads: threads ?? ProcessorShare.available(), defaultPort: dnsPort,
+            tableAgeLimit: tableAgeLimit?.duration, counters: counters.isEmpty ? nil : counters)
+        options.clients = clients.settings
+        options.skipsUnusableFamilies = skipUnusableFamilies
+        let service = try FrontendService(options: options, logger: logger)
         try await ProcessMain.serve(services: [service], logger: logger, drain: service.drainTime) {
             await service.reload()
         }

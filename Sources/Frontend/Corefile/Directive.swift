@@ -82,6 +82,8 @@ struct HandlerSetup {
     let thread: Int
     let metrics: FrontendMetrics
     let logger: Logger
+    /// Nil where addresses of any family are asked for.
+    var families: UsableFamilies?
 }
 
 /// What sources are made with.

@@ -9,12 +9,16 @@ final class EndpointGroup: Sendable {
         var task: Task<Void, any Error>
     }
 
+    private let companions: Companions?
     private let logger: Logger
     private let failed: @Sendable (ProcessError) -> Void
     private let running = Mutex<[String: Running]>([:])
 
-    /// - Parameter failed: called when an address that was served is not any more, and nobody asked for that.
-    init(logger: Logger, failed: @escaping @Sendable (ProcessError) -> Void) {
+    /// - Parameters:
+    ///   - companions: other frontends that may serve the same addresses; nil for none.
+    ///   - failed: called when an address that was served is not any more, and nobody asked for that.
+    init(companions: Companions? = nil, logger: Logger, failed: @escaping @Sendable (ProcessError) -> Void) {
+        self.companions = companions
         self.logger = logger
         self.failed = failed
     }
@@ -23,7 +27,7 @@ final class EndpointGroup: Sendable {
     ///
     /// - Throws: what keeps one of them from listening; then those of before are served again.
     func serve(
-        _ wanted: [String: Set<String>], routes: (Set<String>) -> [String: HTTPEndpoints.Route]
+        _ wanted: [String: Set<String>], routes: (_ address: String, Set<String>) -> [String: HTTPEndpoints.Route]
     ) async throws {
         let before = running.withLock { $0.mapValues(\.routes) }
         let old = before.filter { wanted[$0.key] != $0.value }
@@ -31,14 +35,14 @@ final class EndpointGroup: Sendable {
         var opened: [String] = []
         do {
             for (address, names) in wanted.sorted(by: { $0.key < $1.key }) where before[address] != names {
-                try await open(address, names, routes(names))
+                try await open(address, names, routes(address, names))
                 opened.append(address)
             }
         } catch {
             await close(opened)
             for (address, names) in old {
                 do {
-                    try await open(address, names, routes(names))
+                    try await open(address, names, routes(address, names))
                 } catch {
                     failed(Self.fault(address, error))
                 }
@@ -65,7 +69,9 @@ final class EndpointGroup: Sendable {
     private func open(_ address: String, _ names: Set<String>, _ routes: [String: HTTPEndpoints.Route]) async throws {
         guard let parsed = HTTPAddress(argument: address) else { return }
         let (started, starting) = AsyncStream<Void>.makeStream()
-        let endpoints = HTTPEndpoints(address: parsed, routes: routes, logger: logger) { _ in starting.yield() }
+        // A port that the system chooses is this process's alone.
+        let sharing = parsed.port == 0 ? nil : companions.map { companions in PortSharing.with { companions.hasOthers(at: address) } }
+        let endpoints = HTTPEndpoints(address: parsed, routes: routes, sharing: sharing ?? .none, logger: logger) { _ in starting.yield() }
         // Detached: the stop of the process, which its tasks inherit, would end health and readiness before DNS.
         let task = Task.detached {
             defer { starting.finish() }

@@ -4,6 +4,7 @@ import FoundationEssentials
 public import Logging
 import ProcessRuntime
 public import ServiceLifecycle
+import SharedCounters
 import Synchronization
 
 /// The whole frontend: reads the Corefile, opens sockets, runs workers and the HTTP endpoints, reloads, drains.
@@ -16,10 +17,18 @@ public struct FrontendService: Service {
         public var defaultPort: UInt16
         /// The age beyond which the record table counts as stale; nil for never.
         public var tableAgeLimit: Duration?
+        /// Where the frontends of this host have their counters, so that each can answer for all; nil for counters and HTTP addresses of this
+        /// process alone.
+        public var counters: String?
+        /// How often a client may ask; nil for as often as it likes.
+        var clients: ClientLimiter.Settings?
+        /// Whether outside names' addresses are asked for only where the cluster has addresses of their family.
+        var skipsUnusableFamilies = false
 
         public init(
-            corefile: String, table: String, threads: Int, defaultPort: UInt16 = 53, tableAgeLimit: Duration? = nil
+            corefile: String, table: String, threads: Int, defaultPort: UInt16 = 53, tableAgeLimit: Duration? = nil, counters: String? = nil
         ) {
+            self.counters = counters
             self.tableAgeLimit = tableAgeLimit
             self.corefile = corefile
             self.table = table
@@ -57,14 +66,16 @@ final class FrontendControl: Sendable {
         /// Of the Corefile that was read last, and of the one in use.
         var hash: String
         var version = ""
-        var isDraining = false
+        var stage = MemberCard.Stage.starting
     }
 
     let options: FrontendService.Options
     private let logger: Logger
     private let connectionLimits: ConnectionLimits
-    let metrics = FrontendMetrics()
+    let metrics: FrontendMetrics
+    private let companions: Companions?
     private let observer: TableObserver
+    private let families: UsableFamilies?
     private let soundness: TableSoundness
     let workers: WorkerGroup
     private let endpoints: EndpointGroup
@@ -79,8 +90,11 @@ final class FrontendControl: Sendable {
         connectionLimits = .ofProcess(threads: options.threads)
         self.options = options
         self.logger = logger
+        families = options.skipsUnusableFamilies ? UsableFamilies() : nil
         let reading = CorefileReading(path: options.corefile, defaultPort: options.defaultPort)
         let configuration = try reading.result.get()
+        companions = options.counters.flatMap { Companions.open(folder: $0, table: options.table, logger: logger) }
+        metrics = FrontendMetrics(memory: companions?.segment)
         let plan = try ServingPlan(configuration, metrics: metrics, logger: logger, corefile: options.corefile)
         let listeners = try ListenerSet().adapted(to: plan, threads: options.threads)
         state = Mutex(State(configuration: configuration, plan: plan, listeners: listeners, hash: reading.hash))
@@ -88,7 +102,7 @@ final class FrontendControl: Sendable {
         observer = TableObserver(
             path: options.table, soundness: soundness, registry: metrics.registry, ageLimit: options.tableAgeLimit, logger: logger)
         workers = try WorkerGroup(threads: options.threads, registry: metrics.registry)
-        endpoints = EndpointGroup(logger: logger) { [end] in end.fail($0) }
+        endpoints = EndpointGroup(companions: companions, logger: logger) { [end] in end.fail($0) }
         reloads = metrics.registry.counter(
             "mizzen_corefile_reloads_total", help: "Reloads of the Corefile that took effect.")
         failedReloads = metrics.registry.counter(
@@ -121,7 +135,13 @@ final class FrontendControl: Sendable {
     func run() async throws {
         do {
             try startWorkers()
-            try await endpoints.serve(state.withLock { $0.configuration }.httpAddresses, routes: routes)
+            let addresses = state.withLock {
+                $0.stage = .serving
+                return $0.configuration.httpAddresses
+            }
+            companions?.announce(addresses)
+            await tellCompanions()
+            try await endpoints.serve(addresses, routes: routes)
         } catch {
             workers.drain()
             if let fault = end.fault { throw fault }
@@ -134,6 +154,7 @@ final class FrontendControl: Sendable {
             group.addTask { await self.followFiles() }
             group.addTask { await self.followCorefile() }
             group.addTask { await self.watchOver() }
+            group.addTask { await self.lookAfterCompanions() }
             group.addTask {
                 try? await gracefulShutdown()
                 await self.drain()
@@ -153,10 +174,15 @@ final class FrontendControl: Sendable {
         publishEnabled(plan)
         workers.install(plan, listeners)
         let (path, soundness, metrics, limits, logger) = (options.table, soundness, metrics, connectionLimits, logger)
+        let limiter = options.clients.map { ClientLimiter($0) }
+        let (limitedPods, families) = (LimitedPods(), families)
         try workers.start { (thread, mailbox, pulse) throws(SystemError) in
             try Worker(
                 thread: thread, mailbox: mailbox, pulse: pulse, table: TableSlot(path: path, soundness: soundness), metrics: metrics,
-                limits: limits, logger: logger)
+                limits: limits,
+                clients: limiter.map { ClientLimits($0, limitedPods, metrics: metrics, thread: thread, logger: logger) },
+                families: families,
+                logger: logger)
         } ended: { [end, workers] fault in
             if let fault {
                 end.fail(fault)
@@ -178,7 +204,10 @@ final class FrontendControl: Sendable {
     private func watchOver() async {
         var report = WorkerReport()
         var connections = ConnectionReport()
+        var looks = 0
         while !Task.isCancelled {
+            if let families, looks.isMultiple(of: 20) { await observer.update(families) }
+            looks += 1
             try? await Task.sleep(for: .milliseconds(250))
             await observer.isStale()
             report.update(workers, hasTable: await observer.status() != nil, logger)
@@ -186,8 +215,31 @@ final class FrontendControl: Sendable {
         }
     }
 
+    /// Says how this process is, and looks after those that have ended, until cancelled.
+    private func lookAfterCompanions() async {
+        guard let companions else { return }
+        var round = 0
+        while !Task.isCancelled {
+            companions.beat()
+            await tellCompanions()
+            if round % 4 == 0 {
+                await publish()
+                companions.lookAfterEnded()
+            }
+            round += 1
+            try? await Task.sleep(for: .milliseconds(250))
+        }
+    }
+
+    private func tellCompanions() async {
+        guard let companions else { return }
+        let stage = state.withLock { $0.stage }
+        companions.show(stage: stage, fault: fault() ?? "", waiting: await waiting())
+    }
+
     private func drain() async {
-        state.withLock { $0.isDraining = true }
+        state.withLock { $0.stage = .draining }
+        await tellCompanions()
         let lameduck = lameduck
         if lameduck > .zero, end.fault == nil {
             logger.info("still answering before the stop", metadata: ["lameduck": "\(lameduck.goNotation)"])
@@ -273,9 +325,12 @@ final class FrontendControl: Sendable {
                 configuration, metrics: metrics, logger: logger, corefile: options.corefile, earlier: before)
             let old = state.withLock { $0.listeners }
             let listeners = try old.adapted(to: plan, threads: options.threads)
+            let former = state.withLock { $0.configuration.httpAddresses }
             do {
+                companions?.announce(configuration.httpAddresses)
                 try await endpoints.serve(configuration.httpAddresses, routes: routes)
             } catch {
+                companions?.announce(former)
                 throw error as? ProcessError
                     ?? ProcessError(code: ExitStatus.unavailable, message: "cannot listen for HTTP", cause: "\(error)")
             }
@@ -314,7 +369,8 @@ final class FrontendControl: Sendable {
         let name = "coredns_reload_version_info"
         if !old.isEmpty { metrics.registry.remove(name, labels: [("hash", "sha512"), ("value", old)]) }
         metrics.registry.gauge(
-            name, help: "1, with the hash of the Corefile in use and of what it imports.", labels: [("hash", "sha512"), ("value", hash)]
+            name, help: "1, with the hash of the Corefile in use and of what it imports.", labels: [("hash", "sha512"), ("value", hash)],
+            joining: .largest
         ).set(1)
     }
 
@@ -332,17 +388,13 @@ final class FrontendControl: Sendable {
 
     // MARK: HTTP
 
-    private func routes(_ names: Set<String>) -> [String: HTTPEndpoints.Route] {
+    private func routes(_ address: String, _ names: Set<String>) -> [String: HTTPEndpoints.Route] {
         var routes: [String: HTTPEndpoints.Route] = [:]
         for name in names {
             switch name {
-            case "/health": routes[name] = { self.health() }
-            case "/ready": routes[name] = { await self.ready() }
-            default:
-                routes[name] = {
-                    await self.publish()
-                    return .metrics(self.metrics.render())
-                }
+            case "/health": routes[name] = { self.health(at: address) }
+            case "/ready": routes[name] = { await self.ready(at: address) }
+            default: routes[name] = { .metrics(await self.metricsText(at: address)) }
             }
         }
         return routes
@@ -351,29 +403,46 @@ final class FrontendControl: Sendable {
     func publish() async {
         await observer.publish(needed: state.withLock { $0.configuration.blocks.neededOfCluster })
         for source in state.withLock({ $0.plan.sources }) { source.publish(to: metrics.registry) }
+        metrics.registry.publish()
     }
 
-    /// Whether every worker has given a sign of life of late. What fails here does not heal by itself.
-    func health(at now: Instant = monotonicNow()) -> HTTPAnswer {
-        if let fault = end.fault { return .text("\(fault)", status: 503) }
+    private func metricsText(at address: String) async -> [UInt8] {
+        await publish()
+        return companions?.render(at: address, own: metrics.registry) ?? metrics.render()
+    }
+
+    /// What is wrong with this process that does not heal by itself: a fault that ends it, or workers without a sign of life of late.
+    private func fault(at now: Instant = monotonicNow()) -> String? {
+        if let fault = end.fault { return "\(fault)" }
         let stuck = workers.stuck(at: now)
-        if stuck.isEmpty { return HTTPAnswer(body: Array("OK".utf8)) }
-        return .text("no sign of life from worker threads \(stuck)", status: 503)
+        return stuck.isEmpty ? nil : "no sign of life from worker threads \(stuck)"
     }
 
-    func ready() async -> HTTPAnswer {
-        let (isDraining, configuration) = state.withLock { ($0.isDraining, $0.configuration) }
-        if isDraining { return HTTPAnswer(status: 503, body: Array("Shutting down".utf8)) }
+    /// - Parameter address: where it is asked; empty for this process alone.
+    func health(at address: String = "", now: Instant = monotonicNow()) -> HTTPAnswer {
+        JointAnswer.health(own: fault(at: now) ?? "", others: companions?.others(at: address, "/health") ?? [])
+    }
+
+    func ready(at address: String = "") async -> HTTPAnswer {
+        let stage = state.withLock { $0.stage }
+        // Who is asked without being run, as tests do, has nothing before it.
+        return JointAnswer.ready(
+            stage == .starting ? .serving : stage, waiting: await waiting(), others: companions?.others(at: address, "/ready") ?? [])
+    }
+
+    /// The directives that this process waits for before it is ready; empty once it is.
+    private func waiting() async -> [String] {
+        let configuration = state.withLock { $0.configuration }
         // Only what answers from the record table can be waiting, and only in blocks that say `ready`.
         let asked = configuration.blocks.filter { !$0.all(ReadySettings.self).isEmpty && !$0.waitsForTable.isEmpty }
-        if asked.isEmpty { return HTTPAnswer(body: Array("OK".utf8)) }
-        let waiting = Array(asked.flatMap(\.waitsForTable).uniqued().sorted().joined(separator: ",").utf8)
-        if await observer.isStale() || !workers.tableFaults.isEmpty { return HTTPAnswer(status: 503, body: waiting) }
+        if asked.isEmpty { return [] }
+        let waiting = asked.flatMap(\.waitsForTable).uniqued().sorted()
+        if await observer.isStale() || !workers.tableFaults.isEmpty { return waiting }
         let staysReady = asked.allSatisfy { $0.all(ReadySettings.self).allSatisfy { $0.monitor == .untilReady } }
-        if staysReady, state.withLock({ $0.wasReady }) { return HTTPAnswer(body: Array("OK".utf8)) }
-        guard await observer.isReady(asked.neededOfCluster) else { return HTTPAnswer(status: 503, body: waiting) }
+        if staysReady, state.withLock({ $0.wasReady }) { return [] }
+        guard await observer.isReady(asked.neededOfCluster) else { return waiting }
         state.withLock { $0.wasReady = true }
-        return HTTPAnswer(body: Array("OK".utf8))
+        return []
     }
 }
 

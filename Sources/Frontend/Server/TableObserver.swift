@@ -26,20 +26,21 @@ actor TableObserver {
         self.logger = logger
         self.clock = clock
         stale = registry.gauge(
-            "mizzen_table_stale", help: "1 if the record table is older than --table-age-limit, or of an unknown age.")
+            "mizzen_table_stale", help: "1 if the record table is older than --table-age-limit, or of an unknown age.", joining: .largest)
         damaged = registry.gauge(
             "mizzen_table_damaged",
-            help: "1 if the record table has lost records, with the power, and no watcher has opened it since.")
+            help: "1 if the record table has lost records, with the power, and no watcher has opened it since.", joining: .largest)
         slot = TableSlot(path: path, soundness: soundness)
         age = registry.gauge(
-            "mizzen_table_age_seconds", help: "Time since the watcher's last sign of life in the record table.")
-        isThere = registry.gauge("mizzen_table_present", help: "1 if there is a record table.")
-        generation = registry.gauge("mizzen_table_generation", help: "Which file of the record table is in use.")
+            "mizzen_table_age_seconds", help: "Time since the watcher's last sign of life in the record table.", joining: .largest)
+        isThere = registry.gauge("mizzen_table_present", help: "1 if there is a record table.", joining: .smallest)
+        generation = registry.gauge("mizzen_table_generation", help: "Which file of the record table is in use.", joining: .smallest)
         synced = registry.gauge(
             "mizzen_table_synced",
-            help: "1 if the record table has all that the Corefile's kubernetes directives need, so that what it lacks does not exist.")
+            help: "1 if the record table has all that the Corefile's kubernetes directives need, so that what it lacks does not exist.",
+            joining: .smallest)
         counts = ["namespaces", "services", "slices", "endpoints", "pods"].map {
-            registry.gauge("mizzen_table_records", help: "Records in the table.", labels: [("kind", $0)])
+            registry.gauge("mizzen_table_records", help: "Records in the table.", labels: [("kind", $0)], joining: .largest)
         }
     }
 
@@ -59,6 +60,12 @@ actor TableObserver {
     func isReady(_ needed: ClusterResources) -> Bool {
         guard let status = status() else { return false }
         return slot.isTrusted && ClusterResources(syncedIn: status).isSuperset(of: needed)
+    }
+
+    /// Says which families of addresses the cluster has, if the table has all that tells it.
+    func update(_ families: UsableFamilies) {
+        let isWhole = status()?.isSynced(["services", "pods"]) == true && slot.isTrusted
+        families.update(from: isWhole ? slot.reader : nil)
     }
 
     /// Whether nobody has written for longer than the limit admits; such a table goes on answering. Logs when that changes.

@@ -75,6 +75,7 @@ final class Worker {
     let logger: Logger
     let metrics: FrontendMetrics
     private let pulse: WorkerPulse
+    private let families: UsableFamilies?
     /// As `pulse` was told last.
     private var tableFault: TableError?
     /// What ends this worker, and with it the process.
@@ -101,8 +102,9 @@ final class Worker {
 
     init(
         thread: Int, mailbox: WorkerMailbox, pulse: WorkerPulse, table: TableSlot, metrics: FrontendMetrics,
-        limits: ConnectionLimits = .ofProcess(threads: 1), logger: Logger
+        limits: ConnectionLimits = .ofProcess(threads: 1), clients: ClientLimits? = nil, families: UsableFamilies? = nil, logger: Logger
     ) throws(SystemError) {
+        self.families = families
         connections = ConnectionTable(limits: limits, now: monotonicNow())
         self.pulse = pulse
         self.thread = thread
@@ -110,6 +112,7 @@ final class Worker {
         self.metrics = metrics
         self.logger = logger
         runner = ChainRunner(table: table)
+        runner.limits = clients
         poller = try Poller()
         guard let batch = DatagramBatch() else { throw SystemError(call: "mmap", code: ENOMEM) }
         self.batch = batch
@@ -234,7 +237,7 @@ final class Worker {
     }
 
     private func install(_ plan: ServingPlan, _ open: [OpenListener]) {
-        let next = WorkerPlan(plan, metrics: metrics, logger: logger, thread: thread, earlier: self.plan)
+        let next = WorkerPlan(plan, metrics: metrics, logger: logger, thread: thread, families: families, earlier: self.plan)
         let servers = next.servers
         let gone = self.plan?.handlers(goneIn: next) ?? []
         self.plan = next

@@ -30,16 +30,16 @@ final class WorkerGroup: Sendable {
     private static func register(_ pulse: WorkerPulse, _ labels: MetricsRegistry.Labels, in registry: MetricsRegistry) {
         registry.gauge(
             "mizzen_worker_silence_seconds", help: "Time since a worker thread's last sign of life; more than 5 fails /health.",
-            labels: labels
+            labels: labels, joining: .largest
         ) { Double(pulse.silence(at: monotonicNow())) / 1e9 }
         registry.gauge(
             "mizzen_worker_table_generation", help: "Which file of the record table a worker thread answers from; 0 for none.",
-            labels: labels
+            labels: labels, joining: .smallest
         ) { Double(pulse.tableGeneration) }
         registry.gauge(
             "mizzen_worker_table_behind",
             help: "1 if a worker thread cannot open the current record table; it answers from the one before, if it has one.",
-            labels: labels
+            labels: labels, joining: .largest
         ) { pulse.tableFault == nil ? 0 : 1 }
     }
 

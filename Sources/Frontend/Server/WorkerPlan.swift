@@ -12,12 +12,13 @@ final class WorkerPlan {
     ///   - earlier: what the thread ran before; handlers of sources that live on live on too.
     ///   - make: makes a source's handler.
     init(
-        _ plan: ServingPlan, metrics: FrontendMetrics, logger: Logger, thread: Int, earlier: WorkerPlan? = nil,
+        _ plan: ServingPlan, metrics: FrontendMetrics, logger: Logger, thread: Int, families: UsableFamilies? = nil,
+        earlier: WorkerPlan? = nil,
         make: (any DirectiveSource, HandlerSetup) -> DirectiveHandler? = { $0.makeHandler($1) }
     ) {
         var made: [(source: any DirectiveSource, handler: DirectiveHandler)] = []
         let setup = HandlerSetup(
-            thread: thread, metrics: metrics, logger: logger.asked(by: plan.blocks.map(\.configuration)))
+            thread: thread, metrics: metrics, logger: logger.asked(by: plan.blocks.map(\.configuration)), families: families)
         chains = plan.blocks.map { block in
             Chain(
                 block.sources.compactMap { planned in

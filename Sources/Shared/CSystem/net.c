@@ -12,6 +12,7 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -355,4 +356,25 @@ uint64_t mz_file_limit(void)
 int mz_name_thread(const char *name)
 {
     return pthread_setname_np(pthread_self(), name);
+}
+
+/* Headers older than Linux 5.14 lack the name. */
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
+
+uint64_t mz_network_namespace(void)
+{
+    uint64_t cookie = 0;
+    socklen_t length = sizeof cookie;
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0) {
+        int result = getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length);
+        close(fd);
+        if (result == 0 && cookie != 0)
+            return cookie;
+    }
+    /* A number of this kind is given again once its namespace is gone; a cookie is not. */
+    struct stat status;
+    return stat("/proc/self/ns/net", &status) == 0 ? (uint64_t)status.st_ino : 0;
 }

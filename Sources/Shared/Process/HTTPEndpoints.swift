@@ -64,6 +64,7 @@ public struct HTTPEndpoints: Service {
     private let routes: [String: Route]
     private let front: HTTPFront
     private let mostConnections: Int
+    private let sharing: PortSharing
     private let logger: Logger
     private let listening: @Sendable (HTTPAddress) -> Void
 
@@ -71,16 +72,18 @@ public struct HTTPEndpoints: Service {
     ///   - routes: path (`/metrics`) to handler, called at every request.
     ///   - mostConnections: further ones wait until one ends; more than ``ConnectionRoom`` lets stay. Whoever can reach the port must not take
     ///     all of the process's descriptors.
+    ///   - sharing: whether other processes may listen there too; with them the port speaks HTTP/1.1, whatever `front` says.
     ///   - listening: called once with the address in use, which has a number where port 0 was asked for.
     public init(
         address: HTTPAddress, routes: [String: Route], front: HTTPFront = HTTPFront(), mostConnections: Int = HTTPFront.mostConnections,
-        logger: Logger,
+        sharing: PortSharing = .none, logger: Logger,
         listening: @escaping @Sendable (HTTPAddress) -> Void = { _ in }
     ) {
         self.address = address
         self.routes = routes
         self.front = front
         self.mostConnections = mostConnections
+        self.sharing = sharing
         self.logger = logger
         self.listening = listening
     }
@@ -93,6 +96,14 @@ public struct HTTPEndpoints: Service {
         let logger = logger
         let listening = listening
         let front = front
+        if case .with(let others) = sharing {
+            let port = SharedPort(address: address, mostConnections: mostConnections, logger: logger.atLeast(.warning), others: others)
+            return try await port.serve { request in
+                await front.admit(request) { await Self.response(to: request, routes: routes) }
+            } listening: { channel in
+                Self.tell(channel, address, logger, listening)
+            }
+        }
         let responder = CallbackResponder<BasicRequestContext> { request, _ in
             await front.admit(request) { await Self.response(to: request, routes: routes) }
         }
@@ -102,17 +113,21 @@ public struct HTTPEndpoints: Service {
             configuration: .init(
                 address: .hostname(address.host, port: address.port),
                 availableConnectionsDelegate: MaximumAvailableConnections(mostConnections)),
-            onServerRunning: { channel in
-                let bound = HTTPAddress(host: address.host, port: channel.localAddress?.port ?? address.port)
-                logger.info("listening", metadata: ["address": "\(bound)"])
-                listening(bound)
-            },
+            onServerRunning: { Self.tell($0, address, logger, listening) },
             logger: logger.atLeast(.warning))
         do {
             try await application.run()
         } catch {
             throw ProcessError.cannotListen(at: address, for: "HTTP", because: error) ?? error
         }
+    }
+
+    private static func tell(
+        _ channel: any Channel, _ address: HTTPAddress, _ logger: Logger, _ listening: (HTTPAddress) -> Void
+    ) {
+        let bound = HTTPAddress(host: address.host, port: channel.localAddress?.port ?? address.port)
+        logger.info("listening", metadata: ["address": "\(bound)"])
+        listening(bound)
     }
 
     private static func response(to request: Request, routes: [String: Route]) async -> Response {

@@ -1,29 +1,23 @@
-import Synchronization
-
 /// A number that only grows. Adding takes no lock.
 public final class Counter: Sendable {
-    private let count = Atomic<UInt64>(0)
+    let cells: MetricCells
 
-    init() {}
+    init(_ cells: MetricCells) { self.cells = cells }
 
-    public func add(_ amount: UInt64 = 1) {
-        count.wrappingAdd(amount, ordering: .relaxed)
-    }
+    public func add(_ amount: UInt64 = 1) { cells.add(amount, at: 0) }
 
-    public var value: UInt64 { count.load(ordering: .relaxed) }
+    public var value: UInt64 { cells[0] }
 }
 
 /// A number that goes up and down. Setting takes no lock.
 public final class Gauge: Sendable {
-    private let bits = Atomic<UInt64>(0)
+    let cells: MetricCells
 
-    init() {}
+    init(_ cells: MetricCells) { self.cells = cells }
 
-    public func set(_ value: Double) {
-        bits.store(value.bitPattern, ordering: .relaxed)
-    }
+    public func set(_ value: Double) { cells[0] = value.bitPattern }
 
-    public var value: Double { Double(bitPattern: bits.load(ordering: .relaxed)) }
+    public var value: Double { Double(bitPattern: cells[0]) }
 }
 
 /// Observations counted into buckets. Observing takes no lock; a scrape may see the newest observation in a bucket
@@ -31,29 +25,15 @@ public final class Gauge: Sendable {
 public final class Histogram: Sendable {
     /// Upper bounds, ascending, without +Inf.
     let bounds: [Double]
-    private let counts: [Counter]
-    private let sumBits = Atomic<UInt64>(0)
+    /// A count for each bound and for +Inf, then the sum's bits.
+    let cells: MetricCells
 
-    init(bounds: [Double]) {
-        self.bounds = bounds.sorted()
-        self.counts = (0...bounds.count).map { _ in Counter() }
-    }
+    init(bounds: [Double], _ cells: MetricCells) { (self.bounds, self.cells) = (bounds, cells) }
 
     public func observe(_ value: Double) {
         var index = 0
         while index < bounds.count, value > bounds[index] { index += 1 }
-        counts[index].add()
-        var old = sumBits.load(ordering: .relaxed)
-        while true {
-            let new = (Double(bitPattern: old) + value).bitPattern
-            let (exchanged, original) = sumBits.compareExchange(expected: old, desired: new, ordering: .relaxed)
-            if exchanged { return }
-            old = original
-        }
-    }
-
-    /// Counts a bucket (not cumulative; the last is +Inf) and the sum of all observations.
-    var reading: (counts: [UInt64], sum: Double) {
-        (counts.map(\.value), Double(bitPattern: sumBits.load(ordering: .relaxed)))
+        cells.add(1, at: index)
+        cells.addDouble(value, at: bounds.count + 1)
     }
 }

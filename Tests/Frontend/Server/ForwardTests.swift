@@ -54,6 +54,28 @@ struct ForwardTests {
         upstream.stop()
     }
 
+    @Test("clients that speak EDNS are told that no upstream answered, and that an answer is stale (RFC 8914)")
+    func extendedErrors() async throws {
+        let upstream = try TestUpstream(Self.zone)
+        let frontend = try await RunningFrontend(corefile([upstream], extra: " cache 1 {\n serve_stale 1h verify\n }"))
+        let address = frontend.address
+        let ask = { (name: String, size: UInt16?) in
+            try await onThread { try TestClient.ask(try TestPacket.query(name, .a, advertisedSize: size), address, milliseconds: 9000) }
+        }
+        #expect(Array(try await ask("one.example.com", 1232).suffix(2)) == [0, 0])
+        upstream.stop()
+        try await Task.sleep(for: .milliseconds(1300))
+        let stale = try await ask("one.example.com", 1232)
+        #expect(try MessageText(stale).code == "NOERROR")
+        #expect(stale.suffix(6) == [0, 15, 0, 2, 0, 3])
+        let failed = try await ask("two.example.com", 1232)
+        #expect(try MessageText(failed).code == "SERVFAIL")
+        #expect(failed.suffix(6) == [0, 15, 0, 2, 0, 22])
+        // Without EDNS there is nowhere to say it.
+        #expect(try await ask("three.example.com", nil).count == Query.headerSize + 23)
+        try await frontend.stop()
+    }
+
     @Test("the query's transport is the upstream's, so a cut answer comes whole over a stream")
     func transports() async throws {
         let upstream = try TestUpstream(Self.zone)

@@ -14,18 +14,26 @@ final class RunningFrontend: Sendable {
     private let task: Task<Void, any Error>
 
     /// - Parameter corefile: its text, with `{port}` for port 0.
-    convenience init(_ corefile: String, table: String? = nil, threads: Int = 1, logger: Logger? = nil) async throws {
+    convenience init(
+        _ corefile: String, table: String? = nil, threads: Int = 1, logger: Logger? = nil,
+        _ adjust: (inout FrontendService.Options) -> Void = { _ in }
+    ) async throws {
         let folder = try TemporaryFolder()
         try folder.write(Array(corefile.utf8), to: "Corefile")
-        try await self.init(in: folder, table: table, threads: threads, logger: logger)
+        try await self.init(in: folder, table: table, threads: threads, logger: logger, adjust)
     }
 
     /// - Parameter folder: has the Corefile.
-    init(in folder: TemporaryFolder, table: String? = nil, threads: Int = 1, logger: Logger? = nil) async throws {
+    init(
+        in folder: TemporaryFolder, table: String? = nil, threads: Int = 1, logger: Logger? = nil,
+        _ adjust: (inout FrontendService.Options) -> Void = { _ in }
+    ) async throws {
         self.folder = folder
+        var options = FrontendService.Options(
+            corefile: folder.path("Corefile"), table: table ?? folder.path("no-table"), threads: threads)
+        adjust(&options)
         let control = try FrontendControl(
-            options: .init(
-                corefile: folder.path("Corefile"), table: table ?? folder.path("no-table"), threads: threads),
+            options: options,
             logger: logger ?? Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         self.control = control
         task = Task { try await control.run() }

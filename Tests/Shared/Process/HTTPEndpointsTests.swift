@@ -10,21 +10,7 @@ import Testing
 
 @Suite("HTTP endpoints")
 struct HTTPEndpointsTests {
-    /// Sends one request on a fresh connection and reads until the server closes it.
-    private func ask(_ address: HTTPAddress, _ request: String) async throws -> String {
-        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .connect(host: address.host, port: address.port) { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
-                }
-            }
-        return try await channel.executeThenClose { inbound, outbound in
-            try await outbound.write(ByteBuffer(string: "\(request) HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"))
-            var answer = ""
-            for try await part in inbound { answer += String(buffer: part) }
-            return answer
-        }
-    }
+    private func ask(_ address: HTTPAddress, _ request: String) async throws -> String { try await TestHTTP.ask(address, request) }
 
     private static let usual: [String: HTTPEndpoints.Route] = [
         "/livez": { .text("ok") }, "/readyz": { .text("not yet", status: 503) }, "/metrics": { .metrics([65]) },

@@ -87,10 +87,6 @@ final class ACLHandler: DirectiveHandler {
         }
     }
 
-    /// RFC 8914, sections 4.16 and 4.18.
-    private static let extendedError: UInt16 = 15
-    private static let (blocked, filtered): (UInt8, UInt8) = (15, 17)
-
     private let source: ACLSource
     private let setup: HandlerSetup
     private var counters = ZoneScoped<Counters>()
@@ -117,11 +113,11 @@ final class ACLHandler: DirectiveHandler {
             return .drop
         case .block:
             counters?.count(.block, zone, "blocked", "Queries that 'acl' refused.")
-            exchange.addOption(Self.extendedError, [0, Self.blocked])
+            exchange.addExtendedError(.blocked)
             return .done(.refused)
         case .filter:
             counters?.count(.filter, zone, "filtered", "Queries that 'acl' answered with nothing.")
-            exchange.addOption(Self.extendedError, [0, Self.filtered])
+            exchange.addExtendedError(.filtered)
             return bench.doneWithoutAuthority(exchange, .noData)
         }
     }

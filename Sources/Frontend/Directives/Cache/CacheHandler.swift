@@ -126,6 +126,7 @@ final class CacheHandler: DirectiveHandler {
             }
         }
         counters.stale.add()
+        exchange.addExtendedError(.staleAnswer)
         return serve(finding, exchange, bench, ttl: settings.keepsTTL ? finding.lifetime : stale.timeToLive)
     }
 
@@ -279,6 +280,7 @@ final class CacheHandler: DirectiveHandler {
                 bench.refresh(exchange, by: self)
             }
             exchange.failure = nil
+            exchange.addExtendedError(.staleAnswer)
             return serve(finding, exchange, bench, ttl: settings.keepsTTL ? finding.lifetime : settings.stale?.timeToLive ?? 0)
         }
         if case .message(let message) = reply, bench.setMessage(message.span, code: exchange.replyCode) { return .message }

@@ -135,6 +135,7 @@ struct DnstapMetrics: Sendable {
         dropped = registry.counter(
             "mizzen_dnstap_dropped_messages_total",
             help: "Messages that a dnstap collector was not sent: it took them too slowly, or was not there.", labels: labels)
-        isConnected = registry.gauge("mizzen_dnstap_connected", help: "1 while a dnstap collector is connected.", labels: labels)
+        isConnected = registry.gauge(
+            "mizzen_dnstap_connected", help: "1 while a dnstap collector is connected.", labels: labels, joining: .smallest)
     }
 }

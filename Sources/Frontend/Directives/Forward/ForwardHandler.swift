@@ -7,12 +7,42 @@ final class ForwardHandler: DirectiveHandler {
     private let except: [DNSName]
     /// Whether another directive that answers follows, which `next` needs.
     private let isLast: Bool
+    /// Nil where addresses of any family are asked for.
+    private let families: UsableFamilies?
+    private let skipped: (a: ThreadCounter, aaaa: ThreadCounter)?
 
-    init(source: ForwardSource) {
+    init(source: ForwardSource, _ setup: HandlerSetup) {
+        families = setup.families
+        skipped = setup.families.map { _ in (Self.counter("A", setup), Self.counter("AAAA", setup)) }
         from = source.settings.from.compactMap { try? DNSName($0.text) }
         except = source.settings.except.compactMap { try? DNSName($0.text) }
         group = UpstreamGroup(source: source)
         isLast = source.isLast
+    }
+
+    private static func counter(_ type: String, _ setup: HandlerSetup) -> ThreadCounter {
+        setup.metrics.counter(
+            "mizzen_skipped_questions_total",
+            help: "Questions for addresses of a family that nobody in the cluster has, answered without asking an upstream.",
+            labels: [("type", type)], thread: setup.thread)
+    }
+
+    /// Whether a client asks for an address that it could not use. What handlers ask for is for them to judge: `dns64` makes addresses of others.
+    private func isOfNoUse(_ exchange: Exchange) -> Bool {
+        guard let families, !families.isUsable(exchange.query.type), exchange.query.recordClass == internetClass else { return false }
+        switch exchange.path {
+        case .slot, .datagram, .stream, .paper: return true
+        case .exchange, .handler, .nobody: return false
+        }
+    }
+
+    /// That the name has no such address. Not that there is no such name, which some clients take for all of it; and with RA, as glibc's resolver
+    /// takes an empty answer without it for one of a server that is no use, and asks the next.
+    private func answerNothing(_ exchange: Exchange, _ bench: Workbench) -> Step {
+        if exchange.query.type == .a { skipped?.a.add() } else { skipped?.aaaa.add() }
+        let step = bench.doneWithoutAuthority(exchange, .noData)
+        bench.flags |= 0x0080
+        return step
     }
 
     private func takes(_ name: borrowing DNSName) -> Bool {
@@ -25,6 +55,7 @@ final class ForwardHandler: DirectiveHandler {
 
     override func take(_ exchange: Exchange, _ bench: Workbench) -> Step {
         guard takes(exchange.query.name) else { return .next }
+        if isOfNoUse(exchange) { return answerNothing(exchange, bench) }
         exchange.request = UpstreamRequest(group: group, message: exchange.query.upstreamMessage())
         return .ask
     }
@@ -38,7 +69,9 @@ final class ForwardHandler: DirectiveHandler {
                 return .next
             }
             return bench.relay(message.span, exchange) ? .message : exchange.fail("an upstream's answer cannot be parsed")
-        case .failed(let reason): return exchange.fail(reason)
+        case .failed(let reason):
+            exchange.addExtendedError(.noReachableAuthority)
+            return exchange.fail(reason)
         case .limited: return exchange.fail("more queries under way than max_concurrent", .refused)
         }
     }

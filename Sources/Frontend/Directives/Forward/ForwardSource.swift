@@ -31,7 +31,7 @@ final class ForwardSource: DirectiveSource {
         health = upstreams.map { UpstreamHealth(failed: metrics.failures($0)) }
     }
 
-    func makeHandler(_ setup: HandlerSetup) -> DirectiveHandler? { ForwardHandler(source: self) }
+    func makeHandler(_ setup: HandlerSetup) -> DirectiveHandler? { ForwardHandler(source: self, setup) }
 
     /// Whether `other` has the same settings, and its resolver files name the same servers. Where certificates come from files a reload
     /// reads them anew.

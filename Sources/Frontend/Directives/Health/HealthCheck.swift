@@ -82,9 +82,11 @@ final class HealthCheck: DirectiveSource {
         durations.observe(Double(duration) / 1e9)
         if failure == nil, duration > Self.slow { failure = "it took more than 1s" }
         if let failure, wasGood {
-            logger.warning("this process does not answer its own /health well", metadata: ["address": "\(address)", "error": "\(failure)"])
+            logger.warning(
+                "/health of this process, or of another one at its address, is not answered well",
+                metadata: ["address": "\(address)", "error": "\(failure)"])
         } else if failure == nil, !wasGood {
-            logger.info("this process answers its own /health again", metadata: ["address": "\(address)"])
+            logger.info("/health is answered again", metadata: ["address": "\(address)"])
         }
         wasGood = failure == nil
     }

@@ -61,12 +61,12 @@ final class HostsSource: DirectiveSource {
         let reading = reading
         registry.gauge(
             "coredns_hosts_entries", help: "Names and addresses of hosts files and of the Corefile.",
-            labels: [("hostsfile", settings.path)]
+            labels: [("hostsfile", settings.path)], joining: .largest
         )
         .set(Double(reading.count))
         guard let modified = reading.modified else { return }
         registry.gauge(
-            "coredns_hosts_reload_timestamp_seconds", help: "When the hosts file was written that was read last."
+            "coredns_hosts_reload_timestamp_seconds", help: "When the hosts file was written that was read last.", joining: .largest
         )
         .set(modified.timeIntervalSince1970)
     }

@@ -1,12 +1,11 @@
-import Synchronization
+import CMizzenSystem
+import ProcessRuntime
 
 /// The counters of one zone of one server, of one thread: written by that thread alone, read by a scrape at any time.
 ///
-/// Memory contract: the cells are made once and never given back, so a scrape can never hold a dangling pointer. Only
-/// the owning thread
-/// stores; load and store are relaxed atomics, so an increment is three plain instructions and takes no lock. A scrape
-/// may see a
-/// request counted whose duration is not yet, never a torn number.
+/// Memory contract: the cells are a run of the registry, made once and never given back, so a scrape can never hold a dangling pointer; other
+/// processes may read them too. Only the owning thread stores; load and store are relaxed atomics of a whole word, so an increment is three plain
+/// instructions and takes no lock. A scrape may see a request counted whose duration is not yet, never a torn number.
 @safe struct ServerCounters: @unchecked Sendable {
     // @unchecked: see the memory contract above.
 
@@ -46,19 +45,53 @@ import Synchronization
         }
     }
 
-    private let cells: UnsafeMutablePointer<Atomic<UInt64>>
+    /// What the cells are, in their order, for one zone of one server.
+    static func series(server: String, zone: String, view: String) -> [MetricSeries] {
+        let labels = [("server", server), ("zone", zone), ("view", view)]
+        let transports = MetricSeries.Dimension("proto", ["udp", "tcp"])
+        func series(_ name: String, _ help: String, _ dimensions: [MetricSeries.Dimension]) -> MetricSeries {
+            var series = MetricSeries("coredns_dns_\(name)", help: help, kind: .counter, labels: labels)
+            (series.dimensions, series.omitsZeros) = (dimensions, true)
+            return series
+        }
+        func histogram(_ name: String, _ help: String, _ bounds: [Double], _ sumUnits: UInt64, _ dimensions: [MetricSeries.Dimension])
+            -> MetricSeries
+        {
+            var series = series(name, help, dimensions)
+            (series.kind, series.bounds, series.sumUnits, series.omitsZeros) = (.histogram, bounds, sumUnits, !dimensions.isEmpty)
+            return series
+        }
+        let types = Self.types.map(\.name) + ["other"]
+        let writers = Self.writers + Array(repeating: "", count: mostWriters - Self.writers.count)
+        return [
+            series(
+                "requests_total", "Queries by zone, transport, address family and type.",
+                [transports, .init("family", ["1", "2"]), .init("type", types)]),
+            series(
+                "responses_total", "Answers by response code and by the directive that wrote them.",
+                [.init("rcode", codes), .init("plugin", writers)]),
+            histogram("request_duration_seconds", "How long answers took.", durationBounds, 1_000_000_000, []),
+            histogram("request_size_bytes", "Sizes of queries.", sizeBounds, 1, [transports]),
+            histogram("response_size_bytes", "Sizes of answers.", sizeBounds, 1, [transports]),
+            series("do_requests_total", "Queries with the DNSSEC OK bit.", []),
+        ]
+    }
 
-    init() {
-        // Safe: allocated for `count` cells, all initialised before anybody sees them, never freed.
-        unsafe cells = .allocate(capacity: Layout.count)
-        for index in 0..<Layout.count { unsafe (cells + index).initialize(to: Atomic(0)) }
+    private let cells: UnsafeMutableRawPointer
+
+    init(_ registry: MetricsRegistry, server: String, zone: String, view: String) {
+        let cells = registry.run(Self.series(server: server, zone: zone, view: view))
+        // The series are constants but for their labels, and a test compares them with `Layout`.
+        precondition(cells.count == Layout.count)
+        // Safe: a run's cells are never given back.
+        unsafe self.cells = cells.base
     }
 
     subscript(index: Int) -> UInt64 {
         // Cells are chosen by constants and by the small ranges of `typeIndex` and its like, whatever a packet says.
         precondition(index >= 0 && index < Layout.count)
         // Safe: checked just above.
-        return unsafe cells[index].load(ordering: .relaxed)
+        return unsafe mz_load_u64_relaxed(cells + index * 8)
     }
 
     @inline(__always)
@@ -66,7 +99,7 @@ import Synchronization
         // Cells are chosen by constants and by the small ranges of `typeIndex` and its like, whatever a packet says.
         precondition(index >= 0 && index < Layout.count)
         // Safe: checked just above; one thread stores.
-        unsafe cells[index].store(cells[index].load(ordering: .relaxed) &+ amount, ordering: .relaxed)
+        unsafe mz_store_u64_relaxed(cells + index * 8, mz_load_u64_relaxed(cells + index * 8) &+ amount)
     }
 
     /// Counts an exchange that has ended. No allocation, no lock.

@@ -1,52 +1,54 @@
+import CMizzenSystem
 import ProcessRuntime
 import Synchronization
 
 /// A number that one thread adds to and anybody reads: an addition is a load and a store, so threads that count the same thing do not
 /// take a cache line from one another.
-final class ThreadCounter: Sendable {
-    private let count = Atomic<UInt64>(0)
+@safe struct ThreadCounter: @unchecked Sendable {
+    // @unchecked: the cell stays for the process's life (`MetricsRegistry.run`); one thread stores to it, with whole words.
+    private let cell: UnsafeMutableRawPointer
+
+    /// - Parameter cells: of a run, whose first one it is.
+    // Safe: cells of a run are never given back.
+    init(_ cells: MetricCells) { unsafe cell = cells.base }
 
     /// By the owning thread only.
     @inline(__always)
-    func add(_ amount: UInt64 = 1) { count.store(count.load(ordering: .relaxed) &+ amount, ordering: .relaxed) }
+    func add(_ amount: UInt64 = 1) {
+        // Safe: one aligned word that is always there.
+        unsafe mz_store_u64_relaxed(cell, mz_load_u64_relaxed(cell) &+ amount)
+    }
 
-    var value: UInt64 { count.load(ordering: .relaxed) }
+    // Safe: as above.
+    var value: UInt64 { unsafe mz_load_u64_relaxed(cell) }
 }
 
 /// Counters that have one cell for each thread and are one number in metrics. They outlive reloads.
 final class ThreadCounters: Sendable {
     private struct Key: Hashable {
         var name: String
-        var labels: String
+        var labels: [MetricSeries.Label]
+        var thread: Int
     }
 
-    private let cells = Mutex<[Key: [Int: ThreadCounter]]>([:])
+    private let cells = Mutex<[Key: ThreadCounter]>([:])
 
     /// The cell of one thread; the same one again after a reload.
-    ///
-    /// - Parameter register: called with a reader of the sum for a name and labels that are new.
-    func cell(
-        _ name: String, labels: [(String, String)], thread: Int, register: (@escaping @Sendable () -> Double) -> Void
-    ) -> ThreadCounter {
-        let key = Key(name: name, labels: labels.map { "\($0.0)=\($0.1)" }.joined(separator: "\u{0}"))
-        let (cell, isNew) = cells.withLock { cells in
-            if let known = cells[key]?[thread] { return (known, false) }
-            let cell = ThreadCounter()
-            let isNew = cells[key] == nil
-            cells[key, default: [:]][thread] = cell
-            return (cell, isNew)
+    func cell(_ series: MetricSeries, thread: Int, in registry: MetricsRegistry) -> ThreadCounter {
+        let key = Key(name: series.name, labels: series.labels, thread: thread)
+        return cells.withLock { cells in
+            if let known = cells[key] { return known }
+            let cell = ThreadCounter(registry.run([series]))
+            cells[key] = cell
+            return cell
         }
-        if isNew {
-            register { [self] in cells.withLock { Double($0[key, default: [:]].values.reduce(0) { $0 &+ $1.value }) } }
-        }
-        return cell
     }
 }
 
 extension FrontendMetrics {
     /// A counter's cell for one thread.
     func counter(_ name: String, help: String, labels: [(String, String)], thread: Int) -> ThreadCounter {
-        cells.cell(name, labels: labels, thread: thread) { read in registry.counter(name, help: help, labels: labels, read: read) }
+        cells.cell(MetricSeries(name, help: help, kind: .counter, labels: labels), thread: thread, in: registry)
     }
 }
 

@@ -41,6 +41,16 @@ static inline void mz_store_u64_release(void *address, uint64_t value) {
     __atomic_store_n((uint64_t *)address, value, __ATOMIC_RELEASE);
 }
 
+/// Adds without order; any number of threads may at once.
+static inline void mz_add_u64_relaxed(void *address, uint64_t value) {
+    (void)__atomic_fetch_add((uint64_t *)address, value, __ATOMIC_RELAXED);
+}
+
+/// Stores `value` where `*expected` stands and returns 1; else returns 0 with what stands there in `*expected`.
+static inline int mz_exchange_u64_relaxed(void *address, uint64_t *expected, uint64_t value) {
+    return __atomic_compare_exchange_n((uint64_t *)address, expected, value, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
 /// Orders the loads before it before the loads after it (the reader's side of a sequence lock).
 static inline void mz_fence_acquire(void) { __atomic_thread_fence(__ATOMIC_ACQUIRE); }
 

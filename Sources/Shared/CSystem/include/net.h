@@ -69,6 +69,8 @@ int mz_wait(int fd, uint32_t interest, int milliseconds);
 /* How many processors the calling thread may run on, -1 when the kernel does not say. */
 int mz_allowed_processors(void);
 
+/* What tells the network namespace of this thread from all others of this boot; 0 where the kernel does not say. */
+uint64_t mz_network_namespace(void);
 /* Nanoseconds of the monotonic clock. */
 uint64_t mz_now(void);
 /* Raises the limit of open files to what is allowed. */
