@@ -38,6 +38,7 @@ final class Companions: Sendable {
     private let logger: Logger
     private let card: Mutex<MemberCard>
     private let wasShort = Mutex(false)
+    private let wasRemoved = Mutex(false)
 
     /// - Throws: `CounterError` where the folder or its file system does not admit it.
     init(folder path: String, table: String, logger: Logger) throws(CounterError) {
@@ -104,6 +105,11 @@ final class Companions: Sendable {
 
     /// Those that have ended are added up, by whoever comes first.
     func lookAfterEnded() {
+        if !segment.isListed, wasRemoved.withLock({ $0.turnsTrue() }) {
+            logger.error(
+                "the counters of this frontend were removed from their folder; no other one tells them until this one is started again",
+                metadata: ["folder": "\(folder.path)"])
+        }
         for member in folder.foldEnded() where member.id != segment.id {
             logger.info("a frontend has ended; what it counted is kept", metadata: ["process": "\(member.process)"])
         }
@@ -133,8 +139,12 @@ final class Companions: Sendable {
     func render(at address: String, own: MetricsRegistry) -> [UInt8] {
         let others = others(at: address, "/metrics")
         var sum = folder.sum(of: Self.endpoint(address, "/metrics"), in: place)
-        // What has no room where others see it would come and go with who answers.
-        if others.isEmpty { sum.reading.add(own.unsharedReading()) }
+        if !segment.isListed {
+            sum.reading.add(own.reading())
+        } else if others.isEmpty {
+            // What has no room where others see it would come and go with who answers.
+            sum.reading.add(own.unsharedReading())
+        }
         addStates(others, ended: sum.ended, to: &sum.reading)
         return sum.reading.render()
     }

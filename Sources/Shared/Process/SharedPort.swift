@@ -55,9 +55,9 @@ struct SharedPort {
                         group.addTask { [logger] in await http.handle(value: connection, logger: logger) }
                     }
                 }
-            } catch {
+            } catch where !Task.isCancelled {
                 logger.warning("connections are not accepted any more", metadata: ["address": "\(address)", "error": "\(error)"])
-            }
+            } catch {}
             group.cancelAll()
         }
     }

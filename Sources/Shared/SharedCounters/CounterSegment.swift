@@ -88,6 +88,9 @@ public final class CounterSegment: MetricMemory, @unchecked Sendable {
     /// Why a series found no room; nil if each did.
     public var shortage: CounterError? { state.withLock { $0.shortage } }
 
+    /// Whether its name is still there: who removes the folder hides it from all others.
+    public var isListed: Bool { (try? file.identity(path)).map { $0 == FileIdentity.of(path: path) } ?? false }
+
     // MARK: Series
 
     public func cells(for series: [MetricSeries]) -> MetricCells? {

@@ -1,3 +1,4 @@
+import ProcessRuntime
 import SharedCounters
 import Testing
 
