@@ -8,8 +8,8 @@ struct SelfDescription {
 
     private let name = try? DNSName("mizzen")
 
-    func isAsked(_ query: Query) -> Bool {
-        query.recordClass == Self.chaosClass && (query.type == .txt || query.type == .any) && query.name == name
+    func isAsked(_ query: borrowing Query) -> Bool {
+        query.recordClass == Self.chaosClass && (query.type == RecordType.txt || query.type == RecordType.any) && query.name == name
     }
 
     /// The strings of the record (RFC 1035 section 3.3.14), each far below 255 octets.
@@ -24,8 +24,7 @@ struct SelfDescription {
     /// Puts the record on the bench.
     func answer(_ exchange: Exchange, _ bench: Workbench) {
         bench.begin(exchange.query, whole: true)
-        let query = exchange.query
-        if bench.response.open(.answer, name: query.original, .txt, ttl: 0, recordClass: Self.chaosClass, of: query) {
+        if bench.response.open(.answer, name: exchange.query.original, .txt, ttl: 0, recordClass: Self.chaosClass, of: exchange.query) {
             for text in Self.strings(bench.context.table?.status, at: .now()) {
                 let octets = Array(text.utf8.prefix(255))
                 bench.response.append(octet: UInt8(octets.count))
