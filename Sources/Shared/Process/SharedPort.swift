@@ -55,7 +55,7 @@ struct SharedPort {
                         group.addTask { [logger] in await http.handle(value: connection, logger: logger) }
                     }
                 }
-            } catch where !Task.isCancelled {
+            } catch  where !Task.isCancelled {
                 logger.warning("connections are not accepted any more", metadata: ["address": "\(address)", "error": "\(error)"])
             } catch {}
             group.cancelAll()
