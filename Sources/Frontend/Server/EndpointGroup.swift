@@ -86,7 +86,13 @@ final class EndpointGroup: Sendable {
         if !listens {
             // A stop that came while this waited is no fault.
             if Task.isCancelled { return task.cancel() }
-            return try await task.value
+            do {
+                return try await task.value
+            } catch var error as ProcessError where companions != nil && error.code == ExitStatus.unavailable {
+                error.cause =
+                    "frontends share an address only if user, --table, --counters and network namespace are the same, and --counters can be used"
+                throw error
+            }
         }
         running.withLock { $0[address] = Running(routes: names, task: task) }
         Task.detached { [failed] in

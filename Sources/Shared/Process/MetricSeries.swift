@@ -34,10 +34,13 @@ public struct MetricSeries: Hashable, Sendable {
 
     public struct Dimension: Hashable, Sendable {
         public var label: String
-        /// An empty one stands for cells that nothing is counted in.
         public var values: [String]
+        /// At least as many as there are values; cells beyond those are not told.
+        public var width: Int
 
-        public init(_ label: String, _ values: [String]) { (self.label, self.values) = (label, values) }
+        public init(_ label: String, _ values: [String], width: Int = 0) {
+            (self.label, self.values, self.width) = (label, values, max(width, values.count))
+        }
     }
 
     public var name: String
@@ -59,7 +62,7 @@ public struct MetricSeries: Hashable, Sendable {
     }
 
     /// How many series this stands for.
-    public var elementCount: Int { dimensions.reduce(1) { $0 * $1.values.count } }
+    public var elementCount: Int { dimensions.reduce(1) { $0 * $1.width } }
 
     /// A histogram has its counts (a bound each, and +Inf) for each element, then a sum for each element.
     public var cellCount: Int { kind == .histogram ? elementCount * (bounds.count + 2) : elementCount }

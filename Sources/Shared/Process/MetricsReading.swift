@@ -139,10 +139,10 @@ public struct MetricsReading: Sendable, Equatable {
         var rest = element
         var labels: [(String, String)] = []
         for dimension in dimensions.reversed() {
-            let value = dimension.values[rest % dimension.values.count]
-            if value.isEmpty { return nil }
-            labels.append((dimension.label, value))
-            rest /= dimension.values.count
+            let place = rest % dimension.width
+            guard place < dimension.values.count else { return nil }
+            labels.append((dimension.label, dimension.values[place]))
+            rest /= dimension.width
         }
         return PrometheusText.rendered(labels.reversed())
     }

@@ -55,9 +55,12 @@ struct SharedPort {
                         group.addTask { [logger] in await http.handle(value: connection, logger: logger) }
                     }
                 }
-            } catch where !Task.isCancelled {
-                logger.warning("connections are not accepted any more", metadata: ["address": "\(address)", "error": "\(error)"])
-            } catch {}
+            } catch {
+                // A stop ends it in this way too.
+                if !Task.isCancelled {
+                    logger.warning("connections are not accepted any more", metadata: ["address": "\(address)", "error": "\(error)"])
+                }
+            }
             group.cancelAll()
         }
     }

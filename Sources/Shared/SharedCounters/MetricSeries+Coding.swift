@@ -15,6 +15,7 @@ extension MetricSeries {
         fields.list(dimensions) { fields, dimension in
             fields.text(dimension.label)
             fields.list(dimension.values) { $0.text($1) }
+            fields.count(dimension.width)
         }
         fields.list(bounds) { $0.double($1) }
         fields.number(sumUnits)
@@ -30,15 +31,17 @@ extension MetricSeries {
         self.joining = joining
         labels = try fields.list { fields throws(FieldReader.Malformed) in Label(try fields.text(), try fields.text()) }
         dimensions = try fields.list { fields throws(FieldReader.Malformed) in
-            Dimension(try fields.text(), try fields.list { fields throws(FieldReader.Malformed) in try fields.text() })
+            let label = try fields.text()
+            let values = try fields.list { fields throws(FieldReader.Malformed) in try fields.text() }
+            return Dimension(label, values, width: Int(clamping: try fields.number()))
         }
         bounds = try fields.list { fields throws(FieldReader.Malformed) in try fields.double() }
         sumUnits = try fields.number()
         omitsZeros = try fields.number() != 0
         var elements = 1
         for dimension in dimensions {
-            guard !dimension.values.isEmpty, dimension.values.count <= Self.most / elements else { throw .init() }
-            elements *= dimension.values.count
+            guard dimension.width > 0, dimension.width <= Self.most / elements else { throw .init() }
+            elements *= dimension.width
         }
         guard bounds.count <= Self.most / elements else { throw .init() }
     }

@@ -13,17 +13,17 @@ struct MetricsReadingTests {
         return reading
     }
 
-    @Test("dimensions follow one another, empty values and zeros are left out")
+    @Test("dimensions follow one another, cells without a value and zeros are left out")
     func dimensions() {
         var series = MetricSeries("m_total", help: "M.", kind: .counter, labels: [("z", "1")])
-        series.dimensions = [.init("p", ["udp", "tcp"]), .init("t", ["A", "", "B"])]
+        series.dimensions = [.init("p", ["udp", "tcp"]), .init("t", ["A", ""], width: 3)]
         series.omitsZeros = true
         var reading = MetricsReading()
         reading.add(series) { UInt64($0) }
         #expect(series.cellCount == 6)
         #expect(
             reading.families["m_total"]?.samples == [
-                "z=\"1\",p=\"udp\",t=\"B\"": .count(2), "z=\"1\",p=\"tcp\",t=\"A\"": .count(3), "z=\"1\",p=\"tcp\",t=\"B\"": .count(5),
+                "z=\"1\",p=\"udp\",t=\"\"": .count(1), "z=\"1\",p=\"tcp\",t=\"A\"": .count(3), "z=\"1\",p=\"tcp\",t=\"\"": .count(4),
             ])
     }
 

@@ -62,14 +62,13 @@ import ProcessRuntime
             return series
         }
         let types = Self.types.map(\.name) + ["other"]
-        let writers = Self.writers + Array(repeating: "", count: mostWriters - Self.writers.count)
         return [
             series(
                 "requests_total", "Queries by zone, transport, address family and type.",
                 [transports, .init("family", ["1", "2"]), .init("type", types)]),
             series(
                 "responses_total", "Answers by response code and by the directive that wrote them.",
-                [.init("rcode", codes), .init("plugin", writers)]),
+                [.init("rcode", codes), .init("plugin", writers, width: mostWriters)]),
             histogram("request_duration_seconds", "How long answers took.", durationBounds, 1_000_000_000, []),
             histogram("request_size_bytes", "Sizes of queries.", sizeBounds, 1, [transports]),
             histogram("response_size_bytes", "Sizes of answers.", sizeBounds, 1, [transports]),
