@@ -103,6 +103,7 @@ public struct HTTPEndpoints: Service {
                 address: .hostname(address.host, port: address.port),
                 availableConnectionsDelegate: MaximumAvailableConnections(mostConnections)),
             onServerRunning: { channel in
+                HTTPFront.pace(channel)
                 let bound = HTTPAddress(host: address.host, port: channel.localAddress?.port ?? address.port)
                 logger.info("listening", metadata: ["address": "\(bound)"])
                 listening(bound)
