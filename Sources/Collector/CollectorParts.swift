@@ -23,6 +23,7 @@ struct CollectorParts {
         Self.warn(command, logger)
         let registry = MetricsRegistry()
         registry.countDroppedLogLines()
+        registry.countDescriptorShortages()
         registry.gauge(
             "mizzen_build_info", help: "Version of this program.", labels: [("version", MizzenVersion.current)]
         ).set(1)
@@ -274,7 +275,9 @@ private struct ReviewClients {
 
     private static func client(_ configuration: ClientConfiguration, _ logger: Logger) throws -> APIClient {
         do throws(CredentialError) {
-            return try APIClient(configuration, userAgent: "mizzen-collector/\(MizzenVersion.current)", logger: logger)
+            return try APIClient(
+                configuration, userAgent: "mizzen-collector/\(MizzenVersion.current)", mostConnections: ReviewingClient.mostConnections,
+                logger: logger)
         } catch {
             throw ProcessError(code: ExitStatus.configuration, message: "\(error)")
         }

@@ -34,6 +34,7 @@ final class WatcherMetrics: ReflectorObserver {
 
     init(wanted: [Resource]) {
         registry.countDroppedLogLines()
+        registry.countDescriptorShortages()
         self.wanted = wanted
         let registry = registry
         states = Mutex(Dictionary(wanted.map { ($0, State()) }, uniquingKeysWith: { first, _ in first }))

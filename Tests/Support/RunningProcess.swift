@@ -10,8 +10,9 @@ package final class RunningProcess: @unchecked Sendable {
     /// - Parameters:
     ///   - name: the product, `mizzen-watcher`; it lies beside the tests' own executable. Or the path of any program.
     ///   - folder: where its output goes.
+    ///   - descriptors: how many files it may have open at most; nil for as many as this process.
     package init(
-        _ name: String, _ arguments: [String], in folder: TemporaryFolder, environment: [String: String] = [:]
+        _ name: String, _ arguments: [String], in folder: TemporaryFolder, environment: [String: String] = [:], descriptors: Int? = nil
     ) throws {
         self.name = name
         outputPath = folder.path("\(name.split(separator: "/").last ?? "")-\(UUID().uuidString.prefix(8)).log")
@@ -19,8 +20,14 @@ package final class RunningProcess: @unchecked Sendable {
             throw DidNotHappen(description: "no file for output could be made at \(outputPath)")
         }
         let output = try FileHandle(forWritingTo: URL(filePath: outputPath))
-        process.executableURL = name.hasPrefix("/") ? URL(filePath: name) : Self.folder.appending(path: name)
-        process.arguments = arguments
+        let program = name.hasPrefix("/") ? URL(filePath: name) : Self.folder.appending(path: name)
+        if let descriptors {
+            process.executableURL = URL(filePath: "/bin/sh")
+            process.arguments = ["-c", "ulimit -n \(descriptors) && exec \"$0\" \"$@\"", program.path] + arguments
+        } else {
+            process.executableURL = program
+            process.arguments = arguments
+        }
         // Frontends of one test answer for one another, and for those of no other test.
         process.environment = ProcessInfo.processInfo.environment.merging(["MIZZEN_COUNTERS": folder.path("counters")]) { $1 }
             .merging(environment) { $1 }

@@ -70,6 +70,7 @@ struct MetricsAPIServer: Service {
                 address: .hostname(address.host, port: address.port),
                 availableConnectionsDelegate: MaximumAvailableConnections(HTTPFront.mostConnections)),
             onServerRunning: { channel in
+                HTTPFront.pace(channel)
                 let bound = HTTPAddress(host: address.host, port: channel.localAddress?.port ?? address.port)
                 logger.info("serving the metrics API", metadata: ["address": "\(bound)"])
                 listening(bound)

@@ -1,3 +1,5 @@
+import Glibc
+import MizzenSystem
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -47,11 +49,15 @@ final class KubeletConnection: Sendable {
     let purpose: Purpose
     /// What the kubelet showed.
     let certificate: CertificateFacts?
+    /// Whether enough descriptors are left for others while it waits for its next request.
+    let mayWait: Bool
     private let channel: any Channel
     private let handler: NIOLoopBound<ExchangeHandler>
 
-    fileprivate init(_ purpose: Purpose, _ certificate: CertificateFacts?, _ channel: any Channel, _ handler: ExchangeHandler) {
-        (self.purpose, self.certificate, self.channel) = (purpose, certificate, channel)
+    fileprivate init(
+        _ purpose: Purpose, _ certificate: CertificateFacts?, mayWait: Bool, _ channel: any Channel, _ handler: ExchangeHandler
+    ) {
+        (self.purpose, self.certificate, self.mayWait, self.channel) = (purpose, certificate, mayWait, channel)
         self.handler = NIOLoopBound(handler, eventLoop: channel.eventLoop)
     }
 
@@ -81,6 +87,12 @@ final class KubeletConnection: Sendable {
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
+                    let number = try pipeline.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { $0 }
+                    if let number {
+                        // As if the system had given none: of kubelets there may be any number.
+                        guard DescriptorLimit.leavesSome(number, for: .own) else { throw IOError(errnoCode: EMFILE, reason: "socket") }
+                        if !DescriptorLimit.leavesSome(number, for: .client) { opening.isOneOfTheLast() }
+                    }
                     if let encryption, let check {
                         try pipeline.addHandler(
                             NIOSSLClientHandler(context: encryption.context, serverHostname: serverName(purpose.host)) { chain, promise in
@@ -162,6 +174,7 @@ private final class Opening: Sendable {
     private struct State {
         var channel: (any Channel)?
         var isAbandoned = false
+        var mayWait = true
         var verdict: CertificateVerdict?
     }
 
@@ -189,9 +202,13 @@ private final class Opening: Sendable {
         return verdict.failure == nil ? .certificateVerified : .failed
     }
 
+    /// Its descriptor is one of the last: for one exchange.
+    func isOneOfTheLast() { state.withLock { $0.mayWait = false } }
+
     /// The connection is ready for requests.
     func opened(_ channel: any Channel, _ handler: ExchangeHandler) {
-        let connection = KubeletConnection(purpose, state.withLock { $0.verdict?.facts }, channel, handler)
+        let (facts, mayWait) = state.withLock { ($0.verdict?.facts, $0.mayWait) }
+        let connection = KubeletConnection(purpose, facts, mayWait: mayWait, channel, handler)
         if !settlement.settle(.success(connection)) { channel.close(promise: nil) }
     }
 

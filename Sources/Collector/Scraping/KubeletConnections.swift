@@ -122,7 +122,9 @@ final class KubeletConnections: Sendable {
 
     private func giveBack(_ connection: KubeletConnection) {
         let isKept = state.withLock { state in
-            guard !state.isShut, connection.isActive, state.idle[connection.purpose, default: []].count < Self.keptPerNode else {
+            guard !state.isShut, connection.isActive, connection.mayWait,
+                state.idle[connection.purpose, default: []].count < Self.keptPerNode
+            else {
                 return false
             }
             state.idle[connection.purpose, default: []].append(connection)

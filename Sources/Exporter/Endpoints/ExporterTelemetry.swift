@@ -53,6 +53,7 @@ final class ExporterTelemetry: Sendable {
         self.shard = shard
         self.totalShards = totalShards
         registry.countDroppedLogLines()
+        registry.countDescriptorShortages()
         self.now = now
         requests = registry.histogram(
             "http_request_duration_seconds", help: "How long scrapes of object metrics took.",

@@ -41,6 +41,7 @@ struct ScrapeServer: Service {
                 address: .hostname(address.host, port: address.port),
                 availableConnectionsDelegate: MaximumAvailableConnections(HTTPFront.mostConnections)),
             onServerRunning: { channel in
+                HTTPFront.pace(channel)
                 let bound = HTTPAddress(host: address.host, port: channel.localAddress?.port ?? address.port)
                 logger.info("serving metrics", metadata: ["address": "\(bound)"])
                 listening(bound)

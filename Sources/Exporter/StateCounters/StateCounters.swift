@@ -174,7 +174,7 @@ final class StateCounters: ServiceLifecycle.Service, DeltaConsumer {
         return (task, failure)
     }
 
-    func willReplaceBucket(_ resource: Resource, bucket: UInt8, position: StreamPosition) {
+    func willReplaceBucket(_ resource: Resource, bucket: UInt8, position: StreamPosition, past: [Delta]) {
         state.withLock { $0.ledger.willReplace(bucket, position) }
     }
 

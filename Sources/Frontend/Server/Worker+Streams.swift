@@ -46,6 +46,10 @@ extension Worker {
         case .inPlaceOf(let other, let reason): close(other, reason)
         case .full(let reason): return metrics.connections.noteRefused(reason, of: client)
         }
+        if !DescriptorLimit.areSomeLeft(descriptor.raw, for: .client) {
+            guard let idlest = connections.idlest else { return metrics.connections.noteRefused(.descriptors, of: client) }
+            close(idlest, .descriptors)
+        }
         let now = monotonicNow()
         let connection = Connection(descriptor, listener: listener, client: client, now: now)
         connection.token = try register(descriptor, .connection(connection))

@@ -16,7 +16,7 @@ extension Worker {
             guard session != nil else { throw SystemError(call: "TLS", code: EPROTO) }
         }
         let descriptor = try Socket.connecting(transport.socketKind, to: upstream.address)
-        guard DescriptorLimit.leavesSome(descriptor) else { throw SystemError(call: "socket", code: EMFILE) }
+        guard DescriptorLimit.leavesSome(descriptor, for: .own) else { throw SystemError(call: "socket", code: EMFILE) }
         let socket = UpstreamSocket(descriptor, transport, session: session, upstream: upstream, group: group)
         socket.token = try register(descriptor, .upstream(socket), interest: socket.interest)
         return socket

@@ -906,7 +906,7 @@ const ProtobufCEnumDescriptor mizzen__stream__snapshot_request__kind__descriptor
   mizzen__stream__snapshot_request__kind__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCFieldDescriptor mizzen__stream__snapshot_request__field_descriptors[11] =
+static const ProtobufCFieldDescriptor mizzen__stream__snapshot_request__field_descriptors[12] =
 {
   {
     "version",
@@ -1040,6 +1040,18 @@ static const ProtobufCFieldDescriptor mizzen__stream__snapshot_request__field_de
     0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "past",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Mizzen__Stream__SnapshotRequest, past),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mizzen__stream__snapshot_request__field_indices_by_name[] = {
   9,   /* field[9] = after_buckets */
@@ -1050,6 +1062,7 @@ static const unsigned mizzen__stream__snapshot_request__field_indices_by_name[] 
   3,   /* field[3] = group */
   2,   /* field[2] = kind */
   7,   /* field[7] = namespaces */
+  11,   /* field[11] = past */
   1,   /* field[1] = request_id */
   5,   /* field[5] = resource */
   0,   /* field[0] = version */
@@ -1057,7 +1070,7 @@ static const unsigned mizzen__stream__snapshot_request__field_indices_by_name[] 
 static const ProtobufCIntRange mizzen__stream__snapshot_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 11 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor mizzen__stream__snapshot_request__descriptor =
 {
@@ -1067,7 +1080,7 @@ const ProtobufCMessageDescriptor mizzen__stream__snapshot_request__descriptor =
   "Mizzen__Stream__SnapshotRequest",
   "mizzen.stream",
   sizeof(Mizzen__Stream__SnapshotRequest),
-  11,
+  12,
   mizzen__stream__snapshot_request__field_descriptors,
   mizzen__stream__snapshot_request__field_indices_by_name,
   1,  mizzen__stream__snapshot_request__number_ranges,
@@ -1177,7 +1190,7 @@ const ProtobufCMessageDescriptor mizzen__stream__resource_name__descriptor =
   (ProtobufCMessageInit) mizzen__stream__resource_name__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mizzen__stream__snapshot_bucket__field_descriptors[4] =
+static const ProtobufCFieldDescriptor mizzen__stream__snapshot_bucket__field_descriptors[5] =
 {
   {
     "bucket",
@@ -1227,17 +1240,30 @@ static const ProtobufCFieldDescriptor mizzen__stream__snapshot_bucket__field_des
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "past",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mizzen__Stream__SnapshotBucket, past),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mizzen__stream__snapshot_bucket__field_indices_by_name[] = {
   0,   /* field[0] = bucket */
   3,   /* field[3] = deltas */
   2,   /* field[2] = objects */
+  4,   /* field[4] = past */
   1,   /* field[1] = sequence */
 };
 static const ProtobufCIntRange mizzen__stream__snapshot_bucket__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor mizzen__stream__snapshot_bucket__descriptor =
 {
@@ -1247,7 +1273,7 @@ const ProtobufCMessageDescriptor mizzen__stream__snapshot_bucket__descriptor =
   "Mizzen__Stream__SnapshotBucket",
   "mizzen.stream",
   sizeof(Mizzen__Stream__SnapshotBucket),
-  4,
+  5,
   mizzen__stream__snapshot_bucket__field_descriptors,
   mizzen__stream__snapshot_bucket__field_indices_by_name,
   1,  mizzen__stream__snapshot_bucket__number_ranges,

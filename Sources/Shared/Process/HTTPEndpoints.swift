@@ -101,6 +101,7 @@ public struct HTTPEndpoints: Service {
             return try await port.serve { request in
                 await front.admit(request) { await Self.response(to: request, routes: routes) }
             } listening: { channel in
+                HTTPFront.pace(channel)
                 Self.tell(channel, address, logger, listening)
             }
         }
@@ -113,7 +114,10 @@ public struct HTTPEndpoints: Service {
             configuration: .init(
                 address: .hostname(address.host, port: address.port),
                 availableConnectionsDelegate: MaximumAvailableConnections(mostConnections)),
-            onServerRunning: { Self.tell($0, address, logger, listening) },
+            onServerRunning: { channel in
+                HTTPFront.pace(channel)
+                Self.tell(channel, address, logger, listening)
+            },
             logger: logger.atLeast(.warning))
         do {
             try await application.run()

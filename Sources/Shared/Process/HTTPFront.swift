@@ -1,4 +1,5 @@
 public import HummingbirdCore
+public import NIOCore
 
 /// What stands before the answers of a port: how connections are spoken on, and who gets an answer at all.
 public struct HTTPFront: Sendable {
@@ -25,6 +26,12 @@ public struct HTTPFront: Sendable {
         _ timeouts: HTTPTimeouts = HTTPTimeouts(readHeader: .seconds(30), idle: .seconds(120)), room: ConnectionRoom? = nil
     ) -> HTTPServerBuilder {
         .http1(configuration: timeouts.connection(in: room ?? timeouts.room()))
+    }
+
+    /// To be called once with the channel of a port that is served. It accepts one connection at a time from then on: between two, the room can
+    /// send another one away where descriptors are few.
+    public static func pace(_ port: any Channel) {
+        _ = port.setOption(.maxMessagesPerRead, value: 1)
     }
 
     /// How many connections a port accepts of which a room lets the last ones in by sending others away.

@@ -2,6 +2,7 @@ public import ArgumentParser
 import FoundationEssentials
 import Glibc
 public import Logging
+import MizzenSystem
 public import ServiceLifecycle
 import NetworkErrors
 import UnixSignals
@@ -107,10 +108,12 @@ public enum ProcessMain {
         services: [any Service], logger: Logger, drain: Duration = .seconds(8), stop: StopRequest? = nil,
         until ends: [@Sendable () async -> Void] = [], reload: (@Sendable () async -> Void)? = nil
     ) async throws {
+        DescriptorLimit.raise()
         let reasons = ends + (stop.map { stop in [{ await stop.wait() }] } ?? [])
         let ending = reasons.isEmpty ? [] : [GroupEnd(reasons: reasons)]
         var configuration = ServiceGroupConfiguration(
-            services: (services + [HangUpListener(reload: reload, logger: logger)] + ending).map {
+            services: (services + [HangUpListener(reload: reload, logger: logger), DescriptorShortage.Report(logger: logger)] + ending).map
+            {
                 .init(
                     service: $0, successTerminationBehavior: .gracefullyShutdownGroup,
                     failureTerminationBehavior: .gracefullyShutdownGroup)

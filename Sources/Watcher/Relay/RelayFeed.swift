@@ -13,7 +13,7 @@ final class RelayFeed: DeltaConsumer {
         /// nil once the relay has ended.
         var table: RelayedTable?
         /// Of the bucket that comes next, by resource: several subscribers may tell of different ones.
-        var positions: [Resource: StreamPosition] = [:]
+        var coming: [Resource: (position: StreamPosition, past: [Delta])] = [:]
         /// Resources of the table that the upstream has vouched for since the table's last heartbeat.
         var vouched: Set<Resource> = []
     }
@@ -46,16 +46,16 @@ final class RelayFeed: DeltaConsumer {
     /// Lets go of the table and of its lock; what arrives later changes nothing.
     func close() { state.withLock { $0.table = nil } }
 
-    func willReplaceBucket(_ resource: Resource, bucket: UInt8, position: StreamPosition) {
-        state.withLock { $0.positions[resource] = position }
+    func willReplaceBucket(_ resource: Resource, bucket: UInt8, position: StreamPosition, past: [Delta]) {
+        state.withLock { $0.coming[resource] = (position, past) }
     }
 
     func replaceBucket(_ resource: Resource, bucket: UInt8, objects: [Delta]) {
-        guard let position = state.withLock({ $0.positions[resource] }) else { return }
+        guard let (position, past) = state.withLock({ $0.coming.removeValue(forKey: resource) }) else { return }
         let isShown = publisher.isShown(resource, streamID: position.streamID)
         // New before old, so that a name which passes from one object to another is never missing.
         if isShown { for object in objects { put(object.watched) } }
-        let gone = publisher.relay(resource, bucket: bucket, objects: objects, position: position)
+        let gone = publisher.relay(resource, bucket: bucket, objects: objects, past: past, position: position)
         if isShown { for object in gone { drop(object) } }
     }
 

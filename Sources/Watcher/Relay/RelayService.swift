@@ -55,6 +55,9 @@ struct RelayService: ServiceLifecycle.Service {
         publisher.relay(announcing: resources)
         var options = Subscriber.Options()
         options.transport = transport
+        // Those of which it keeps past deltas itself; without any effect where none are kept.
+        options.replays = Dictionary(publisher.keepsDeltas.map { ($0, [:]) }, uniquingKeysWith: { first, _ in first })
+        options.wantsPast = true
         try await Subscriber(
             deltas: deltas, snapshots: snapshots, filter: resources.map { TopicFilter($0) }, consumer: feed, options: options,
             logger: logger

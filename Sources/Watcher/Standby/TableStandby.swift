@@ -17,6 +17,7 @@ struct TableStandby {
         logger.info("standing by", metadata: ["table": "\(table)"])
         let metrics = MetricsRegistry()
         metrics.countDroppedLogLines()
+        metrics.countDescriptorShortages()
         metrics.gauge("mizzen_watcher_leader", help: WatcherMetrics.leaderHelp).set(0)
         let routes: [String: HTTPEndpoints.Route] = [
             "/livez": { .text("ok") },

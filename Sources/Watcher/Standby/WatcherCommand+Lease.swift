@@ -37,6 +37,7 @@ extension WatcherCommand {
                 let standby = LeaseStandby(elector: elector)
                 let registry = MetricsRegistry()
                 registry.countDroppedLogLines()
+                registry.countDescriptorShortages()
                 elector.observe(in: registry)
                 try await ProcessMain.serve(
                     services: [HTTPEndpoints(address: http, routes: standby.routes(registry) { [] }, logger: logger)], logger: logger,

@@ -100,7 +100,7 @@ struct HostileInputTests {
         frame.fill(bytes)
         do throws(EnvelopeError) {
             let head = try unsafe decoder.read(frame) { decoder, bytes throws(EnvelopeError) in try unsafe decoder.answerHead(bytes) }
-            #expect(head.objectCounts.count == head.answer.buckets.count)
+            #expect(head.counts.count == head.answer.buckets.count)
         } catch {
             #expect(!error.text.isEmpty)
         }

@@ -89,7 +89,64 @@ struct ReplayTests {
         #expect(relay.part(.pods, bucket: bucket, after: 2)?.objects.map(\.sequence) == [4])
     }
 
+    @Test("a relay that gathers a resource has its upstream's past too, as much of it as it may keep, the newest")
+    func past() throws {
+        var source = StreamStore(streamID: 5)
+        source.keepDeltas([.pods: 1 << 20])
+        let size = try source.upsert(object("p0", version: 0), commitTime: 0).required().object.bytes.count + DeltaBacklog.overhead
+        for change in 1..<100 { _ = source.upsert(object("p\(change % 7)", version: change), commitTime: Int64(change)) }
+        func relay(keeping limit: Int) -> StreamStore {
+            var relay = StreamStore(streamID: 1)
+            relay.keepDeltas([.pods: limit])
+            relay.relay(announcing: .pods)
+            for bucket in UInt8.min...UInt8.max {
+                guard let part = source.part(.pods, bucket: bucket, after: nil, past: true) else { continue }
+                _ = relay.relay(
+                    .pods, bucket: bucket, objects: part.objects, past: part.past,
+                    position: StreamPosition(streamID: 5, sequence: part.sequence))
+            }
+            relay.show(.pods)
+            return relay
+        }
+        func times(_ store: StreamStore) -> [Int64] {
+            (UInt8.min...UInt8.max).flatMap { bucket in
+                store.part(.pods, bucket: bucket, after: nil, past: true)?.past.map(\.commitTime) ?? []
+            }.sorted()
+        }
+        #expect(times(source) == Array(0..<100))
+        #expect(times(relay(keeping: 1 << 20)) == Array(0..<100))
+        // Versions of one digit make objects that are smaller by a byte.
+        let few = times(relay(keeping: 10 * size + 10))
+        #expect((8...11).contains(few.count) && few == Array((100 - Int64(few.count))..<100), "\(few)")
+        #expect(times(relay(keeping: 0)).isEmpty)
+        // Nobody who does not ask for it is sent any.
+        #expect(source.part(.pods, bucket: Topic.bucket(ofUID: object("p1").identity.uid), after: nil)?.past.isEmpty == true)
+    }
+
     // MARK: The subscriber's side
+
+    @Test("of a bucket that comes as objects a relay takes the past only if it leads there without a hole")
+    func wholePast() throws {
+        var bench = ReplayBench()
+        let deltas = try (0..<4).map { _ in try bench.put(in: 3) }
+        bench.begin([:], wantsPast: true)
+        let request = try bench.beat().request.required()
+        #expect(request.wantsPast)
+        func taken(_ past: [Delta]) -> [UInt64]? {
+            var bench = bench
+            guard case .answer(var answer) = bench.answer(request), let at = answer.buckets.firstIndex(where: { $0.bucket == 3 }) else {
+                return nil
+            }
+            answer.buckets[at].past = past
+            for case .replaceBucket(_, 3, _, _, let past) in bench.give(.answer(answer)).notices { return past.map(\.sequence) }
+            return nil
+        }
+        #expect(taken(deltas) == [1, 2, 3, 4])
+        #expect(taken(Array(deltas[2...])) == [3, 4])
+        #expect(taken(Array(deltas[..<3])) == [])
+        #expect(taken([deltas[0], deltas[3]]) == [])
+        #expect(taken([]) == [])
+    }
 
     @Test("positions of the same stream are asked for as what came after them; of others, or of none, everything comes")
     func resumed() throws {
@@ -298,9 +355,12 @@ private struct ReplayBench {
         if synced { store.markSynced(.pods, resourceVersion: "1") }
     }
 
-    mutating func begin(_ positions: [UInt8: StreamPosition]?, _ filter: TopicFilter = TopicFilter(.pods)) {
+    mutating func begin(_ positions: [UInt8: StreamPosition]?, _ filter: TopicFilter = TopicFilter(.pods), wantsPast: Bool = false) {
+        var configuration = Machine.Configuration()
+        configuration.wantsPast = wantsPast
         machine = Machine(
-            interests: ResourceInterest.merged([filter]), replays: positions.map { [.pods: $0] } ?? [:], seed: UInt64(now) + 42)
+            interests: ResourceInterest.merged([filter]), replays: positions.map { [.pods: $0] } ?? [:], configuration: configuration,
+            seed: UInt64(now) + 42)
     }
 
     mutating func put(in bucket: UInt8) throws -> Delta {
@@ -341,7 +401,7 @@ extension SubscriberStateMachine.Decision {
     }
     fileprivate var applied: [UInt64] { notices.compactMap { if case .apply(let delta) = $0 { delta.sequence } else { nil } } }
     fileprivate var replaced: [UInt8] {
-        notices.compactMap { if case .replaceBucket(_, let bucket, _, _) = $0 { bucket } else { nil } }
+        notices.compactMap { if case .replaceBucket(_, let bucket, _, _, _) = $0 { bucket } else { nil } }
     }
 }
 
@@ -377,7 +437,7 @@ private final class ToldDeltas: DeltaConsumer {
         }
     }
 
-    func willReplaceBucket(_ resource: Resource, bucket: UInt8, position: StreamPosition) {
+    func willReplaceBucket(_ resource: Resource, bucket: UInt8, position: StreamPosition, past: [Delta]) {
         state.withLock { $0.positions[bucket] = position }
     }
 

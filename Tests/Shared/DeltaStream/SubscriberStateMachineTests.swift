@@ -70,7 +70,7 @@ extension SubscriberStateMachine.Decision {
     }
     fileprivate var applied: [String] { notices.compactMap { if case .apply(let delta) = $0 { delta.name } else { nil } } }
     fileprivate var replaced: [UInt8] {
-        notices.compactMap { if case .replaceBucket(_, let bucket, _, _) = $0 { bucket } else { nil } }
+        notices.compactMap { if case .replaceBucket(_, let bucket, _, _, _) = $0 { bucket } else { nil } }
     }
     fileprivate var isStale: Bool { notices.contains { if case .stale = $0 { true } else { false } } }
     fileprivate var joined: Bool? {
@@ -427,7 +427,7 @@ struct SubscriberStateMachineTests {
         func perform(_ decision: Machine.Decision) {
             for notice in decision.notices {
                 switch notice {
-                case .replaceBucket(_, let bucket, let objects, _):
+                case .replaceBucket(_, let bucket, let objects, _, _):
                     held = held.filter { $0.value.bucket != bucket }
                     for object in objects { held[object.uid] = object }
                 case .apply(let delta): held[delta.uid] = delta.change == .deleted ? nil : delta

@@ -18,7 +18,7 @@ enum CloseReason: String, CaseIterable, Sendable {
     case limit
     /// The same for one client's address.
     case clientLimit = "client_limit"
-    /// The same when the process had no descriptors left.
+    /// The same when the process had too few descriptors left.
     case descriptors
     /// All connections together held too much of what was not answered or not read.
     case memory
@@ -32,6 +32,7 @@ enum CloseReason: String, CaseIterable, Sendable {
 enum RefusalReason: String, CaseIterable, Sendable {
     case limit
     case clientLimit = "client_limit"
+    case descriptors
 }
 
 /// What becomes of clients' TCP connections. Counted by all threads.
@@ -52,7 +53,7 @@ final class ConnectionMetrics: Sendable {
         refused = RefusalReason.allCases.reduce(into: [:]) { counters, reason in
             counters[reason] = registry.counter(
                 "mizzen_dns_refused_connections_total",
-                help: "Connections closed as they came: the limit was reached, and all that were open waited for answers.",
+                help: "Connections closed as they came: a limit was reached, and all that were open waited for answers.",
                 labels: [("reason", reason.rawValue)])
         }
         acceptFailures = registry.counter(
@@ -87,42 +88,16 @@ final class ConnectionMetrics: Sendable {
         (self.closed[closed]?.value ?? 0) + (self.refused[refused]?.value ?? 0)
     }
 
-    fileprivate var shortages: UInt64 { acceptFailures.value + (closed[.descriptors]?.value ?? 0) }
+    fileprivate var shortages: UInt64 { acceptFailures.value + count(.descriptors, .descriptors) }
     fileprivate var client: ClientAddress? { lastClient.withLock { $0 } }
     fileprivate var error: String? { lastError.withLock { $0 } }
 }
 
 /// What was last said of connections, so that each change of state is logged once, and not each connection.
 struct ConnectionReport {
-    /// A time in which a count grows again and again.
-    private struct Episode {
-        enum Change { case begins, ends(UInt64) }
-
-        private var known: UInt64 = 0
-        private var first: UInt64 = 0
-        private var lastGrowth: Instant = 0
-        private var isOn = false
-
-        mutating func update(_ count: UInt64, _ now: Instant) -> Change? {
-            if count != known {
-                let before = known
-                (known, lastGrowth) = (count, now)
-                if isOn { return nil }
-                (first, isOn) = (before, true)
-                return .begins
-            }
-            guard isOn, now >= lastGrowth + ConnectionReport.calm else { return nil }
-            isOn = false
-            return .ends(count - first)
-        }
-    }
-
-    /// Without another event for so long, a state is over.
-    private static let calm: UInt64 = 30_000_000_000
-
-    private var limit = Episode()
-    private var clientLimit = Episode()
-    private var shortage = Episode()
+    private var limit = CountEpisode()
+    private var clientLimit = CountEpisode()
+    private var shortage = CountEpisode()
 
     mutating func update(_ metrics: ConnectionMetrics, _ limits: ConnectionLimits, at now: Instant, _ logger: Logger) {
         switch limit.update(metrics.count(.limit, .limit), now) {

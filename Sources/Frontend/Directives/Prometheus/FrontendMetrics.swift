@@ -36,6 +36,7 @@ final class FrontendMetrics: Sendable {
         losses = LossCounters(registry: registry)
         connections = ConnectionMetrics(registry: registry)
         registry.countDroppedLogLines()
+        registry.countDescriptorShortages()
         registry.gauge(
             "coredns_build_info", help: "1, with the versions in its labels.",
             labels: [("version", MizzenVersion.current), ("revision", ""), ("goversion", "")], joining: .largest

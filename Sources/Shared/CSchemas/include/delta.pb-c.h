@@ -206,10 +206,14 @@ struct  Mizzen__Stream__SnapshotRequest
   uint32_t *after_buckets;
   size_t n_after_sequences;
   uint64_t *after_sequences;
+  /*
+   * Where a bucket comes as objects, also what led to them: for who hands every change on. Not together with namespaces.
+   */
+  protobuf_c_boolean past;
 };
 #define MIZZEN__STREAM__SNAPSHOT_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mizzen__stream__snapshot_request__descriptor) \
-    , 0, 0, MIZZEN__STREAM__SNAPSHOT_REQUEST__KIND__SNAPSHOT, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0, 0,NULL, 0,NULL }
+    , 0, 0, MIZZEN__STREAM__SNAPSHOT_REQUEST__KIND__SNAPSHOT, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0, 0,NULL, 0,NULL, 0 }
 
 
 struct  Mizzen__Stream__ResourceName
@@ -243,10 +247,14 @@ struct  Mizzen__Stream__SnapshotBucket
    * The frames are not the bucket's objects but its deltas, in their order: from the one after what the asker has, up to `sequence`.
    */
   protobuf_c_boolean deltas;
+  /*
+   * How many further frames, behind the objects, are the bucket's last deltas, in their order up to `sequence`: all that are still there.
+   */
+  uint32_t past;
 };
 #define MIZZEN__STREAM__SNAPSHOT_BUCKET__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mizzen__stream__snapshot_bucket__descriptor) \
-    , 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0 }
 
 
 /*

@@ -73,10 +73,6 @@ int mz_allowed_processors(void);
 uint64_t mz_network_namespace(void);
 /* Nanoseconds of the monotonic clock. */
 uint64_t mz_now(void);
-/* Raises the limit of open files to what is allowed. */
-int mz_raise_file_limit(void);
-/* How many files may be open now; the usual 1,024 where the kernel does not say. */
-uint64_t mz_file_limit(void);
 /* Names the calling thread, for `ps` and debuggers: 15 characters at most. */
 int mz_name_thread(const char *name);
 

@@ -23,9 +23,7 @@ struct DeltaBacklog: Sendable {
         buckets[at].append(delta)
         order.append(delta.bucket)
         byteCount += Self.size(delta)
-        while byteCount > limit, let bucket = order.popFirst(), let gone = buckets[Int(bucket)].popFirst() {
-            byteCount -= Self.size(gone)
-        }
+        trim()
     }
 
     /// What the bucket holds now did not come by deltas.
@@ -35,6 +33,50 @@ struct DeltaBacklog: Sendable {
         byteCount -= gone.reduce(0) { $0 + Self.size($1) }
         buckets[Int(bucket)] = DroppingQueue()
         order = DroppingQueue(order.elements.filter { $0 != bucket })
+    }
+
+    /// What led to what the bucket holds now, as somebody else has kept it: in the place of what is kept here.
+    ///
+    /// These are older than what is kept of other buckets, so that their turn is not known before ``settle()``. Until then there may be twice
+    /// as many bytes.
+    /// - Parameter past: without a hole, ending with the bucket's last.
+    mutating func take(_ past: [Delta], of bucket: UInt8) {
+        forget(bucket)
+        guard limit > 0, !past.isEmpty else { return }
+        for delta in past {
+            buckets[Int(bucket)].append(delta)
+            order.append(bucket)
+            byteCount += Self.size(delta)
+        }
+        if byteCount > 2 * limit { settle() }
+    }
+
+    /// Puts all in the order in which they were committed, and lets the oldest go that are too many.
+    mutating func settle() {
+        // A stable order: within a bucket each stays behind the one before it, whatever the clock did.
+        var turns: [(time: Int64, bucket: UInt8)] = []
+        for bucket in buckets.indices {
+            var latest = Int64.min
+            for delta in buckets[bucket].elements {
+                latest = max(latest, delta.commitTime)
+                turns.append((latest, UInt8(bucket)))
+            }
+        }
+        turns.sort { ($0.time, $0.bucket) < ($1.time, $1.bucket) }
+        order = DroppingQueue(turns.map(\.bucket))
+        trim()
+    }
+
+    private mutating func trim() {
+        while byteCount > limit, let bucket = order.popFirst(), let gone = buckets[Int(bucket)].popFirst() {
+            byteCount -= Self.size(gone)
+        }
+    }
+
+    /// All that are kept, if they end with that sequence.
+    func all(_ bucket: UInt8, upTo last: UInt64) -> [Delta] {
+        let held = buckets[Int(bucket)].elements
+        return held.last?.sequence == last ? held : []
     }
 
     /// Those with the sequences behind `known`; nil unless all are there.

@@ -165,6 +165,9 @@ public final class Publisher: Sendable {
         outlet.withLock { $0.statistics }
     }
 
+    /// The resources of which past deltas are kept.
+    public var keepsDeltas: [Resource] { options.backlogs.filter { $0.value > 0 }.map(\.key) }
+
     /// Whether another publisher can go on with this stream.
     public var keepsHistory: Bool { outlet.withLock { $0.history?.isKept == true } }
 

@@ -89,12 +89,12 @@ struct SnapshotServer: ~Copyable {
                     // A relay may move to its upstream's new stream between two buckets.
                     let held = outlet.withLock({ outlet in
                         outlet.store.streamID == answer.streamID
-                            ? outlet.store.part(resource, bucket: bucket, after: known) : nil
+                            ? outlet.store.part(resource, bucket: bucket, after: known, past: request.wantsPast && namespaces == nil) : nil
                     })
                 else { break }
                 var part = held
                 if let namespaces { part.objects.removeAll { !namespaces.contains($0.namespace) } }
-                for object in part.objects { bytes += object.object.bytes.count + 256 }
+                for object in part.frames { bytes += object.object.bytes.count + 256 }
                 answer.buckets.append(part)
             }
         }
@@ -113,11 +113,11 @@ struct SnapshotServer: ~Copyable {
         }
         answer.encodeHead(into: &frame)
         var bytes = frame.count
-        var left = answer.buckets.reduce(0) { $0 + $1.objects.count }
-        let count = left
+        var left = answer.buckets.reduce(0) { $0 + $1.frames.count }
+        let count = answer.buckets.reduce(0) { $0 + $1.objects.count }
         socket.send(&frame, more: left > 0)
         for bucket in answer.buckets {
-            for object in bucket.objects {
+            for object in bucket.frames {
                 encoder.encode(object, into: &frame)
                 bytes += frame.count
                 left -= 1
@@ -128,7 +128,9 @@ struct SnapshotServer: ~Copyable {
             outlet.statistics.snapshotBuckets += UInt64(answer.buckets.count)
             outlet.statistics.snapshotObjects += UInt64(count)
             outlet.statistics.snapshotBytes += UInt64(bytes)
-            for bucket in answer.buckets where bucket.isDeltas {
+            for bucket in answer.buckets {
+                outlet.statistics.replayedDeltas += UInt64(bucket.past.count)
+                guard bucket.isDeltas else { continue }
                 outlet.statistics.replayedBuckets += 1
                 outlet.statistics.replayedDeltas += UInt64(bucket.objects.count)
             }

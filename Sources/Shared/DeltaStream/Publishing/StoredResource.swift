@@ -172,8 +172,9 @@ struct StoredResource: Sendable {
     ///
     /// Who follows one namespace here has not had what was skipped, so the namespaces of the bucket are named in tails with
     /// the new sequence: too high at worst, as in ``forgetTails(_:)``.
+    /// - Parameter past: the deltas that led there, as far as the upstream has them: those below may ask for them.
     /// - Returns: what is gone.
-    mutating func place(_ bucket: UInt8, _ deltas: [Delta], sequence: UInt64) -> [WatchedObject] {
+    mutating func place(_ bucket: UInt8, _ deltas: [Delta], sequence: UInt64, past: [Delta] = []) -> [WatchedObject] {
         let at = Int(bucket)
         let old = buckets[at].objects
         let isNews = buckets[at].sequence != sequence
@@ -195,7 +196,7 @@ struct StoredResource: Sendable {
         byteCount += fresh.objects.values.reduce(0) { $0 + $1.object.bytes.count }
         byteCount -= old.values.reduce(0) { $0 + $1.object.bytes.count }
         buckets[at] = fresh
-        if isNews { backlog.forget(bucket) }
+        if isNews { backlog.take(past, of: bucket) }
         return old.filter { fresh.objects[$0.key] == nil }.values.map {
             WatchedObject(resource: resource, identity: $0.identity, object: $0.object)
         }

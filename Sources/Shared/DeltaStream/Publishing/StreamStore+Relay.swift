@@ -13,6 +13,10 @@ import Synchronization
 //   It is gathered aside and shown in one step. So nobody below ever takes a part for the whole. On an upstream's new stream
 //   id the store goes over to it with the first resource that is whole there; the others are hidden until they are whole
 //   too, and those below keep meanwhile what they hold.
+// - Of pods it has the past too, as far as its upstream keeps it, so that those below who want every change can be told what they missed while this
+//   relay was away or behind. What the relay itself has missed it asks for as deltas and hands them on; a bucket that comes as objects brings the
+//   deltas that led to them, which take the place of those kept here. Where the upstream has no more, a bucket's past ends, and whoever asks
+//   for more gets objects: it sees what it has lost.
 // - Heartbeats are passed on when the upstream's come, never made up. A silence at the top is a silence at every level, so
 //   that age is told honestly everywhere.
 
@@ -36,15 +40,17 @@ extension StreamStore {
     }
 
     /// - Returns: what is gone from a resource that is shown.
-    mutating func relay(_ resource: Resource, bucket: UInt8, objects: [Delta], position: StreamPosition) -> [WatchedObject] {
+    mutating func relay(
+        _ resource: Resource, bucket: UInt8, objects: [Delta], past: [Delta] = [], position: StreamPosition
+    ) -> [WatchedObject] {
         if isShown(resource, streamID: position.streamID) {
             self.gathered[resource] = nil
-            return resources[index(announcing: resource)].place(bucket, objects, sequence: position.sequence)
+            return resources[index(announcing: resource)].place(bucket, objects, sequence: position.sequence, past: past)
         }
         var gathered = self.gathered.removeValue(forKey: resource)
         if gathered?.streamID != position.streamID { gathered = nil }
         var next = gathered ?? .init(streamID: position.streamID, resource: fresh(resource))
-        _ = next.resource.place(bucket, objects, sequence: position.sequence)
+        _ = next.resource.place(bucket, objects, sequence: position.sequence, past: past)
         next.missing.remove(bucket)
         self.gathered[resource] = next
         return []
@@ -73,7 +79,8 @@ extension StreamStore {
 
     /// Shows a resource that is whole.
     mutating func show(_ resource: Resource) {
-        guard let next = gathered.removeValue(forKey: resource) else { return }
+        guard var next = gathered.removeValue(forKey: resource) else { return }
+        next.resource.backlog.settle()
         resources[index(announcing: resource)] = next.resource
         if streamID != next.streamID {
             streamID = next.streamID
@@ -104,8 +111,10 @@ extension Publisher {
     }
 
     /// - Returns: what is gone from a resource that is shown.
-    public func relay(_ resource: Resource, bucket: UInt8, objects: [Delta], position: StreamPosition) -> [WatchedObject] {
-        outlet.withLock { $0.store.relay(resource, bucket: bucket, objects: objects, position: position) }
+    public func relay(
+        _ resource: Resource, bucket: UInt8, objects: [Delta], past: [Delta], position: StreamPosition
+    ) -> [WatchedObject] {
+        outlet.withLock { $0.store.relay(resource, bucket: bucket, objects: objects, past: past, position: position) }
     }
 
     /// Stores the delta, and sends it as it is if its resource is shown.

@@ -68,13 +68,18 @@ public struct StreamStore: Sendable {
         return resources[index].snapshot(bucket: bucket, streamID: streamID)
     }
 
-    /// What a request for the bucket is answered with: the deltas after what the asker has, if all of them are still kept, or else its objects.
-    func part(_ resource: Resource, bucket: UInt8, after known: UInt64?) -> SnapshotAnswer.Bucket? {
+    /// What a request for the bucket is answered with: the deltas after what the asker has, if all of them are still kept, or else its objects,
+    /// and with them, where that is asked for, all deltas that are kept.
+    func part(_ resource: Resource, bucket: UInt8, after known: UInt64?, past: Bool = false) -> SnapshotAnswer.Bucket? {
         guard let index = indices[resource], !hidden.contains(resource) else { return nil }
         if let known, let deltas = resources[index].deltas(bucket: bucket, after: known) {
             return .init(bucket: bucket, sequence: resources[index].buckets[Int(bucket)].sequence, objects: deltas, isDeltas: true)
         }
-        return snapshot(resource, bucket: bucket).map { .init(bucket: bucket, sequence: $0.sequence, objects: $0.objects) }
+        return snapshot(resource, bucket: bucket).map {
+            .init(
+                bucket: bucket, sequence: $0.sequence, objects: $0.objects,
+                past: past ? resources[index].backlog.all(bucket, upTo: $0.sequence) : [])
+        }
     }
 
     /// From now on past deltas of these resources are kept, each up to its number of bytes.

@@ -4,7 +4,9 @@ public import KubernetesObjects
 /// runs nothing is received, and what overflows meanwhile is lost, noticed and fetched again.
 public protocol DeltaConsumer: Sendable {
     /// Comes just before `replaceBucket`, and says where in the stream the bucket then stands.
-    func willReplaceBucket(_ resource: Resource, bucket: UInt8, position: StreamPosition)
+    /// - Parameter past: the deltas that led there, without a hole, as far as the publisher has them; empty unless they are asked for
+    ///   (``Subscriber/Options/wantsPast``).
+    func willReplaceBucket(_ resource: Resource, bucket: UInt8, position: StreamPosition, past: [Delta])
 
     /// These are now all objects of the bucket (of the wanted namespaces); what else was held of it is gone.
     func replaceBucket(_ resource: Resource, bucket: UInt8, objects: [Delta])
@@ -27,5 +29,5 @@ public protocol DeltaConsumer: Sendable {
 
 extension DeltaConsumer {
     public func heartbeat(_ heartbeat: Heartbeat) {}
-    public func willReplaceBucket(_ resource: Resource, bucket: UInt8, position: StreamPosition) {}
+    public func willReplaceBucket(_ resource: Resource, bucket: UInt8, position: StreamPosition, past: [Delta]) {}
 }

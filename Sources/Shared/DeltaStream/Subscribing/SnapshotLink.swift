@@ -74,19 +74,19 @@ struct SnapshotLink: ~Copyable {
         }
         var answer = head.answer
         for index in answer.buckets.indices {
-            for _ in 0..<head.objectCounts[index] {
-                guard frame.hasMore, socket.receive(into: &frame) else { throw .wrongFrames }
-                let object = try unsafe decoder.read(frame) { decoder, bytes throws(EnvelopeError) in
-                    try unsafe decoder.delta(bytes)
-                }
-                guard object.bucket == answer.buckets[index].bucket, object.streamID == answer.streamID else {
-                    throw .badField("objects")
-                }
-                answer.buckets[index].objects.append(object)
-            }
+            let (objects, past) = head.counts[index]
+            for _ in 0..<objects { answer.buckets[index].objects.append(try readDelta(answer.buckets[index].bucket, answer.streamID)) }
+            for _ in 0..<past { answer.buckets[index].past.append(try readDelta(answer.buckets[index].bucket, answer.streamID)) }
         }
         guard !frame.hasMore else { throw .wrongFrames }
         return answer
+    }
+
+    private mutating func readDelta(_ bucket: UInt8, _ streamID: UInt64) throws(EnvelopeError) -> Delta {
+        guard frame.hasMore, socket.receive(into: &frame) else { throw .wrongFrames }
+        let delta = try unsafe decoder.read(frame) { decoder, bytes throws(EnvelopeError) in try unsafe decoder.delta(bytes) }
+        guard delta.bucket == bucket, delta.streamID == streamID else { throw .badField("objects") }
+        return delta
     }
 }
 

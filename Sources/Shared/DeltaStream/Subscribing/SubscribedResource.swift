@@ -46,7 +46,7 @@ struct SubscribedResource {
     /// By bucket: whose sequence that is; nil where nothing is known of the bucket.
     private var streams = [UInt64?](repeating: nil, count: Topic.bucketCount)
     /// Missing buckets are asked for as the deltas that were missed.
-    private let wantsReplay: Bool
+    let wantsReplay: Bool
     /// With a namespace filter: what came after the snapshot.
     private var namespaceSequences: [NamespaceTopic: UInt64] = [:]
 
@@ -81,6 +81,13 @@ struct SubscribedResource {
             sequence = delta.sequence
         }
         return sequence == part.sequence
+    }
+
+    /// The deltas that led to what the part holds; none where they have a hole or end elsewhere, which would be no past of it.
+    func past(of part: SnapshotAnswer.Bucket) -> [Delta] {
+        guard part.past.last?.sequence == part.sequence else { return [] }
+        for (one, next) in zip(part.past, part.past.dropFirst()) where next.sequence != one.sequence &+ 1 { return [] }
+        return part.past.allSatisfy { $0.resource == interest.resource } ? part.past : []
     }
 
     /// Whether an answer may be taken behind the heartbeats that have come; other subscribers do without the rest of a list for a while.

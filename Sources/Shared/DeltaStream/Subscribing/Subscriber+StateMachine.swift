@@ -36,6 +36,8 @@ struct SubscriberStateMachine {
         var missedIntervals: Int64 = 3
         /// Whether the first request of a resource goes out without a heartbeat. Once it has failed, the heartbeat is waited for.
         var asksAtOnce = false
+        /// Whether buckets of replayed resources that come as objects are to bring their past.
+        var wantsPast = false
         /// Between heartbeats, before the first has said it: more than anybody's.
         var assumedInterval: Int64 = 5_000_000_000
         /// Deltas, and bytes of their objects, that may wait for one snapshot.
@@ -61,7 +63,7 @@ struct SubscriberStateMachine {
 
     /// What the consumer is to be told.
     enum Notice: Hashable {
-        case replaceBucket(Resource, UInt8, [Delta], StreamPosition)
+        case replaceBucket(Resource, UInt8, [Delta], StreamPosition, past: [Delta] = [])
         case apply(Delta)
         case joined(Resource, synced: Bool)
         case stale(Resource, since: Int64, StaleReason)
@@ -281,7 +283,9 @@ struct SubscriberStateMachine {
                 continue
             }
             let position = StreamPosition(streamID: answer.streamID, sequence: part.sequence)
-            decision.notices.append(.replaceBucket(resources[index].interest.resource, part.bucket, part.objects, position))
+            decision.notices.append(
+                .replaceBucket(
+                    resources[index].interest.resource, part.bucket, part.objects, position, past: resources[index].past(of: part)))
         }
         // In the order in which they came; those of buckets that are still missing are in a later snapshot.
         for delta in held.deltas where delta.streamID == answer.streamID && !resources[index].missing.contains(delta.bucket) {
@@ -313,7 +317,8 @@ struct SubscriberStateMachine {
                     SnapshotRequest(
                         id: nextRequestID,
                         subject: .buckets(interest.resource, buckets, namespaces: interest.namespaces),
-                        known: resources[index].known(of: buckets))))
+                        known: resources[index].known(of: buckets),
+                        wantsPast: configuration.wantsPast && resources[index].wantsReplay)))
             return
         }
     }

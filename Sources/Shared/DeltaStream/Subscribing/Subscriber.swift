@@ -27,6 +27,8 @@ public final class Subscriber: Sendable {
         /// as a whole bucket where it has not. With what an earlier subscriber had been told of them, by bucket; of what is not
         /// mentioned everything comes. Without effect on a resource that is filtered by namespace.
         public var replays: [Resource: [UInt8: StreamPosition]] = [:]
+        /// Of resources in `replays`, buckets that come whole bring the deltas that led to them, as far as the publisher has them: for a relay.
+        public var wantsPast = false
 
         public init() {}
     }
@@ -74,6 +76,7 @@ public final class Subscriber: Sendable {
         configuration.longestBackOff = options.longestBackOff.nanoseconds
         configuration.bufferedDeltas = options.bufferedDeltas
         configuration.asksAtOnce = options.asksAtOnce
+        configuration.wantsPast = options.wantsPast
         var machine = SubscriberStateMachine(
             interests: interests, replays: options.replays, configuration: configuration, seed: UInt64.random(in: .min ... .max))
         var decision = SubscriberStateMachine.Decision()
@@ -109,8 +112,8 @@ public final class Subscriber: Sendable {
 
     private func tell(_ notice: SubscriberStateMachine.Notice, _ journal: inout FollowingJournal) {
         switch notice {
-        case .replaceBucket(let resource, let bucket, let objects, let position):
-            consumer.willReplaceBucket(resource, bucket: bucket, position: position)
+        case .replaceBucket(let resource, let bucket, let objects, let position, let past):
+            consumer.willReplaceBucket(resource, bucket: bucket, position: position, past: past)
             consumer.replaceBucket(resource, bucket: bucket, objects: objects)
         case .apply(let delta): consumer.apply(delta)
         case .joined(let resource, let synced):

@@ -5,8 +5,8 @@ import KubernetesObjects
 /// The first frame of an answer, before the objects' frames are read.
 struct SnapshotHead {
     var answer: SnapshotAnswer
-    /// How many object frames belong to each bucket of the answer.
-    var objectCounts: [Int]
+    /// How many object frames belong to each bucket of the answer, and how many frames of past deltas.
+    var counts: [(objects: Int, past: Int)]
 }
 
 /// A request that cannot be served, and what to answer.
@@ -76,7 +76,8 @@ extension EnvelopeDecoder {
                 throw refused(.unknownResource, "this watcher does not watch \(plural) of \(group)/\(version)")
             }
             return SnapshotRequest(
-                id: id, subject: .buckets(resource, buckets, namespaces: namespaces.isEmpty ? nil : namespaces), known: known)
+                id: id, subject: .buckets(resource, buckets, namespaces: namespaces.isEmpty ? nil : namespaces), known: known,
+                wantsPast: unsafe fields.past != 0)
         } catch let error as RefusedRequest {
             throw error
         } catch let error as EnvelopeError {
@@ -105,7 +106,7 @@ extension EnvelopeDecoder {
         answer.message = try unsafe Self.text(fields.message, "message")
         answer.synced = unsafe fields.synced != 0
         guard unsafe fields.n_buckets <= Topic.bucketCount else { throw .badField("buckets") }
-        var counts: [Int] = []
+        var counts: [(objects: Int, past: Int)] = []
         for index in 0..<(unsafe fields.n_buckets) {
             guard let part = unsafe fields.buckets[index], let bucket = unsafe UInt8(exactly: part.pointee.bucket)
             else {
@@ -113,7 +114,7 @@ extension EnvelopeDecoder {
             }
             unsafe answer.buckets.append(
                 .init(bucket: bucket, sequence: part.pointee.sequence, objects: [], isDeltas: part.pointee.deltas != 0))
-            unsafe counts.append(Int(part.pointee.objects))
+            unsafe counts.append((Int(part.pointee.objects), Int(part.pointee.past)))
         }
         for index in 0..<(unsafe fields.n_catalog) {
             guard let name = unsafe fields.catalog[index] else { throw .badField("catalog") }
@@ -122,6 +123,6 @@ extension EnvelopeDecoder {
                 names.group, names.api_version, names.resource, names.kind, names.namespaced != 0)
             unsafe answer.catalog.append(CatalogEntry(resource: resource, synced: names.synced != 0))
         }
-        return SnapshotHead(answer: answer, objectCounts: counts)
+        return SnapshotHead(answer: answer, counts: counts)
     }
 }

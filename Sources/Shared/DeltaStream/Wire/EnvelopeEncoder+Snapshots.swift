@@ -30,6 +30,7 @@ extension SnapshotRequest {
             unsafe message.pointee.n_after_sequences = pairs.count
             unsafe message.pointee.after_sequences = arena.array(pairs.map(\.value))
         }
+        unsafe message.pointee.past = wantsPast ? 1 : 0
         unsafe frame.pack(&message.pointee.base)
     }
 }
@@ -58,6 +59,7 @@ extension SnapshotAnswer {
             unsafe part.pointee.sequence = bucket.sequence
             unsafe part.pointee.objects = UInt32(clamping: bucket.objects.count)
             unsafe part.pointee.deltas = bucket.isDeltas ? 1 : 0
+            unsafe part.pointee.past = UInt32(clamping: bucket.past.count)
             return unsafe part
         }
         unsafe head.pointee.n_buckets = parts.count

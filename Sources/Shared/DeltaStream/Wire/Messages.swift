@@ -20,6 +20,8 @@ struct SnapshotRequest: Hashable, Sendable {
     var subject: Subject
     /// nil: objects are wanted, whatever the asker has.
     var known: Known?
+    /// Of buckets that come as objects, the deltas that led to them are wanted too.
+    var wantsPast = false
 }
 
 /// What a publisher answers.
@@ -38,6 +40,11 @@ struct SnapshotAnswer: Hashable, Sendable {
         /// The objects, or the deltas after what the asker has.
         var objects: [Delta]
         var isDeltas = false
+        /// The last deltas up to the sequence, as far as they are known, where they are asked for beside the objects.
+        var past: [Delta] = []
+
+        /// All that is sent of it.
+        var frames: [Delta] { objects + past }
     }
 
     var requestID: UInt64

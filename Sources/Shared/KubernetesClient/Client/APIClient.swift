@@ -22,10 +22,11 @@ public final class APIClient: Sendable {
     /// - Parameters:
     ///   - userAgent: `NAME/VERSION` of the process, shown in the API server's audit log.
     ///   - silenceLimits: of HTTP/2 connections.
+    ///   - mostConnections: where the server speaks HTTP/1 only; further requests wait. Each watch keeps one.
     /// - Throws: ``CredentialError`` when certificates or keys cannot be used.
     public init(
         _ configuration: ClientConfiguration, userAgent: String = "mizzen-watcher", silenceLimits: SilenceLimits = SilenceLimits(),
-        logger: Logger
+        mostConnections: Int = 1_024, logger: Logger
     ) throws(CredentialError) {
         self.configuration = configuration
         self.userAgent = userAgent
@@ -33,8 +34,9 @@ public final class APIClient: Sendable {
         try Self.check(configuration)
         credentials = CredentialSource(configuration, logger: logger)
         let traits = ServerTraits()
-        lanes = ConnectionLanes(
-            Self.httpConfiguration(configuration, silenceLimits, traits), contactLimit: silenceLimits.answer, server: traits)
+        var http = Self.httpConfiguration(configuration, silenceLimits, traits)
+        http.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = mostConnections
+        lanes = ConnectionLanes(http, contactLimit: silenceLimits.answer, server: traits)
     }
 
     /// The address of the API server, for messages.
@@ -228,8 +230,6 @@ extension APIClient {
         var http = HTTPClient.Configuration()
         http.redirectConfiguration = .disallow
         http.timeout.connect = .seconds(10)
-        // Over HTTP/1 each watch keeps a connection; the limit only has to be larger than their number.
-        http.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 1_024
         // The reflector has a back-off of its own, and an error that is hidden for ten seconds helps nobody.
         http.connectionPool.retryConnectionEstablishment = false
         if let name = configuration.tlsServerName { http.dnsOverride = [name: configuration.server.host] }
