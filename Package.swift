@@ -274,7 +274,8 @@ let package = Package(
                 "FrontendTests", path: "Frontend",
                 [
                     "Frontend", "MizzenSystem", "CMizzenSystem", "RecordTable", "RecordTableWriter", "RegularExpressions", "Names",
-                    "ProcessRuntime", "SharedCounters", "mizzen-frontend", "mizzen-watcher", logging, nioSSL,
+                    "ProcessRuntime", "SharedCounters", "mizzen-frontend", "mizzen-watcher", argumentParser, logging,
+                    nioSSL,
                 ]),
             tests(
                 "CollectorTests", path: "Collector",

@@ -45,6 +45,13 @@ struct UsableFamiliesTests {
         return (text, text.answer.count)
     }
 
+    private func expect(_ wanted: Int, _ frontend: RunningFrontend, _ type: RecordType, at place: SourceLocation = #_sourceLocation)
+        async throws
+    {
+        let count = try await answers(frontend, type).count
+        #expect(count == wanted, sourceLocation: place)
+    }
+
     @Test("without IPv6 in the cluster AAAA is answered here, as no data and not as no name, and all else is asked")
     func onlyIPv4() async throws {
         try await withFrontend([v4]) { frontend, upstream in
@@ -52,8 +59,8 @@ struct UsableFamiliesTests {
             #expect(text.code == "NOERROR" && count == 0 && text.authority.isEmpty)
             #expect(text.flags.contains("RA") && !text.flags.contains("AA"), "\(text.flags)")
             #expect(upstream.questions.isEmpty)
-            #expect(try await answers(frontend, .a).count == 1)
-            #expect(try await answers(frontend, .txt).count == 1)
+            try await expect(1, frontend, .a)
+            try await expect(1, frontend, .txt)
             #expect(upstream.questions.count == 2)
             #expect(frontend.metric(#"mizzen_skipped_questions_total{type="AAAA"}"#) == 1)
         }
@@ -62,21 +69,21 @@ struct UsableFamiliesTests {
     @Test("without IPv4, A")
     func onlyIPv6() async throws {
         try await withFrontend([v6]) { frontend, upstream in
-            #expect(try await answers(frontend, .a).count == 0)
-            #expect(try await answers(frontend, .aaaa).count == 1)
+            try await expect(0, frontend, .a)
+            try await expect(1, frontend, .aaaa)
             #expect(upstream.questions.count == 1)
         }
     }
 
     @Test("both are asked for with both families, without the option, and while the table is not whole")
     func asked() async throws {
-        try await withFrontend([v4, v6]) { frontend, _ in #expect(try await answers(frontend, .aaaa).count == 1) }
-        try await withFrontend([v4], skips: false) { frontend, _ in #expect(try await answers(frontend, .aaaa).count == 1) }
+        try await withFrontend([v4, v6]) { frontend, _ in try await expect(1, frontend, .aaaa) }
+        try await withFrontend([v4], skips: false) { frontend, _ in try await expect(1, frontend, .aaaa) }
         for resource in ["pods", "services"] {
-            try await withFrontend([v4], unsynced: [resource]) { frontend, _ in #expect(try await answers(frontend, .aaaa).count == 1) }
+            try await withFrontend([v4], unsynced: [resource]) { frontend, _ in try await expect(1, frontend, .aaaa) }
         }
         // Nobody has an address: then nothing is known.
-        try await withFrontend([]) { frontend, _ in #expect(try await answers(frontend, .aaaa).count == 1) }
+        try await withFrontend([]) { frontend, _ in try await expect(1, frontend, .aaaa) }
     }
 
     @Test("what dns64 asks is asked, or nothing could be made of it")
