@@ -2,6 +2,7 @@ import MizzenSystem
 import Names
 import ProcessRuntime
 import RecordTable
+import RecordTableWriter
 import Testing
 
 @testable import Frontend
@@ -24,7 +25,9 @@ struct SelfDescriptionTests {
 
     @Test("version, and how old the table is, under any Corefile; to that question alone")
     func told() async throws {
-        let cluster = try SketchedCluster(unsynced: ["pods"]) { _ in }
+        let cluster = try SketchedCluster(unsynced: ["pods"]) { writer in
+            writer.setStatus(resource: "pods", resourceVersion: "1", isSynced: false, now: 1)
+        }
         let frontend = try await RunningFrontend(Self.corefile, table: cluster.path)
         let answer = try await ask("MiZZen", .txt, of: frontend)
         #expect(answer.code == "NOERROR" && answer.answer.count == 1)

@@ -17,8 +17,9 @@ extension ZeroMQFrame {
 /// Taken from the system in blocks of a size and given out piece by piece: a sample of a node has a thousand parts.
 @safe struct EnvelopeArena: ~Copyable {
     private var blocks: [UnsafeMutableRawPointer] = unsafe []
-    /// What is left of the last block.
-    private var rest: UnsafeMutableRawBufferPointer = unsafe .init(start: nil, count: 0)
+    /// What is left of the last block: where, and how many bytes.
+    private var rest: UnsafeMutableRawPointer?
+    private var restSize = 0
 
     private static let blockSize = 32 << 10
     /// What calloc aligns to, and more than any C structure asks for.
@@ -36,12 +37,12 @@ extension ZeroMQFrame {
         let size = (max(bytes, 1) + Self.alignment - 1) & ~(Self.alignment - 1)
         // A large one has a block of its own, so that what is left of the last one is not lost.
         if size > Self.blockSize / 4 { return unsafe block(size) }
-        if unsafe rest.count < size { unsafe rest = .init(start: block(Self.blockSize), count: Self.blockSize) }
         // Safe: `size` of the block's bytes, which are given to nobody else.
-        let (piece, others) = unsafe (rest[..<size], rest[size...])
-        unsafe rest = .init(rebasing: others)
-        guard let start = unsafe UnsafeMutableRawBufferPointer(rebasing: piece).baseAddress else { fatalError("a piece without bytes") }
-        return unsafe start
+        let isThere = restSize >= size
+        let piece = unsafe (isThere ? rest : nil) ?? block(Self.blockSize)
+        restSize = (isThere ? restSize : Self.blockSize) - size
+        unsafe rest = piece + size
+        return unsafe piece
     }
 
     private mutating func block(_ size: Int) -> UnsafeMutableRawPointer {
