@@ -218,7 +218,7 @@ struct KubeletFaultProcessTests {
             return true
         }
         var memory: [Int] = []
-        try await eventually("each fault has been met three times", within: .seconds(300)) {
+        try await eventually("each fault has been met three times", within: .seconds(600)) {
             let seen = try await checkFigures(bench)
             #expect(seen.isSuperset(of: right), "without figures: \(right.subtracting(seen).sorted())")
             #expect(try await bench.readiness() == "ok")
