@@ -64,7 +64,8 @@ struct SampleScanner {
     /// The time in milliseconds, if one is given; nil if something else follows.
     mutating func time(in text: borrowing Span<UInt8>) -> SampleTime? {
         skipBlanks(in: text)
-        if let plain = plainTime(in: text) { return .milliseconds(plain) }
+        // Usually it is all that is left of the line.
+        if position < text.count, let number = Self.integer(text.extracting(position..<text.count)) { return .milliseconds(number) }
         guard let range = word(in: text) else { return .notGiven }
         guard let number = Self.integer(text.extracting(range)), word(in: text) == nil else { return nil }
         return .milliseconds(number)
@@ -109,17 +110,6 @@ struct SampleScanner {
         }
         position += 1
         return (String(decoding: name, as: UTF8.self), String(decoding: value, as: UTF8.self))
-    }
-
-    /// A time of the usual form, digits up to the line's end; nil for any other.
-    private func plainTime(in text: borrowing Span<UInt8>) -> Int64? {
-        guard text.count > position, text.count - position <= 18 else { return nil }
-        var value: Int64 = 0
-        for index in position..<text.count {
-            guard let digit = Self.digit(text[index]) else { return nil }
-            value = value &* 10 &+ Int64(digit)
-        }
-        return value
     }
 
     private static func integer(_ text: borrowing Span<UInt8>) -> Int64? {

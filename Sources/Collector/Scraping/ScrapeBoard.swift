@@ -12,7 +12,7 @@ final class ScrapeBoard: Sendable {
         var membership: Membership?
         /// Scrapes that are being made.
         var running = 0
-        var alarm: (time: Int64, cancel: @Sendable () -> Void)?
+        var alarm: (time: Int64, task: Scheduled<Void>)?
         var isSilenced = false
     }
 
@@ -29,10 +29,6 @@ final class ScrapeBoard: Sendable {
     private let scrapesEarly: Bool
     private let random: @Sendable () -> Double
     private let now: @Sendable () -> SampleMoment
-    private let after: Timer
-
-    /// Calls back after so many nanoseconds, unless what it returned is called before.
-    typealias Timer = @Sendable (Int64, @escaping @Sendable () -> Void) -> @Sendable () -> Void
 
     /// - Parameters:
     ///   - scrapesEarly: whether nodes are scraped before their time for new pods.
@@ -41,13 +37,12 @@ final class ScrapeBoard: Sendable {
         _ settings: ScrapePlan.Settings, mostScrapes: Int = 512, newPods: NewPods? = nil, scrapesEarly: Bool = true,
         held: @escaping @Sendable (String) -> Int64? = { _ in nil },
         isMeasured: @escaping @Sendable (UsageStore.PodKey, _ node: String) -> Bool = { _, _ in true },
-        random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }, now: @escaping @Sendable () -> SampleMoment = { .now },
-        after: @escaping Timer = ScrapeBoard.loopTimer
+        random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }, now: @escaping @Sendable () -> SampleMoment = { .now }
     ) {
         state = Mutex(State(plan: ScrapePlan(settings)))
         (bell, ring) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         (self.mostScrapes, self.newPods, self.scrapesEarly) = (mostScrapes, newPods, scrapesEarly)
-        (self.held, self.isMeasured, self.random, self.now, self.after) = (held, isMeasured, random, now, after)
+        (self.held, self.isMeasured, self.random, self.now) = (held, isMeasured, random, now)
     }
 
     /// - Returns: whether one of these nodes is new.
@@ -170,23 +165,19 @@ final class ScrapeBoard: Sendable {
         state.withLock { state in
             guard !state.isSilenced, state.running < mostScrapes, let next = state.plan.next else { return }
             guard state.alarm?.time != next else { return }
-            state.alarm?.cancel()
+            state.alarm?.task.cancel()
             let ring = ring
-            state.alarm = (next, after(max(0, next - moment)) { ring.yield() })
+            // On an event loop, whose thread scrapes anyway: a task's sleep wakes two more.
+            let loop = MultiThreadedEventLoopGroup.singleton.any()
+            state.alarm = (next, loop.scheduleTask(in: .nanoseconds(max(0, next - moment))) { ring.yield() })
         }
-    }
-
-    /// On an event loop, whose thread scrapes anyway: a task's sleep wakes two more.
-    static let loopTimer: Timer = { nanoseconds, body in
-        let scheduled = MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: .nanoseconds(nanoseconds), body)
-        return { scheduled.cancel() }
     }
 
     /// For good: nothing rings at a set time any more.
     func silence() {
         state.withLock { state in
             state.isSilenced = true
-            state.alarm?.cancel()
+            state.alarm?.task.cancel()
             state.alarm = nil
         }
     }

@@ -4,12 +4,10 @@ import RecordTable
 /// What this server says of itself to who asks for `mizzen.`, class CH, type TXT, whatever the Corefile says: its version, and how old what it
 /// knows of the cluster is. (`dig @ADDRESS mizzen. CH TXT`; names that end in `.bind` are the directive `chaos`'s.)
 struct SelfDescription {
-    static let chaosClass: UInt16 = 3
-
     private let name = try? DNSName("mizzen")
 
     func isAsked(_ query: borrowing Query) -> Bool {
-        query.recordClass == Self.chaosClass && (query.type == RecordType.txt || query.type == RecordType.any) && query.name == name
+        query.recordClass == chaosClass && (query.type == RecordType.txt || query.type == RecordType.any) && query.name == name
     }
 
     /// The strings of the record (RFC 1035 section 3.3.14), each far below 255 octets.
@@ -24,9 +22,9 @@ struct SelfDescription {
     /// Puts the record on the bench.
     func answer(_ exchange: Exchange, _ bench: Workbench) {
         bench.begin(exchange.query, whole: true)
-        if bench.response.open(.answer, name: exchange.query.original, .txt, ttl: 0, recordClass: Self.chaosClass, of: exchange.query) {
+        if bench.response.open(.answer, name: exchange.query.original, .txt, ttl: 0, recordClass: chaosClass, of: exchange.query) {
             for text in Self.strings(bench.context.table?.status, at: .now()) {
-                let octets = Array(text.utf8.prefix(255))
+                let octets = ChaosSettings.string(text)
                 bench.response.append(octet: UInt8(octets.count))
                 bench.response.append(octets: octets.span)
             }

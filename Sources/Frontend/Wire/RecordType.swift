@@ -39,3 +39,4 @@ enum ResponseCode: UInt16, Sendable {
 
 /// The class of everything this server knows.
 let internetClass: UInt16 = 1
+let chaosClass: UInt16 = 3

@@ -32,8 +32,6 @@ struct ChaosSettings: DirectiveSettings {
 
 /// `chaos` in the chain.
 final class ChaosHandler: DirectiveHandler {
-    private static let chaos: UInt16 = 3
-
     private let authors: [[UInt8]]
     /// Names with one text each.
     private let texts: [(name: DNSName, text: [UInt8])]
@@ -49,7 +47,7 @@ final class ChaosHandler: DirectiveHandler {
     }
 
     override func take(_ exchange: Exchange, _ bench: Workbench) -> Step {
-        guard exchange.query.recordClass == Self.chaos, exchange.query.type == .txt else { return .next }
+        guard exchange.query.recordClass == chaosClass, exchange.query.type == .txt else { return .next }
         if exchange.query.name == authorsName {
             for author in authors.shuffled() { write(author, exchange, bench) }
         } else if let known = texts.first(where: { exchange.query.name == $0.name }) {
@@ -61,7 +59,7 @@ final class ChaosHandler: DirectiveHandler {
     }
 
     private func write(_ text: [UInt8], _ exchange: Exchange, _ bench: Workbench) {
-        guard bench.response.open(.answer, name: exchange.query.original, .txt, ttl: 0, recordClass: Self.chaos, of: exchange.query) else {
+        guard bench.response.open(.answer, name: exchange.query.original, .txt, ttl: 0, recordClass: chaosClass, of: exchange.query) else {
             return
         }
         bench.response.append(octet: UInt8(text.count))

@@ -38,13 +38,13 @@ extension NodeSample {
 
     /// Containers and pods: nearly all of a sample, in a thousand parts, each of which protobuf-c wants as a structure of its own first.
     private func packedReadings() -> [UInt8] {
-        var writer = FieldWriter(capacity: containers.count * 144 + pods.count * 112)
+        var writer = ProtobufFieldWriter(capacity: containers.count * 144 + pods.count * 112)
         for container in containers {
             let reading = container.reading.packedSize
             let names =
-                FieldWriter.size(ofText: container.namespace) + FieldWriter.size(ofText: container.pod)
-                + FieldWriter.size(ofText: container.container)
-            writer.message(7, size: names + FieldWriter.size(ofMessage: reading))
+                ProtobufFieldWriter.size(ofText: container.namespace) + ProtobufFieldWriter.size(ofText: container.pod)
+                + ProtobufFieldWriter.size(ofText: container.container)
+            writer.message(7, size: names + ProtobufFieldWriter.size(ofMessage: reading))
             writer.text(1, container.namespace)
             writer.text(2, container.pod)
             writer.text(3, container.container)
@@ -54,7 +54,9 @@ extension NodeSample {
         for pod in pods {
             let reading = pod.reading.packedSize
             writer.message(
-                8, size: FieldWriter.size(ofText: pod.namespace) + FieldWriter.size(ofText: pod.pod) + FieldWriter.size(ofMessage: reading))
+                8,
+                size: ProtobufFieldWriter.size(ofText: pod.namespace) + ProtobufFieldWriter.size(ofText: pod.pod)
+                    + ProtobufFieldWriter.size(ofMessage: reading))
             writer.text(1, pod.namespace)
             writer.text(2, pod.pod)
             writer.message(3, size: reading)
@@ -114,11 +116,13 @@ extension NodeSample {
 
 extension Reading {
     fileprivate var packedSize: Int {
-        FieldWriter.size(of: cpuSecondsTotal) + FieldWriter.size(of: cpuTime) + FieldWriter.size(of: memoryWorkingSetBytes)
-            + FieldWriter.size(of: memoryTime) + FieldWriter.size(of: startTime) + FieldWriter.size(of: swapUsageBytes)
+        ProtobufFieldWriter.size(of: cpuSecondsTotal) + ProtobufFieldWriter.size(of: cpuTime)
+            + ProtobufFieldWriter.size(of: memoryWorkingSetBytes)
+            + ProtobufFieldWriter.size(of: memoryTime) + ProtobufFieldWriter.size(of: startTime)
+            + ProtobufFieldWriter.size(of: swapUsageBytes)
     }
 
-    fileprivate func pack(into writer: inout FieldWriter) {
+    fileprivate func pack(into writer: inout ProtobufFieldWriter) {
         writer.double(1, cpuSecondsTotal)
         writer.signed(2, cpuTime)
         writer.double(3, memoryWorkingSetBytes)

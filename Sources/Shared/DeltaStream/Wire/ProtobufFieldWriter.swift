@@ -1,5 +1,5 @@
 /// Puts protobuf's fields one behind the other, where a message has too many parts for a structure each. Field numbers are below 16.
-struct FieldWriter {
+struct ProtobufFieldWriter {
     private(set) var bytes: [UInt8] = []
 
     init(capacity: Int) { bytes.reserveCapacity(capacity) }
