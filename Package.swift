@@ -235,7 +235,7 @@ let package = Package(
                 name: "event-bench",
                 dependencies: ["DeltaStream", "KubernetesClient", "KubernetesObjects", "MizzenSystem", "Watcher", logging],
                 path: "Tests/Benchmarks/Events", swiftSettings: strict),
-            .target(name: "TestSupport", dependencies: ["Names", logging], path: "Tests/Support", swiftSettings: strict),
+            .target(name: "TestSupport", dependencies: ["MizzenSystem", "Names", logging], path: "Tests/Support", swiftSettings: strict),
             tests("NamesTests", path: "Shared/Names", ["Names"]),
             tests("MizzenSystemTests", path: "Shared/System", ["MizzenSystem"]),
             tests("RegularExpressionsTests", path: "Shared/RegularExpressions", ["RegularExpressions"]),

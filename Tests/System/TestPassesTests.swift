@@ -61,7 +61,7 @@ struct TestPassesTests {
     func script() throws {
         let script = try String(contentsOf: Self.root.appending(path: "../scripts/test"), encoding: .utf8)
         #expect(script.contains("apart='ProcessTests/'"))
-        #expect(script.contains(#"--skip "$apart""#) && script.contains(#"--filter "$apart""#))
+        #expect(script.contains(#"--skip "$apart""#) && script.contains(#"grep "$apart""#))
     }
 
     @Test("a file that uses a type of a file that starts processes starts processes")

@@ -121,9 +121,7 @@ private final class KubeletHandler: ChannelInboundHandler {
         case .huge(let text, let mebibytes, let isChunked):
             writeHead(.ok, "text/plain", length: isChunked ? nil : text.utf8.count + mebibytes << 20, context)
             context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: text)))), promise: nil)
-            let blanks = ByteBuffer(repeating: UInt8(ascii: "\n"), count: 1 << 20)
-            for _ in 0..<mebibytes { context.write(wrapOutboundOut(.body(.byteBuffer(blanks))), promise: nil) }
-            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+            flood(mebibytes, NIOLoopBound(context, eventLoop: context.eventLoop))
         }
     }
 
@@ -137,6 +135,19 @@ private final class KubeletHandler: ChannelInboundHandler {
         let channel = context.channel
         promise?.futureResult.whenComplete { _ in channel.close(promise: nil) }
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: promise)
+    }
+
+    private static let blanks = ByteBuffer(repeating: UInt8(ascii: "\n"), count: 1 << 20)
+
+    /// Writes blanks, a mebibyte when the one before has gone: all at once would be encrypted at once, also for somebody who has hung up, and
+    /// the kubelets that have the same thread would answer late.
+    private func flood(_ mebibytes: Int, _ context: NIOLoopBound<ChannelHandlerContext>) {
+        guard context.value.channel.isActive else { return }
+        guard mebibytes > 0 else { return context.value.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil) }
+        let bound = NIOLoopBound(self, eventLoop: context.value.eventLoop)
+        context.value.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(Self.blanks)))).whenSuccess {
+            bound.value.flood(mebibytes - 1, context)
+        }
     }
 
     private func drip(_ bytes: ArraySlice<UInt8>, _ context: NIOLoopBound<ChannelHandlerContext>) {

@@ -1,5 +1,6 @@
 import MizzenSystem
 import Names
+import TestSupport
 import Testing
 
 @testable import Frontend

@@ -3,6 +3,7 @@ import Names
 import ProcessRuntime
 import RecordTable
 import RecordTableWriter
+import TestSupport
 import Testing
 
 @testable import Frontend

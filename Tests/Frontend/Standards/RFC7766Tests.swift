@@ -1,6 +1,7 @@
 import Glibc
 import MizzenSystem
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Frontend
