@@ -289,6 +289,10 @@ private struct CollectorStreams {
     let publisher: SamplePublisher
     private(set) var services: [any ServiceLifecycle.Service] = []
 
+    /// For which a collector that goes on with the names that another has left does not yet follow the stream: those who ask meanwhile are
+    /// answered first, and do not wait until as many names again have come.
+    private static let headStart = Duration.milliseconds(500)
+
     /// - Throws: `ProcessError` naming the endpoint that cannot be used.
     init(
         _ command: CollectorCommand, _ catalog: ClusterCatalog, _ store: UsageStore, _ board: ScrapeBoard, _ metrics: ScrapeMetrics,
@@ -308,7 +312,14 @@ private struct CollectorStreams {
                 filter: [TopicFilter(.nodes), TopicFilter(.pods)], consumer: catalog, options: subscribing,
                 logger: logger)
             self.publisher = publisher
-            services = [StreamService { try await subscriber.run() }, StreamService { try await publisher.run() }]
+            let headStart: Duration = catalog.counts.pods > 0 ? Self.headStart : .zero
+            services = [
+                StreamService {
+                    try? await Task.sleep(for: headStart)
+                    try await subscriber.run()
+                },
+                StreamService { try await publisher.run() },
+            ]
             if !peers.isEmpty {
                 let sharing =
                     !command.shareNodes

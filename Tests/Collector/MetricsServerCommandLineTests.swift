@@ -59,6 +59,12 @@ import Testing
         _ = try Self.command(["--tls-cert-file=a", "--tls-private-key-file", "b"])
     }
 
+    @Test("the list of options is what the library says they are")
+    func list() {
+        let described = OptionDescription.described(CollectorCommand.self)
+        #expect(described.count > 50 && OptionDescription.options(of: CollectorCommand.self) == described)
+    }
+
     @Test("what has no effect is named, once each, and what could not be its value is refused")
     func ignored() throws {
         let words = ["--audit-log-maxage=3", "--profiling=false", "--audit-log-maxage", "5", "--cert-dir=/tmp", "--logging-format=json"]

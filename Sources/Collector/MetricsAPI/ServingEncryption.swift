@@ -23,6 +23,8 @@ final class ServingEncryption: Sendable {
                 certificateFile: options.tlsCertFile, keyFile: options.tlsPrivateKeyFile, directory: options.certDir)
             // Clients are asked for a certificate, and may have none; who says that it is theirs is judged with each request.
             tls.certificateVerification = .optionalVerification
+            // Not by the library, which would otherwise read all authorities that the system trusts.
+            tls.trustRoots = .certificates([])
             tls.sslContextCallback = try NamedCertificates(named).callback
             options.restrict(&tls)
             return EncryptionSettings(tls: tls, allowsHTTP2: !options.disableHttp2Serving, takesAnyCertificate: true)

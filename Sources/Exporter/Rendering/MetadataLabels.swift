@@ -99,7 +99,7 @@ enum MetadataLabels {
 
     /// Every character that a Prometheus label name cannot have becomes an underscore.
     static func sanitized(_ text: String) -> String {
-        if text.utf8.allSatisfy(isLabelByte) { return text }
+        if isSane(text.utf8.span) { return text }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.utf8.count)
         for byte in text.utf8 {
@@ -111,6 +111,11 @@ enum MetadataLabels {
             }
         }
         return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static func isSane(_ text: Span<UInt8>) -> Bool {
+        for index in text.indices where !isLabelByte(text[index]) { return false }
+        return true
     }
 
     private static func isLabelByte(_ byte: UInt8) -> Bool {

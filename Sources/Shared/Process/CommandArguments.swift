@@ -15,11 +15,11 @@ struct CommandInvocation {
 
 /// The named options of one command, learnt from swift-argument-parser's own description of it, so that no command has
 /// to repeat its options for the environment.
-package struct OptionDescription: Decodable, Sendable {
+package struct OptionDescription: Decodable, Hashable, Sendable {
     package enum Kind: String, Decodable, Sendable {
         case positional, option, flag
     }
-    package struct Name: Decodable, Sendable {
+    package struct Name: Decodable, Hashable, Sendable {
         var kind: String
         var name: String
         /// As typed: `--table`, `-t`.
@@ -43,19 +43,36 @@ package struct OptionDescription: Decodable, Sendable {
         known.withLock { known in
             let key = ObjectIdentifier(command)
             if let options = known[key] { return options }
-            let options = described(command)
+            let options = (command as? any OptionLister.Type).map { listed($0.optionList) } ?? described(command)
             known[key] = options
             return options
         }
     }
 
-    private static func described(_ command: any ParsableCommand.Type) -> [OptionDescription] {
+    private static func listed(_ text: String) -> [OptionDescription] {
+        text.split(whereSeparator: \.isWhitespace).map { word in
+            let names = (word.last == "=" ? word.dropLast() : word).split(separator: "|").map { name in
+                name.hasPrefix("--") ? Name(kind: "long", name: String(name.dropFirst(2))) : Name(kind: "short", name: String(name.dropFirst()))
+            }
+            return OptionDescription(kind: word.last == "=" ? .option : .flag, names: names)
+        }
+    }
+
+    /// As the library describes them.
+    package static func described(_ command: any ParsableCommand.Type) -> [OptionDescription] {
         struct Tool: Decodable { var command: Command }
         struct Command: Decodable { var arguments: [OptionDescription]? }
         // The description is made by the library in this process; it decodes, or there are no defaults to learn.
         let tool = try? JSONDecoder().decode(Tool.self, from: Data(command._dumpHelp().utf8))
         return tool?.command.arguments ?? []
     }
+}
+
+/// A command that has its options written down: asking the library costs a start some ten milliseconds of processor time. A test must hold the
+/// list to what the library says.
+package protocol OptionLister: ParsableCommand {
+    /// Separated by blanks, in the order of the help: `--flag`, `--option=`, and with several names `--option|-o=`.
+    static var optionList: String { get }
 }
 
 extension CommandInvocation {

@@ -113,10 +113,11 @@ public enum ProcessMain {
         let ending = reasons.isEmpty ? [] : [GroupEnd(reasons: reasons)]
         var configuration = ServiceGroupConfiguration(
             services: (services + [HangUpListener(reload: reload, logger: logger), DescriptorShortage.Report(logger: logger)] + ending).map
-            {
+            { service in
+                // A name of its own: the library would print the service with all that it holds, which is the whole cluster in some.
                 .init(
-                    service: $0, successTerminationBehavior: .gracefullyShutdownGroup,
-                    failureTerminationBehavior: .gracefullyShutdownGroup)
+                    service: service, successTerminationBehavior: .gracefullyShutdownGroup,
+                    failureTerminationBehavior: .gracefullyShutdownGroup, serviceName: "\(type(of: service))")
             },
             gracefulShutdownSignals: stop == nil ? [.sigterm, .sigint] : [],
             logger: logger.atLeast(.warning))
