@@ -20,9 +20,3 @@ struct TextTable {
         }.joined()
     }
 }
-
-/// In what form a command answers.
-enum OutputForm: String, CaseIterable {
-    case text
-    case json
-}

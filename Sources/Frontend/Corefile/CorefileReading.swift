@@ -10,20 +10,32 @@ struct CorefileReading: Sendable {
     let hash: String
 
     /// Reads `path` and what it imports, until two readings in a row are the same: between two files a ConfigMap may change as a whole, and
-    /// half of the one version with half of the other is neither. That something is wrong is a result too.
+    /// half of the one version with half of the other is neither. That something is wrong is a result too, and so is that the files have not
+    /// stayed as they are from one reading to the next.
     ///
     /// - Parameter defaultPort: for zones without a port.
     init(path: String, defaultPort: UInt16) {
-        self.init(once: path, defaultPort)
+        var last = CorefileReading(once: path, defaultPort)
         for _ in 0..<Self.mostReadings {
             let again = CorefileReading(once: path, defaultPort)
-            let isSame = again.hash == hash
-            self = again
-            if isSame { return }
+            if again.hash == last.hash {
+                self = again
+                return
+            }
+            last = again
         }
+        self.init(
+            result: .failure(
+                ProcessError(
+                    code: ExitStatus.configuration,
+                    message:
+                        "the Corefile, or a file that it imports, changes while it is read; write it once, or put it in place with a rename",
+                    place: path)), hash: last.hash)
     }
 
-    /// Files that change faster than that for so long are nobody's Corefile.
+    private init(result: Result<FrontendConfiguration, ProcessError>, hash: String) { (self.result, self.hash) = (result, hash) }
+
+    /// In a row, each another than the one before.
     private static let mostReadings = 20
 
     private init(once path: String, _ defaultPort: UInt16) {

@@ -134,6 +134,9 @@ public final class MetricsRegistry: Sendable {
             var family = state.families[series.name] ?? Family(help: series.help, kind: series.kind)
             // As for the kinds of instruments above.
             precondition(family.kind == series.kind, "\(series.name) is registered as \(family.kind) and as \(series.kind)")
+            // The first word about a family is its help, whatever order they are read in.
+            var series = series
+            series.help = family.help
             let known = family.entries[key]
             if !replace, let known { return known.instrument }
             let shared = known.map(\.isShared) ?? false ? known?.instrument.cells : memory?.cells(for: [series])

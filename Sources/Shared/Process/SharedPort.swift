@@ -100,6 +100,8 @@ struct SharedPort {
     private func bootstrap(isShared: Bool) -> ServerBootstrap {
         ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(ChannelOptions.backlog, value: 256)
+            // Whoever connects while the address is only tried must see that connection end: accepted, it would be nobody's for ever.
+            .serverChannelOption(ChannelOptions.autoRead, value: isShared)
             .serverChannelOption(ChannelOptions.socketOption(.so_reuseaddr), value: 1)
             .serverChannelOption(ChannelOptions.Types.SocketOption(level: .socket, name: Self.reusePort), value: isShared ? 1 : 0)
             .childChannelOption(ChannelOptions.allowRemoteHalfClosure, value: true)

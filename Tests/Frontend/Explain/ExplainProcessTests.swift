@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -8,7 +9,7 @@ struct ExplainProcessTests {
         code: Int32, lines: [String]
     ) {
         try folder.write(Array(corefile.utf8), to: "Corefile")
-        let process = try RunningProcess("mizzen-frontend", ["explain", folder.path("Corefile")] + arguments, in: folder)
+        let process = try RunningProcess("mizzen-frontend", ["explain", "--corefile", folder.path("Corefile")] + arguments, in: folder)
         let code = try await process.exitCode(within: .seconds(30))
         return (code, process.output.split(separator: "\n").map(String.init))
     }
@@ -48,5 +49,28 @@ struct ExplainProcessTests {
         let none = try await explain(". {\n forward . 127.0.0.1:\(nobody)\n}", ["b.example.org", "--ask"], in: folder)
         #expect(none.lines.contains("answer: SERVFAIL"), "\(none.lines)")
         #expect(none.lines.contains { $0.contains("127.0.0.1:\(nobody)") && $0.contains("Connection refused") }, "\(none.lines)")
+    }
+
+    @Test("json has what the text has; wrong words are named")
+    func json() async throws {
+        let folder = try TemporaryFolder()
+        let corefile = ". {\n hosts {\n 192.0.2.9 c.example.org\n }\n}"
+        let process = try await explain(
+            corefile, ["c.example.org", "--client", "10.0.0.7", "--table", folder.path("none"), "--output", "json"], in: folder)
+        #expect(process.code == 0)
+        let report = try #require(
+            try JSONSerialization.jsonObject(with: Data(process.lines.joined(separator: "\n").utf8)) as? [String: Any], "\(process.lines)")
+        let question = try #require((report["questions"] as? [[String: Any]])?.first)
+        #expect(
+            question["client"] as? String == "10.0.0.7" && (question["steps"] as? [[String: Any]])?.last?["directive"] as? String == "hosts"
+        )
+        let answer = try #require(question["answer"] as? [String: Any])
+        #expect(answer["code"] as? String == "NOERROR" && answer["answer"] as? [String] == ["c.example.org. 3600 IN A 192.0.2.9"])
+        #expect((report["table"] as? [String: Any])?["fault"] is String)
+
+        let both = try await explain(corefile, ["c.example.org", "--client", "10.0.0.7", "--pod", "a/b"], in: folder)
+        #expect(both.code == 64 && both.lines.joined().contains("--client and --pod: give one of them"))
+        let odd = try await explain(corefile, ["c.example.org", "--pod", "b"], in: folder)
+        #expect(odd.code == 64 && odd.lines.joined().contains("expected NAMESPACE/NAME"))
     }
 }

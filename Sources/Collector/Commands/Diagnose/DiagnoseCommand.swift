@@ -7,8 +7,6 @@ import Names
 import ProcessRuntime
 import StreamCommandLine
 
-extension OutputForm: ExpressibleByArgument {}
-
 /// `mizzen-collector diagnose`: tries each node's kubelet once, and says what is wrong and what to do.
 struct DiagnoseCommand: AsyncParsableCommand {
     static let name = "diagnose"

@@ -1,18 +1,20 @@
 import ArgumentParser
 import CMizzenSystem
+import Foundation
 import MizzenSystem
 import Names
 import ProcessRuntime
+import RecordTable
 
-/// `mizzen-frontend explain COREFILE QUESTION [TYPE]`: which way a question takes.
+/// `mizzen-frontend explain NAME [TYPE]`: which way a question takes.
 struct ExplainCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "explain",
         abstract: "Prints the way of one question through a Corefile: its server block, and what each directive does with it.",
-        discussion: "Nothing is sent anywhere unless --ask says so. Names of the cluster are answered from the record table.")
-
-    @Argument(help: "The Corefile.")
-    var file: String
+        discussion: """
+            Nothing is sent anywhere unless --ask says so. Names of the cluster are answered from the record table. With --pod, what a resolver in \
+            that pod would ask for the name, in its order, up to the first that exists.
+            """)
 
     @Argument(help: "The name that is asked for.")
     var question: String
@@ -20,11 +22,17 @@ struct ExplainCommand: AsyncParsableCommand {
     @Argument(help: "The type that is asked for.")
     var type = "A"
 
-    @Option(help: "The address of the client that asks.")
-    var from = "127.0.0.1"
+    @Option(help: "The Corefile.")
+    var corefile = "Corefile"
 
     @Option(help: "The record table.")
     var table = DefaultPaths.table
+
+    @Option(help: "The address of the client that asks. Default: 127.0.0.1.")
+    var client: String?
+
+    @Option(help: ArgumentHelp("The pod that asks, by its address in the record table.", valueName: "namespace/name"))
+    var pod: String?
 
     @Option(help: "The port of zones that name none, and the one that is asked.")
     var dnsPort: UInt16 = 53
@@ -32,21 +40,34 @@ struct ExplainCommand: AsyncParsableCommand {
     @Flag(help: "Asks upstreams, once each over UDP.")
     var ask = false
 
-    func run() async throws {
-        guard let name = try? DNSName(question.hasSuffix(".") ? question : question + ".") else {
-            throw ProcessError(code: ExitStatus.usage, message: "'\(question)' is not a domain name")
+    @Option(help: "text, or json for programs.")
+    var output = OutputForm.text
+
+    func validate() throws {
+        if client != nil, pod != nil { throw ValidationError("--client and --pod: give one of them") }
+        if let pod, pod.split(separator: "/", omittingEmptySubsequences: false).count != 2 {
+            throw ValidationError("--pod: expected NAMESPACE/NAME, found '\(pod)'")
         }
+    }
+
+    func run() async throws {
         guard let type = RecordType(mnemonic: type) else {
             throw ProcessError(code: ExitStatus.usage, message: "'\(type)' is not a record type such as A, AAAA or SRV")
         }
-        guard let client = IPAddress(from) else {
-            throw ProcessError(code: ExitStatus.usage, message: "--from: '\(from)' is not an address")
+        guard let client = IPAddress(client ?? "127.0.0.1") else {
+            throw ProcessError(code: ExitStatus.usage, message: "--client: '\(client ?? "")' is not an address")
         }
-        let configuration = try FrontendControl.configuration(
-            .init(corefile: file, table: table, threads: 1, defaultPort: dnsPort))
-        let explanation = try QueryExplanation(configuration, corefile: file, table: table)
-        print(
-            explanation.text(name, type, from: client, port: dnsPort, asking: ask ? { Self.reply(to: $0) } : nil), terminator: "")
+        let configuration = try FrontendControl.configuration(.init(corefile: corefile, table: table, threads: 1, defaultPort: dnsPort))
+        let explainer = QuestionExplainer(
+            configuration: configuration, corefile: corefile, table: table, port: dnsPort, ask: ask ? { Self.reply(to: $0) } : nil)
+        let report = try pod.map { try explainer.report(question, type, fromPod: $0) } ?? explainer.report(question, type, from: client)
+        switch output {
+        case .text: print(report.text, terminator: "")
+        case .json:
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+            print(String(decoding: try encoder.encode(report), as: UTF8.self))
+        }
     }
 
     /// Asks the first upstream that answers, for two seconds each.

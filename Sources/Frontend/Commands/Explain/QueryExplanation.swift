@@ -2,6 +2,7 @@ import Logging
 import MizzenSystem
 import Names
 import ProcessRuntime
+import RecordTable
 
 /// The way of one question through a Corefile: the real chain with a note at each of its handlers, without sockets.
 struct QueryExplanation {
@@ -23,21 +24,33 @@ struct QueryExplanation {
         runner.bench.refreshTable()
     }
 
+    /// What the table says, if there is one.
+    var reader: TableReader? { runner.bench.table.reader }
+    /// Why there is none, or not the current one.
+    var tableFault: TableError? { runner.bench.table.fault }
+
+    /// The first zone of names of the cluster that a server has.
+    var clusterZone: DNSName? {
+        let kubernetes = Directive.rank(of: "kubernetes")
+        let handlers = workerPlan.servers.flatMap(\.zones).flatMap(\.chain.handlers).filter { $0.rank == kubernetes }
+        return handlers.flatMap(\.tableZones).first { !$0.label($0.labelCount - 1, equals: "arpa") }
+    }
+
+    /// To be called once.
     /// - Parameters:
     ///   - port: of the server that is asked; the Corefile's first where it has none.
     ///   - ask: answers an upstream's question; nil for none.
-    /// - Returns: lines for people.
-    func text(
-        _ name: DNSName, _ type: RecordType, from client: IPAddress, port: UInt16,
-        asking ask: ((UpstreamRequest) -> Reply)?
-    ) -> String {
+    func explain(
+        _ name: DNSName, _ type: RecordType, from client: IPAddress, port: UInt16, asking ask: ((UpstreamRequest) -> Reply)?
+    ) -> Explanation {
+        var explanation = Explanation(name, type, from: client)
         guard let index = plan.servers.firstIndex(where: { $0.listen.contains { $0.port == port } }) ?? plan.servers.indices.first else {
-            return "the Corefile has no server\n"
+            explanation.end = "the Corefile has no server"
+            return explanation
         }
         let (server, planned) = (workerPlan.servers[index], plan.servers[index])
-        var lines = ["\(name) \(type) from \(client), asked of \(planned.label)"]
-        let others = plan.servers.map(\.label).filter { $0 != planned.label }
-        if !others.isEmpty { lines.append("  (other servers of the Corefile: \(others.joined(separator: ", ")))") }
+        explanation.server = planned.label
+        explanation.otherServers = plan.servers.map(\.label).filter { $0 != planned.label }
         let local = planned.listen.first ?? SocketAddress(address: SocketAddress.anyV4, port: port)
         let packet = Self.packet(name, type)
         let path = ReplyPath.paper(client: SocketAddress(address: client, port: 40_000), local: local)
@@ -45,24 +58,35 @@ struct QueryExplanation {
         var resolution = unsafe runner.run(
             packet.span, transport: .udp, path, on: server, began: monotonicNow(), into: memory.buffer)
         let root = runner.current ?? runner.pending?.root
-        lines += block(name, planned, server, root)
-        var end = "no answer is sent"
+        explanation.block = block(name, planned, server, root)
         search: while true {
             switch resolution {
-            case .silence: break search
+            case .silence:
+                explanation.end = "no answer is sent"
+                break search
             case .answer(let count):
-                end = Self.answer(memory.bytes(count))
+                explanation.answer = Self.answer(memory.bytes(count))
                 break search
             case .waiting:
                 guard let exchange = runner.pending, let request = exchange.request, let ask else {
-                    end = "the answer is the upstream's; --ask asks it and shows what becomes of its answer"
+                    explanation.end = "the answer is the upstream's; --ask asks it and shows what becomes of its answer"
                     break search
                 }
                 // Safe: as above.
                 resolution = unsafe runner.resume(exchange, ask(request), into: memory.buffer)
             }
         }
-        return (lines + trace.lines + [end]).joined(separator: "\n") + "\n"
+        explanation.steps = trace.steps
+        explanation.tableNames = trace.tableNames.map { "\($0)" }
+        explanation.records = records()
+        return explanation
+    }
+
+    private func records() -> [String] {
+        guard let reader else { return [] }
+        var report = TableReport(reader: reader)
+        for name in trace.tableNames { _ = report.find(AddressText.readReverse(name).map { "\($0)" } ?? "\(name)") }
+        return report.text.split(separator: "\n").map(String.init)
     }
 
     /// Which server block has the query, and why.
@@ -74,14 +98,14 @@ struct QueryExplanation {
             let zones = candidates.map { server.zones[$0].text }
             return [
                 zones.isEmpty
-                    ? "  no zone of this server has the name: the query is refused"
-                    : "  no block of \(zones.joined(separator: ", ")) takes it"
+                    ? "no zone of this server has the name: the query is refused"
+                    : "no block of \(zones.joined(separator: ", ")) takes it"
             ]
         }
         var lines: [String] = []
         for index in candidates where index < taken {
             let why = server.zones[index].filter.map { "view \($0.viewName) does not take the query" } ?? "DS is asked of the zone above"
-            lines.append("  not the block of \(server.zones[index].text): \(why)")
+            lines.append("not the block of \(server.zones[index].text): \(why)")
         }
         // The plan's zones are in the Corefile's order, the server's longest first.
         let block = workerPlan.chains.firstIndex { $0 === zone.chain }.map { plan.blocks[$0] }
@@ -89,7 +113,7 @@ struct QueryExplanation {
         let rest = candidates.filter { $0 > taken }.map { server.zones[$0].text }
         let why =
             rest.isEmpty ? "the only zone that has the name" : "the longest zone that has the name, before \(rest.joined(separator: ", "))"
-        lines.append("  block at \(place): \(zone.text) is \(why)\(zone.view.isEmpty ? "" : "; view \(zone.view) takes the query")")
+        lines.append("block at \(place): \(zone.text) is \(why)\(zone.view.isEmpty ? "" : "; view \(zone.view) takes the query")")
         return lines
     }
 
@@ -100,13 +124,12 @@ struct QueryExplanation {
         return packet + [0, 0, 41, 0x04, 0xD0, 0, 0, 0, 0, 0, 0]
     }
 
-    private static func answer(_ message: [UInt8]) -> String {
+    private static func answer(_ message: [UInt8]) -> Explanation.Answer {
         let code = PacketReader.responseCode(of: message.span)
-        var lines = ["answer: \(Mnemonics.responseCode(code) ?? "\(code)")\(message[2] & 0x02 == 0 ? "" : ", cut for UDP")"]
-        guard let records = try? AnswerRecords(message.span) else { return lines[0] }
-        for (section, list) in [("", records.answer), ("authority: ", records.authority), ("additional: ", records.additional)] {
-            lines += list.map { "  \(section)\(RecordLine.text($0))" }
-        }
-        return lines.joined(separator: "\n")
+        let records = try? AnswerRecords(message.span)
+        return Explanation.Answer(
+            code: Mnemonics.responseCode(code) ?? "\(code)", isTruncated: message[2] & 0x02 != 0,
+            answer: records?.answer.map(RecordLine.text) ?? [], authority: records?.authority.map(RecordLine.text) ?? [],
+            additional: records?.additional.map(RecordLine.text) ?? [])
     }
 }

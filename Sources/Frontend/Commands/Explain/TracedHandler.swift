@@ -1,15 +1,28 @@
-/// What a query meets on its way, line by line.
+import Names
+
+/// What a query meets on its way, step by step.
 final class QueryTrace {
-    private(set) var lines: [String] = []
+    private(set) var steps: [Explanation.Step] = []
+    /// The names that were looked for in the record table, in lower case.
+    private(set) var tableNames: [DNSName] = []
     private var last: ObjectIdentifier?
 
-    func note(_ text: String, depth: Int = 0) { lines.append(String(repeating: "  ", count: depth + 1) + text) }
+    fileprivate func note(_ text: String, by directive: String?, depth: Int) {
+        steps.append(Explanation.Step(depth: depth, directive: directive, text: text))
+    }
 
     /// A look-up on behalf of the query begins with a line of its own.
     fileprivate func enter(_ exchange: Exchange) {
         guard exchange.depth > 0, last != ObjectIdentifier(exchange) || exchange.position == 0 else { return }
         last = ObjectIdentifier(exchange)
-        note("\(exchange.query.original) \(exchange.query.type), in zone \(exchange.zone?.text ?? "none"):", depth: exchange.depth)
+        note("\(exchange.query.original) \(exchange.query.type), in zone \(exchange.zone?.text ?? "none"):", by: nil, depth: exchange.depth)
+    }
+
+    /// A handler that answers from the record table takes the query.
+    fileprivate func look(for name: DNSName, in zones: [DNSName]) {
+        var name = name
+        _ = name.lowercase()
+        if zones.containZone(of: name), !tableNames.contains(name) { tableNames.append(name) }
     }
 }
 
@@ -34,11 +47,12 @@ final class TracedHandler: DirectiveHandler {
     override func refreshed(_ exchange: Exchange, _ bench: Workbench) { handler.refreshed(exchange, bench) }
 
     private func note(_ text: String, _ exchange: Exchange) {
-        trace.note("\(Directive.name(ofRank: rank)): \(text)", depth: exchange.depth)
+        trace.note(text, by: "\(Directive.name(ofRank: rank))", depth: exchange.depth)
     }
 
     override func take(_ exchange: Exchange, _ bench: Workbench) -> Step {
         trace.enter(exchange)
+        trace.look(for: exchange.query.original, in: handler.tableZones)
         let question = Self.question(exchange)
         let step = handler.take(exchange, bench)
         note(words(step, exchange, before: question), exchange)
