@@ -47,6 +47,8 @@ public struct FrontendCommand: AsyncParsableCommand {
 
     @OptionGroup var clients: ClientRateOptions
 
+    @OptionGroup var tops: TopListOptions
+
     @Flag(
         help:
             "Answers questions for addresses of outside names without asking upstreams, that there are none, where no service and no pod of the cluster has an address of that family: AAAA in clusters without IPv6."
@@ -70,6 +72,7 @@ public struct FrontendCommand: AsyncParsableCommand {
             threads: threads ?? ProcessorShare.available(), defaultPort: dnsPort,
             tableAgeLimit: tableAgeLimit?.duration, counters: counters.isEmpty ? nil : counters)
         options.clients = clients.settings
+        options.tops = tops.settings
         options.skipsUnusableFamilies = skipUnusableFamilies
         let service = try FrontendService(options: options, logger: logger)
         try await ProcessMain.serve(services: [service], logger: logger, drain: service.drainTime) {

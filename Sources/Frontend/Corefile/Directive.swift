@@ -84,6 +84,8 @@ struct HandlerSetup {
     let logger: Logger
     /// Nil where addresses of any family are asked for.
     var families: UsableFamilies?
+    /// The record table as this thread reads it.
+    var table: TableSlot?
 }
 
 /// What sources are made with.

@@ -102,7 +102,8 @@ final class Worker {
 
     init(
         thread: Int, mailbox: WorkerMailbox, pulse: WorkerPulse, table: TableSlot, metrics: FrontendMetrics,
-        limits: ConnectionLimits = .ofProcess(threads: 1), clients: ClientLimits? = nil, families: UsableFamilies? = nil, logger: Logger
+        limits: ConnectionLimits = .ofProcess(threads: 1), clients: ClientLimits? = nil, tops: TopTracker? = nil,
+        families: UsableFamilies? = nil, logger: Logger
     ) throws(SystemError) {
         self.families = families
         connections = ConnectionTable(limits: limits, now: monotonicNow())
@@ -113,6 +114,7 @@ final class Worker {
         self.logger = logger
         runner = ChainRunner(table: table)
         runner.limits = clients
+        runner.tops = tops
         poller = try Poller()
         guard let batch = DatagramBatch() else { throw SystemError(call: "mmap", code: ENOMEM) }
         self.batch = batch
@@ -219,6 +221,7 @@ final class Worker {
             timers.add(.everySecond, due: now + 1_000_000_000)
             runner.bench.refreshTable()
             noteTable()
+            runner.tops?.everySecond(now)
             resumeAccepting()
             for listener in listeners { countKernelDrops(of: listener) }
             for handler in plan?.handlers ?? [] { handler.everySecond(now, self) }
@@ -237,7 +240,8 @@ final class Worker {
     }
 
     private func install(_ plan: ServingPlan, _ open: [OpenListener]) {
-        let next = WorkerPlan(plan, metrics: metrics, logger: logger, thread: thread, families: families, earlier: self.plan)
+        let next = WorkerPlan(
+            plan, metrics: metrics, logger: logger, thread: thread, families: families, table: runner.bench.table, earlier: self.plan)
         let servers = next.servers
         let gone = self.plan?.handlers(goneIn: next) ?? []
         self.plan = next
