@@ -181,6 +181,7 @@ enum Resolution {
                     parent.replyCode = exchange.code
                     if exchange.isFromTable { parent.isFromTable = true }
                     if exchange.isPersonal { parent.isPersonal = true }
+                    if exchange.isLastGood { parent.noteLastGood() }
                     if let failure = exchange.failure, parent.failure == nil { parent.failure = failure }
                     recycle(exchange)
                     exchange = parent

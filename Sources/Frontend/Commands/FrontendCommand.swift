@@ -55,6 +55,12 @@ public struct FrontendCommand: AsyncParsableCommand {
     )
     var skipUnusableFamilies = false
 
+    @Option(
+        help:
+            "For how long, such as 2m, the last good answer to an outside name is served while upstreams that gave it say NXDOMAIN, NODATA or SERVFAIL; from 1s to 1h. Without it: never."
+    )
+    var keepLastGood: GoDuration?
+
     @OptionGroup public var logging: LoggingOptions
 
     public init() {}
@@ -62,6 +68,9 @@ public struct FrontendCommand: AsyncParsableCommand {
     public func validate() throws {
         if let threads, !(1...256).contains(threads) {
             throw ValidationError("--threads: expected a number from 1 to 256, found \(threads)")
+        }
+        if let keepLastGood, !(1.0...3600).contains(keepLastGood.seconds) {
+            throw ValidationError("--keep-last-good: expected a time from 1s to 1h, found \(keepLastGood)")
         }
     }
 
@@ -73,6 +82,7 @@ public struct FrontendCommand: AsyncParsableCommand {
             tableAgeLimit: tableAgeLimit?.duration, counters: counters.isEmpty ? nil : counters)
         options.clients = clients.settings
         options.tops = tops.settings
+        options.lastGoodTime = keepLastGood?.duration
         options.skipsUnusableFamilies = skipUnusableFamilies
         let service = try FrontendService(options: options, logger: logger)
         try await ProcessMain.serve(services: [service], logger: logger, drain: service.drainTime) {

@@ -22,6 +22,8 @@ public struct FrontendService: Service {
         public var counters: String?
         /// How often a client may ask; nil for as often as it likes.
         var clients: ClientLimiter.Settings?
+        /// For how long the last good answer of an upstream is served that denies an outside name; nil for never.
+        var lastGoodTime: Duration?
         /// How many of those that ask most, and of what they ask for most, metrics tell.
         var tops = TopLists.Settings()
         /// Whether outside names' addresses are asked for only where the cluster has addresses of their family.
@@ -179,14 +181,14 @@ final class FrontendControl: Sendable {
         workers.install(plan, listeners)
         let (path, soundness, metrics, limits, logger) = (options.table, soundness, metrics, connectionLimits, logger)
         let limiter = options.clients.map { ClientLimiter($0) }
-        let (limitedPods, families, tops) = (LimitedPods(), families, tops)
+        let (limitedPods, families, tops, lastGoodTime) = (LimitedPods(), families, tops, options.lastGoodTime)
         try workers.start { (thread, mailbox, pulse) throws(SystemError) in
             try Worker(
                 thread: thread, mailbox: mailbox, pulse: pulse, table: TableSlot(path: path, soundness: soundness), metrics: metrics,
                 limits: limits,
                 clients: limiter.map { ClientLimits($0, limitedPods, metrics: metrics, thread: thread, logger: logger) },
                 tops: tops?.makeTracker(at: monotonicNow()), families: families,
-                logger: logger)
+                lastGoodTime: lastGoodTime, logger: logger)
         } ended: { [end, workers] fault in
             if let fault {
                 end.fail(fault)

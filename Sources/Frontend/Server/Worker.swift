@@ -76,6 +76,7 @@ final class Worker {
     let metrics: FrontendMetrics
     private let pulse: WorkerPulse
     private let families: UsableFamilies?
+    private let lastGoodTime: Duration?
     /// As `pulse` was told last.
     private var tableFault: TableError?
     /// What ends this worker, and with it the process.
@@ -103,8 +104,9 @@ final class Worker {
     init(
         thread: Int, mailbox: WorkerMailbox, pulse: WorkerPulse, table: TableSlot, metrics: FrontendMetrics,
         limits: ConnectionLimits = .ofProcess(threads: 1), clients: ClientLimits? = nil, tops: TopTracker? = nil,
-        families: UsableFamilies? = nil, logger: Logger
+        families: UsableFamilies? = nil, lastGoodTime: Duration? = nil, logger: Logger
     ) throws(SystemError) {
+        self.lastGoodTime = lastGoodTime
         self.families = families
         connections = ConnectionTable(limits: limits, now: monotonicNow())
         self.pulse = pulse
@@ -241,7 +243,8 @@ final class Worker {
 
     private func install(_ plan: ServingPlan, _ open: [OpenListener]) {
         let next = WorkerPlan(
-            plan, metrics: metrics, logger: logger, thread: thread, families: families, table: runner.bench.table, earlier: self.plan)
+            plan, metrics: metrics, logger: logger, thread: thread, families: families, lastGoodTime: lastGoodTime,
+            table: runner.bench.table, earlier: self.plan)
         let servers = next.servers
         let gone = self.plan?.handlers(goneIn: next) ?? []
         self.plan = next
