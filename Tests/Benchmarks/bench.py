@@ -276,19 +276,22 @@ def bench_dns(run):
         run.stop(process)
     for kind, questions in (("bare", "questions"), ("default", "questions"), ("default", "outside")):
         bench_allocations(run, counter, kind, questions, upstream)
+    # Also with more names than the lists have room for.
+    bench_allocations(run, counter, "bare", "questions", upstream, {"MIZZEN_TOP_CLIENTS": "5", "MIZZEN_TOP_NAMES": "5"})
     bench_full_cache(run, upstream)
 
 
-def bench_allocations(run, counter, kind, questions, upstream):
-    count_file = run.path(f"allocations-{kind}-{questions}")
-    frontend = run.frontend({"LD_PRELOAD": counter, "MIZZEN_ALLOCATIONS": count_file}, kind, upstream)
+def bench_allocations(run, counter, kind, questions, upstream, options={}):
+    count_file = run.path(f"allocations-{kind}-{questions}-{len(options)}")
+    frontend = run.frontend({"LD_PRELOAD": counter, "MIZZEN_ALLOCATIONS": count_file} | options, kind, upstream)
     load(run, run.port, frontend.pid, 3, questions)
     read = lambda: struct.unpack("Q", open(count_file, "rb").read(8))[0]
     before = read()
     _, completed = load(run, run.port, frontend.pid, 5, questions)
-    print(f"  heap allocations during {completed} queries ({kind} Corefile, {questions}): {read() - before}")
+    what = ", ".join([f"{kind} Corefile", questions] + [f"{name}={value}" for name, value in options.items()])
+    print(f"  heap allocations during {completed} queries ({what}): {read() - before}")
     # The process has housekeeping of its own (a look at the table's status each second); per query there is nothing.
-    verdict(f"heap allocations per query ({kind} Corefile, {questions})", (read() - before) / completed, 0.01)
+    verdict(f"heap allocations per query ({what})", (read() - before) / completed, 0.01)
     run.stop(frontend)
 
 

@@ -52,6 +52,9 @@ final class Chain {
         exchange.isRewritten && handlers.contains { $0.treatsLookupsOtherwise(exchange) }
     }
 
+    /// Whether a name, in lower case, is in a zone that is answered from the record table.
+    func hasInTableZones(_ name: borrowing DNSName) -> Bool { tableZones.containZone(of: name) }
+
     /// Whether the record table may have the answer to a name, in lower case.
     @inline(__always)
     func mayAnswerFromTable(_ name: borrowing DNSName) -> Bool {

@@ -32,6 +32,8 @@ enum Resolution {
     private let description = SelfDescription()
     /// Nil where clients may ask as much as they like.
     var limits: ClientLimits?
+    /// Nil where nobody wants to know who asks most.
+    var tops: TopTracker?
 
     init(table: TableSlot) { bench = Workbench(table: table) }
 
@@ -81,6 +83,7 @@ enum Resolution {
             refuse(exchange, Outcome(code))
             return end(exchange)
         case .query:
+            if let tops { tops.count(exchange) }
             if let limits, let excess = limits.excess(of: exchange, bench.context.table) {
                 if case .silence = excess { return .silence }
                 refuse(exchange, .refused)
@@ -178,6 +181,7 @@ enum Resolution {
                     parent.replyCode = exchange.code
                     if exchange.isFromTable { parent.isFromTable = true }
                     if exchange.isPersonal { parent.isPersonal = true }
+                    if exchange.isLastGood { parent.noteLastGood() }
                     if let failure = exchange.failure, parent.failure == nil { parent.failure = failure }
                     recycle(exchange)
                     exchange = parent

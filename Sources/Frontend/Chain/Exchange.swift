@@ -74,6 +74,8 @@ final class Exchange {
     var isFromTable = false
     /// Whether the answer is made for this one client, and nobody may keep it for others.
     var isPersonal = false
+    /// Whether the answer is one that `forward` has kept, while upstreams deny the name: nobody else keeps it.
+    var isLastGood = false
     /// Whether the answer came from an upstream as it is, with an OPT record of that hop.
     var hasUpstreamOPT = false
     /// The wildcard of a zone that the answer was made from: `zone/wildcard` among the metadata.
@@ -117,6 +119,7 @@ final class Exchange {
         isMistake = false
         isFromTable = false
         isPersonal = false
+        isLastGood = false
         hasUpstreamOPT = false
         if wildcard != nil { wildcard = nil }
         if !options.isEmpty { options = [] }
@@ -161,6 +164,13 @@ final class Exchange {
     func addOption(_ code: UInt16, _ data: [UInt8]) {
         for word in [code, UInt16(clamping: data.count)] { options += [UInt8(word >> 8), UInt8(truncatingIfNeeded: word)] }
         options += data.prefix(Int(UInt16.max))
+    }
+
+    /// What this one's answer is made of is kept (`isLastGood`).
+    func noteLastGood() {
+        guard !isLastGood else { return }
+        isLastGood = true
+        addExtendedError(.staleAnswer)
     }
 
     /// A query that failed, for `return`.

@@ -1,3 +1,5 @@
+import MizzenSystem
+
 /// What a directive did with a query on its way in; the runner does what follows from it.
 enum Step: Equatable, Sendable {
     /// Not mine, or mine to pass on (`fallthrough`): ask the next handler. The response holds no records.
@@ -55,4 +57,6 @@ struct UpstreamRequest {
     let group: UpstreamGroup
     /// With any id: each exchange with an upstream gets its own.
     let message: [UInt8]
+    /// Who has denied the name of late, to be asked last.
+    var denier: SocketAddress?
 }

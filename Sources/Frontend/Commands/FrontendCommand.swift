@@ -47,11 +47,19 @@ public struct FrontendCommand: AsyncParsableCommand {
 
     @OptionGroup var clients: ClientRateOptions
 
+    @OptionGroup var tops: TopListOptions
+
     @Flag(
         help:
             "Answers questions for addresses of outside names without asking upstreams, that there are none, where no service and no pod of the cluster has an address of that family: AAAA in clusters without IPv6."
     )
     var skipUnusableFamilies = false
+
+    @Option(
+        help:
+            "For how long, such as 2m, the last good answer to an outside name is served while upstreams that gave it say NXDOMAIN, NODATA or SERVFAIL; from 1s to 1h. Without it: never."
+    )
+    var keepLastGood: GoDuration?
 
     @OptionGroup public var logging: LoggingOptions
 
@@ -60,6 +68,9 @@ public struct FrontendCommand: AsyncParsableCommand {
     public func validate() throws {
         if let threads, !(1...256).contains(threads) {
             throw ValidationError("--threads: expected a number from 1 to 256, found \(threads)")
+        }
+        if let keepLastGood, !(1.0...3600).contains(keepLastGood.seconds) {
+            throw ValidationError("--keep-last-good: expected a time from 1s to 1h, found \(keepLastGood)")
         }
     }
 
@@ -70,6 +81,8 @@ public struct FrontendCommand: AsyncParsableCommand {
             threads: threads ?? ProcessorShare.available(), defaultPort: dnsPort,
             tableAgeLimit: tableAgeLimit?.duration, counters: counters.isEmpty ? nil : counters)
         options.clients = clients.settings
+        options.tops = tops.settings
+        options.lastGoodTime = keepLastGood?.duration
         options.skipsUnusableFamilies = skipUnusableFamilies
         let service = try FrontendService(options: options, logger: logger)
         try await ProcessMain.serve(services: [service], logger: logger, drain: service.drainTime) {

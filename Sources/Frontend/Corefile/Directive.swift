@@ -84,6 +84,10 @@ struct HandlerSetup {
     let logger: Logger
     /// Nil where addresses of any family are asked for.
     var families: UsableFamilies?
+    /// For how long the last good answers of upstreams are served that deny; nil for never.
+    var lastGoodTime: Duration?
+    /// The record table as this thread reads it.
+    var table: TableSlot?
 }
 
 /// What sources are made with.

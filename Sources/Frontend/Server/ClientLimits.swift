@@ -69,11 +69,8 @@ final class ClientLimits {
     }
 
     private func count(_ client: IPAddress, _ table: TableReader?) {
-        var pod = LimitedPods.Pod.none
-        table?.forEachPod(address: client) { owner in
-            pod = .init(
-                namespace: String(decoding: owner.namespace.bytes, as: UTF8.self), name: String(decoding: owner.name.bytes, as: UTF8.self))
-        }
+        let holder = table.map { AddressHolder(of: client, $0) } ?? AddressHolder()
+        let pod = LimitedPods.Pod(namespace: holder.namespace, name: holder.pod)
         if let counter = counters[pod] { return counter.add() }
         let (told, isNew) = pods.admit(pod)
         if isNew {

@@ -135,8 +135,13 @@ final class Companions: Sendable {
 
     // MARK: Metrics
 
-    /// The metrics of all that serve them at an address, in Prometheus text. Those of this process have been published just before.
-    func render(at address: String, own: MetricsRegistry) -> [UInt8] {
+    /// The cells of an opaque series of the living others that serve metrics at an address.
+    func othersCells(_ name: String, at address: String, isWhole: ([UInt64]) -> Bool) -> [[UInt64]] {
+        folder.opaqueCells(name, of: Self.endpoint(address, "/metrics"), in: place, but: segment.id, isWhole: isWhole)
+    }
+
+    /// The metrics of all that serve them at an address. Those of this process have been published just before.
+    func reading(at address: String, own: MetricsRegistry) -> MetricsReading {
         let others = others(at: address, "/metrics")
         var sum = folder.sum(of: Self.endpoint(address, "/metrics"), in: place)
         if !segment.isListed {
@@ -146,7 +151,7 @@ final class Companions: Sendable {
             sum.reading.add(own.unsharedReading())
         }
         addStates(others, ended: sum.ended, to: &sum.reading)
-        return sum.reading.render()
+        return sum.reading
     }
 
     private func addStates(_ others: [Member], ended: UInt64, to reading: inout MetricsReading) {

@@ -22,6 +22,10 @@ public struct FrontendService: Service {
         public var counters: String?
         /// How often a client may ask; nil for as often as it likes.
         var clients: ClientLimiter.Settings?
+        /// For how long the last good answer of an upstream is served that denies an outside name; nil for never.
+        var lastGoodTime: Duration?
+        /// How many of those that ask most, and of what they ask for most, metrics tell.
+        var tops = TopLists.Settings()
         /// Whether outside names' addresses are asked for only where the cluster has addresses of their family.
         var skipsUnusableFamilies = false
 
@@ -75,6 +79,7 @@ final class FrontendControl: Sendable {
     let metrics: FrontendMetrics
     private let companions: Companions?
     private let observer: TableObserver
+    private let tops: TopLists?
     private let families: UsableFamilies?
     private let soundness: TableSoundness
     let workers: WorkerGroup
@@ -95,6 +100,7 @@ final class FrontendControl: Sendable {
         let configuration = try reading.result.get()
         companions = options.counters.flatMap { Companions.open(folder: $0, table: options.table, logger: logger) }
         metrics = FrontendMetrics(memory: companions?.segment)
+        tops = TopLists(options.tops, registry: metrics.registry)
         let plan = try ServingPlan(configuration, metrics: metrics, logger: logger, corefile: options.corefile)
         let listeners = try ListenerSet().adapted(to: plan, threads: options.threads)
         state = Mutex(State(configuration: configuration, plan: plan, listeners: listeners, hash: reading.hash))
@@ -175,14 +181,14 @@ final class FrontendControl: Sendable {
         workers.install(plan, listeners)
         let (path, soundness, metrics, limits, logger) = (options.table, soundness, metrics, connectionLimits, logger)
         let limiter = options.clients.map { ClientLimiter($0) }
-        let (limitedPods, families) = (LimitedPods(), families)
+        let (limitedPods, families, tops, lastGoodTime) = (LimitedPods(), families, tops, options.lastGoodTime)
         try workers.start { (thread, mailbox, pulse) throws(SystemError) in
             try Worker(
                 thread: thread, mailbox: mailbox, pulse: pulse, table: TableSlot(path: path, soundness: soundness), metrics: metrics,
                 limits: limits,
                 clients: limiter.map { ClientLimits($0, limitedPods, metrics: metrics, thread: thread, logger: logger) },
-                families: families,
-                logger: logger)
+                tops: tops?.makeTracker(at: monotonicNow()), families: families,
+                lastGoodTime: lastGoodTime, logger: logger)
         } ended: { [end, workers] fault in
             if let fault {
                 end.fail(fault)
@@ -406,9 +412,19 @@ final class FrontendControl: Sendable {
         metrics.registry.publish()
     }
 
-    private func metricsText(at address: String) async -> [UInt8] {
+    /// - Parameter address: where it is asked; empty for this process alone.
+    func metricsText(at address: String = "") async -> [UInt8] {
         await publish()
-        return companions?.render(at: address, own: metrics.registry) ?? metrics.render()
+        var reading = companions?.reading(at: address, own: metrics.registry) ?? metrics.registry.reading()
+        if let tops {
+            let now = monotonicNow()
+            let lists = TopLists.Kind.allCases.map { kind in
+                tops.list(kind, at: now) { companions?.othersCells($0, at: address, isWhole: $1) ?? [] }
+            }
+            let holders = await observer.holders(of: TopLists.addresses(lists[0]))
+            tops.add(clients: lists[0], holders: holders, names: lists[1], at: now, to: &reading)
+        }
+        return reading.render()
     }
 
     /// What is wrong with this process that does not heal by itself: a fault that ends it, or workers without a sign of life of late.

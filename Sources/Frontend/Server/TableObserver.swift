@@ -1,4 +1,5 @@
 import Logging
+import Names
 import ProcessRuntime
 import RecordTable
 
@@ -66,6 +67,12 @@ actor TableObserver {
     func update(_ families: UsableFamilies) {
         let isWhole = status()?.isSynced(["services", "pods"]) == true && slot.isTrusted
         families.update(from: isWhole ? slot.reader : nil)
+    }
+
+    /// Whose addresses are by the table; nothing while there is none.
+    func holders(of addresses: [IPAddress]) -> [IPAddress: AddressHolder] {
+        guard let table = slot.reader else { return [:] }
+        return Dictionary(addresses.map { ($0, AddressHolder(of: $0, table)) }) { first, _ in first }
     }
 
     /// Whether nobody has written for longer than the limit admits; such a table goes on answering. Logs when that changes.

@@ -76,6 +76,7 @@ final class Worker {
     let metrics: FrontendMetrics
     private let pulse: WorkerPulse
     private let families: UsableFamilies?
+    private let lastGoodTime: Duration?
     /// As `pulse` was told last.
     private var tableFault: TableError?
     /// What ends this worker, and with it the process.
@@ -102,8 +103,10 @@ final class Worker {
 
     init(
         thread: Int, mailbox: WorkerMailbox, pulse: WorkerPulse, table: TableSlot, metrics: FrontendMetrics,
-        limits: ConnectionLimits = .ofProcess(threads: 1), clients: ClientLimits? = nil, families: UsableFamilies? = nil, logger: Logger
+        limits: ConnectionLimits = .ofProcess(threads: 1), clients: ClientLimits? = nil, tops: TopTracker? = nil,
+        families: UsableFamilies? = nil, lastGoodTime: Duration? = nil, logger: Logger
     ) throws(SystemError) {
+        self.lastGoodTime = lastGoodTime
         self.families = families
         connections = ConnectionTable(limits: limits, now: monotonicNow())
         self.pulse = pulse
@@ -113,6 +116,7 @@ final class Worker {
         self.logger = logger
         runner = ChainRunner(table: table)
         runner.limits = clients
+        runner.tops = tops
         poller = try Poller()
         guard let batch = DatagramBatch() else { throw SystemError(call: "mmap", code: ENOMEM) }
         self.batch = batch
@@ -219,6 +223,7 @@ final class Worker {
             timers.add(.everySecond, due: now + 1_000_000_000)
             runner.bench.refreshTable()
             noteTable()
+            runner.tops?.everySecond(now)
             resumeAccepting()
             for listener in listeners { countKernelDrops(of: listener) }
             for handler in plan?.handlers ?? [] { handler.everySecond(now, self) }
@@ -237,7 +242,9 @@ final class Worker {
     }
 
     private func install(_ plan: ServingPlan, _ open: [OpenListener]) {
-        let next = WorkerPlan(plan, metrics: metrics, logger: logger, thread: thread, families: families, earlier: self.plan)
+        let next = WorkerPlan(
+            plan, metrics: metrics, logger: logger, thread: thread, families: families, lastGoodTime: lastGoodTime,
+            table: runner.bench.table, earlier: self.plan)
         let servers = next.servers
         let gone = self.plan?.handlers(goneIn: next) ?? []
         self.plan = next

@@ -13,12 +13,13 @@ final class WorkerPlan {
     ///   - make: makes a source's handler.
     init(
         _ plan: ServingPlan, metrics: FrontendMetrics, logger: Logger, thread: Int, families: UsableFamilies? = nil,
-        earlier: WorkerPlan? = nil,
+        lastGoodTime: Duration? = nil, table: TableSlot? = nil, earlier: WorkerPlan? = nil,
         make: (any DirectiveSource, HandlerSetup) -> DirectiveHandler? = { $0.makeHandler($1) }
     ) {
         var made: [(source: any DirectiveSource, handler: DirectiveHandler)] = []
         let setup = HandlerSetup(
-            thread: thread, metrics: metrics, logger: logger.asked(by: plan.blocks.map(\.configuration)), families: families)
+            thread: thread, metrics: metrics, logger: logger.asked(by: plan.blocks.map(\.configuration)), families: families,
+            lastGoodTime: lastGoodTime, table: table)
         chains = plan.blocks.map { block in
             Chain(
                 block.sources.compactMap { planned in

@@ -30,7 +30,9 @@ final class UpstreamRun {
         self.exchange = exchange
         group = request.group
         message = request.message
-        order = request.group.source.order()
+        let all = request.group.source.order()
+        let denier = request.denier.flatMap { request.group.source.upstreams.firstIndex(of: $0) }
+        order = all.filter { $0 != denier } + all.filter { $0 == denier }
         self.deadline = deadline
         cameOverStream = exchange.isOverStream
     }

@@ -61,6 +61,17 @@ public struct MetricSeries: Hashable, Sendable {
         self.labels = labels.map { Label($0.0, $0.1) }
     }
 
+    /// Words that are no samples, for readers who know what they are (`isOpaque`).
+    public static func opaque(_ name: String, help: String, words: Int) -> MetricSeries {
+        // A dimension without values: a release that knows nothing of such series tells no sample of it, and keeps none of an ended process.
+        var series = MetricSeries(name, help: help, kind: .gauge)
+        series.dimensions = [Dimension("word", [], width: words)]
+        return series
+    }
+
+    /// Whether no sample is told of it.
+    public var isOpaque: Bool { dimensions.contains { $0.values.isEmpty } }
+
     /// How many series this stands for.
     public var elementCount: Int { dimensions.reduce(1) { $0 * $1.width } }
 

@@ -99,6 +99,7 @@ public struct MetricsReading: Sendable, Equatable {
     public mutating func add(
         _ series: MetricSeries, floating: (Double) -> Sum = { .floating($0) }, cell: (_ index: Int) -> UInt64
     ) {
+        if series.isOpaque { return }
         let family = Family(help: series.help, kind: series.kind, joining: series.joining, bounds: series.bounds)
         if families[series.name] == nil { families[series.name] = family }
         let fixed = PrometheusText.rendered(series.labels.map { ($0.name, $0.value) })

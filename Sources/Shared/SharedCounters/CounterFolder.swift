@@ -173,6 +173,36 @@ public final class CounterFolder: Sendable {
         do throws(CounterError) { try segment.read(into: &sum.reading, gauges: isAlive) } catch { tell(error) }
     }
 
+    /// How often cells are read again that are not whole.
+    private static let rereadings = 100
+
+    /// The cells of an opaque series (`MetricSeries.isOpaque`) of living processes that serve an endpoint: one array for each record that has
+    /// the series alone. They are read word by word while their owner may be writing.
+    ///
+    /// - Parameters:
+    ///   - own: the process that is left out.
+    ///   - isWhole: whether words belong together; those that are not whole after some readings are left out.
+    public func opaqueCells(
+        _ name: String, of endpoint: String, in place: MemberCard.Place, but own: String, isWhole: ([UInt64]) -> Bool
+    ) -> [[UInt64]] {
+        let boot = clock().boot
+        return listed().segments.flatMap { id -> [[UInt64]] in
+            guard id != own, let segment = segment(id), segment.boot == boot, segment.card.place == place, segment.isAlive,
+                segment.card.endpoints.contains(endpoint)
+            else { return [] }
+            for _ in 0..<Self.rereadings {
+                do throws(CounterError) {
+                    let found = try segment.cells(name)
+                    if found.allSatisfy(isWhole) { return found }
+                } catch {
+                    tell(error)
+                    return []
+                }
+            }
+            return []
+        }
+    }
+
     // MARK: The ended
 
     /// Adds what ended processes have counted to `v1-ended`, and removes their segments. For once in a while, by everybody: one of those that

@@ -92,6 +92,20 @@ final class SegmentReader {
     ///
     /// - Throws: `damaged`; then `sum` has what stood before the damage.
     func read(into sum: inout MetricsReading, gauges: Bool) throws(CounterError) {
+        try forEachRecord { record throws(CounterError) in try read(record, into: &sum, gauges) }
+    }
+
+    /// The cells of each record that has the series of this name alone.
+    func cells(_ name: String) throws(CounterError) -> [[UInt64]] {
+        var found: [[UInt64]] = []
+        try forEachRecord { record throws(CounterError) in
+            let list = try list(record)
+            if list.count == 1, list[0].name == name { found.append(record.cells) }
+        }
+        return found
+    }
+
+    private func forEachRecord(_ body: (Record) throws(CounterError) -> Void) throws(CounterError) {
         // Safe: inside the header.
         let end = Int(clamping: unsafe mz_load_u64_acquire(base + CounterLayout.Header.end))
         guard end <= size else { throw .damaged(path: path) }
@@ -101,15 +115,20 @@ final class SegmentReader {
             guard end - start >= CounterLayout.Record.headerSize, let record = unsafe Record(base, start, end) else {
                 throw .damaged(path: path)
             }
-            if !record.isWithdrawn { try read(record, into: &sum, gauges) }
+            if !record.isWithdrawn { try body(record) }
             start += record.length
         }
     }
 
-    private func read(_ record: Record, into sum: inout MetricsReading, _ gauges: Bool) throws(CounterError) {
+    private func list(_ record: Record) throws(CounterError) -> [MetricSeries] {
         let list: [MetricSeries]
         do throws(FieldReader.Malformed) { list = try MetricSeries.list(record.description) } catch { throw .damaged(path: path) }
         guard list.reduce(0, { $0 + $1.cellCount }) == record.cells.count else { throw .damaged(path: path) }
+        return list
+    }
+
+    private func read(_ record: Record, into sum: inout MetricsReading, _ gauges: Bool) throws(CounterError) {
+        let list = try list(record)
         var first = 0
         for series in list {
             if gauges || series.kind != .gauge { sum.add(series, floating: MetricsReading.exact) { record.cells[first + $0] } }

@@ -120,6 +120,30 @@ struct CompanionsProcessTests {
         try await Self.stop(frontends)
     }
 
+    @Test("each tells who asks most of all that live, and what is asked most")
+    func tops() async throws {
+        let options = ["--top-clients", "3", "--top-names", "3"]
+        var frontends = [try await start(options), try await start(options), try await start(options)]
+        for _ in 0..<3 { #expect(try await ask(60) == 60) }
+        let client = #"mizzen_frontend_top_client_questions{client="127.0.0.1",namespace="",pod="",node=""}"#
+        for _ in 0..<10 {
+            try await eventually("all have told") { await scrape()?[client] == 180 }
+        }
+        let samples = try #require(await scrape())
+        #expect(samples["mizzen_frontend_top_questions{list=\"names\"}"] == 180)
+        #expect(samples.keys.count { $0.hasPrefix("mizzen_frontend_top_name_questions{") } == 3)
+        for (name, value) in samples where name.hasPrefix("mizzen_frontend_top_name_questions{") {
+            let possible = samples[name.replacingOccurrences(of: "questions{", with: "questions_possible{")] ?? -1
+            #expect(value <= 3 && value + possible >= 3)
+        }
+        // Who has ended is told no more; by a name of the lists' words nobody is.
+        try await frontends.removeFirst().kill()
+        let rest = try #require(await scrape())
+        #expect(try #require(rest[client]) <= 180)
+        #expect(!rest.keys.contains { $0.contains("_block") })
+        try await Self.stop(frontends)
+    }
+
     @Test("while frontends are killed and started under load, somebody answers within a second, and no counter goes down")
     func killed() async throws {
         var frontends = [try await start(), try await start(), try await start()]

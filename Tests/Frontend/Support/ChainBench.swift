@@ -38,8 +38,9 @@ final class ChainBench {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let configuration = try FrontendConfiguration.parse(Array(corefile.utf8), file: "Corefile")
         plan = try ServingPlan(configuration, metrics: metrics, logger: logger)
-        workerPlan = WorkerPlan(plan, metrics: metrics, logger: logger, thread: 0)
-        runner = ChainRunner(table: TableSlot(path: table ?? folder.path("no-table")))
+        let slot = TableSlot(path: table ?? folder.path("no-table"))
+        workerPlan = WorkerPlan(plan, metrics: metrics, logger: logger, thread: 0, table: slot)
+        runner = ChainRunner(table: slot)
         runner.bench.refreshTable()
     }
 

@@ -15,12 +15,13 @@ struct QueryExplanation {
     init(_ configuration: FrontendConfiguration, corefile: String, table: String) throws(ProcessError) {
         let (metrics, logger) = (FrontendMetrics(), Logger(label: "explain") { _ in SwiftLogNoOpLogHandler() })
         plan = try ServingPlan(configuration, metrics: metrics, logger: logger, corefile: corefile)
-        workerPlan = WorkerPlan(plan, metrics: metrics, logger: logger, thread: 0) { [trace] source, setup in
+        let slot = TableSlot(path: table)
+        workerPlan = WorkerPlan(plan, metrics: metrics, logger: logger, thread: 0, table: slot) { [trace] source, setup in
             // It would tell its collector.
             if source is DnstapSource { return nil }
             return source.makeHandler(setup).map { TracedHandler($0, trace) }
         }
-        runner = ChainRunner(table: TableSlot(path: table))
+        runner = ChainRunner(table: slot)
         runner.bench.refreshTable()
     }
 

@@ -91,6 +91,16 @@ final class AnswerStore: Sendable {
     /// The caller's refresh is over; if it failed, none is begun before `retry`.
     func endRefresh(_ key: Key, _ query: borrowing Query, retry: Instant?) { shard(key).endRefresh(key, query, retry: retry) }
 
+    /// Notes that upstreams deny what was answered.
+    ///
+    /// - Returns: what is known of it, with the first denial since the answer was put; nil where there is no answer.
+    func noteDenial(_ key: Key, _ query: borrowing Query, _ denial: DenialRecord) -> DenialRecord? {
+        shard(key).denial(key, query, adding: denial)
+    }
+
+    /// What is known of denials since the answer was put.
+    func denial(_ key: Key, _ query: borrowing Query) -> DenialRecord? { shard(key).denial(key, query, adding: nil) }
+
     var count: Int { parts.reduce(0) { $0 + $1.count } }
     /// Octets held, the tables not counted.
     var octets: Int { parts.reduce(0) { $0 + $1.octets } }
@@ -109,6 +119,7 @@ private final class Shard: Sendable {
         var lifetime: UInt32 = 0
         var isRefreshing = false
         var retry: Instant = 0
+        var denial: DenialRecord?
         /// Asked for since the hand came by.
         var wasUsed = false
     }
@@ -212,6 +223,19 @@ private final class Shard: Sendable {
             guard let index = Self.place(of: key, name, type, recordClass, in: state) else { return }
             state.entries[index].isRefreshing = false
             state.entries[index].retry = retry ?? 0
+        }
+    }
+
+    func denial(_ key: AnswerStore.Key, _ query: borrowing Query, adding next: DenialRecord?) -> DenialRecord? {
+        let name = query.name.storage.span.extracting(0..<query.name.length)
+        let (type, recordClass) = (query.type.rawValue, query.recordClass)
+        return state.withLock { state in
+            guard let index = Self.place(of: key, name, type, recordClass, in: state) else { return nil }
+            if var next {
+                next.since = state.entries[index].denial?.since ?? next.since
+                state.entries[index].denial = next
+            }
+            return state.entries[index].denial
         }
     }
 

@@ -176,7 +176,7 @@ final class CacheHandler: DirectiveHandler {
 
     override func review(_ exchange: Exchange, _ bench: Workbench) {
         countUnasked(exchange)
-        if !exchange.isFromTable { keep(exchange, bench) }
+        if !exchange.isFromTable, !exchange.isLastGood { keep(exchange, bench) }
     }
 
     override func abandon(_ exchange: Exchange) { countUnasked(exchange) }
@@ -264,7 +264,7 @@ final class CacheHandler: DirectiveHandler {
             bench.setMessage(message.span, code: exchange.replyCode)
         {
             if exchange.isFromTable { return .message }
-            keep(exchange, bench)
+            if !exchange.isLastGood { keep(exchange, bench) }
             endRefresh(key, exchange, isGood: true)
             return .message
         }
@@ -290,7 +290,7 @@ final class CacheHandler: DirectiveHandler {
     override func refreshed(_ exchange: Exchange, _ bench: Workbench) {
         // The client's exchange was at this handler when it began this one.
         let isGood = exchange.isWritten && isNews(bench.code, bench.flags)
-        if isGood, !exchange.isFromTable { keep(exchange, bench) }
+        if isGood, !exchange.isFromTable, !exchange.isLastGood { keep(exchange, bench) }
         endRefresh(AnswerStore.Key(exchange.query), exchange, isGood: isGood)
     }
 

@@ -9,11 +9,14 @@ final class ForwardHandler: DirectiveHandler {
     private let isLast: Bool
     /// Nil where addresses of any family are asked for.
     private let families: UsableFamilies?
+    /// Nil where nothing is kept.
+    private let lastGood: LastGoodKeeper?
     private let skipped: (a: ThreadCounter, aaaa: ThreadCounter)?
 
     init(source: ForwardSource, _ setup: HandlerSetup) {
         families = setup.families
         skipped = setup.families.map { _ in (Self.counter("A", setup), Self.counter("AAAA", setup)) }
+        lastGood = setup.lastGoodTime.map { LastGoodKeeper(time: $0, source.lastGood, setup) }
         from = source.settings.from.compactMap { try? DNSName($0.text) }
         except = source.settings.except.compactMap { try? DNSName($0.text) }
         group = UpstreamGroup(source: source)
@@ -57,6 +60,11 @@ final class ForwardHandler: DirectiveHandler {
         guard takes(exchange.query.name) else { return .next }
         if isOfNoUse(exchange) { return answerNothing(exchange, bench) }
         exchange.request = UpstreamRequest(group: group, message: exchange.query.upstreamMessage())
+        if let lastGood {
+            let (isAnswered, denier) = lastGood.takes(exchange, bench)
+            if isAnswered { return .message }
+            exchange.request?.denier = denier
+        }
         return .ask
     }
 
@@ -68,7 +76,9 @@ final class ForwardHandler: DirectiveHandler {
             {
                 return .next
             }
-            return bench.relay(message.span, exchange) ? .message : exchange.fail("an upstream's answer cannot be parsed")
+            guard bench.relay(message.span, exchange) else { return exchange.fail("an upstream's answer cannot be parsed") }
+            lastGood?.judge(exchange, bench)
+            return .message
         case .failed(let reason):
             exchange.addExtendedError(.noReachableAuthority)
             return exchange.fail(reason)

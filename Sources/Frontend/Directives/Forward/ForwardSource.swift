@@ -15,6 +15,8 @@ final class ForwardSource: DirectiveSource {
     let isLast: Bool
     /// Queries under way, in all threads.
     let concurrent = Atomic<Int>(0)
+    /// Empty unless something is to be kept.
+    let lastGood = LastGoodAnswers()
     let roundRobin = Atomic<Int>(0)
     /// A bit for each upstream that leads back to this server, as `loop` has found; there are at most 15.
     private let looping = Atomic<UInt64>(0)

@@ -4,14 +4,15 @@ final class KubernetesSource: DirectiveSource {
 
     init(_ kubernetes: KubernetesHandler) { self.kubernetes = kubernetes }
 
-    func makeHandler(_ setup: HandlerSetup) -> DirectiveHandler? { KubernetesStep(kubernetes) }
+    func makeHandler(_ setup: HandlerSetup) -> DirectiveHandler? { KubernetesStep(kubernetes, setup.table) }
 }
 
 /// `kubernetes` in the chain.
 final class KubernetesStep: DirectiveHandler {
     private let kubernetes: KubernetesHandler
+    private let table: TableSlot?
 
-    init(_ kubernetes: KubernetesHandler) { self.kubernetes = kubernetes }
+    init(_ kubernetes: KubernetesHandler, _ table: TableSlot?) { (self.kubernetes, self.table) = (kubernetes, table) }
 
     override var tableZones: [DNSName] { kubernetes.zones }
 
@@ -41,5 +42,15 @@ final class KubernetesStep: DirectiveHandler {
         case .next, .nextAndReview, .nextAndDefer, .message, .fail, .drop, .below, .ask: break
         }
         return step
+    }
+
+    /// Who asks, by the record table, whatever `pods` says. Nothing for clients that are no pods, and for those on a node's own address.
+    override func metadata(_ label: Substring, _ exchange: Exchange) -> String? {
+        guard label == "client-namespace" || label == "client-pod-name", let client = exchange.client, let table = table?.reader else {
+            return nil
+        }
+        let holder = AddressHolder(of: client.address, table)
+        if holder.pod.isEmpty { return nil }
+        return label == "client-namespace" ? holder.namespace : holder.pod
     }
 }
