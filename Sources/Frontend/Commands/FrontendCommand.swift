@@ -53,6 +53,12 @@ public struct FrontendCommand: AsyncParsableCommand {
     )
     var skipUnusableFamilies = false
 
+    @Flag(
+        help:
+            "Goes through a pod's search path for it: a question for an outside name below the pod's own namespace gets, in one answer, what the path comes to. Makes autopath @kubernetes work with every mode of pods."
+    )
+    var completeSearchPaths = false
+
     @OptionGroup public var logging: LoggingOptions
 
     public init() {}
@@ -71,6 +77,7 @@ public struct FrontendCommand: AsyncParsableCommand {
             tableAgeLimit: tableAgeLimit?.duration, counters: counters.isEmpty ? nil : counters)
         options.clients = clients.settings
         options.skipsUnusableFamilies = skipUnusableFamilies
+        options.completesSearchPaths = completeSearchPaths
         let service = try FrontendService(options: options, logger: logger)
         try await ProcessMain.serve(services: [service], logger: logger, drain: service.drainTime) {
             await service.reload()

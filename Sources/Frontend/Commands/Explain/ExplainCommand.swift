@@ -32,6 +32,9 @@ struct ExplainCommand: AsyncParsableCommand {
     @Flag(help: "Asks upstreams, once each over UDP.")
     var ask = false
 
+    @Flag(help: "Explains a frontend that has --complete-search-paths.")
+    var completeSearchPaths = false
+
     func run() async throws {
         guard let name = try? DNSName(question.hasSuffix(".") ? question : question + ".") else {
             throw ProcessError(code: ExitStatus.usage, message: "'\(question)' is not a domain name")
@@ -42,8 +45,9 @@ struct ExplainCommand: AsyncParsableCommand {
         guard let client = IPAddress(from) else {
             throw ProcessError(code: ExitStatus.usage, message: "--from: '\(from)' is not an address")
         }
-        let configuration = try FrontendControl.configuration(
-            .init(corefile: file, table: table, threads: 1, defaultPort: dnsPort))
+        var options = FrontendService.Options(corefile: file, table: table, threads: 1, defaultPort: dnsPort)
+        options.completesSearchPaths = completeSearchPaths
+        let configuration = try FrontendControl.configuration(options)
         let explanation = try QueryExplanation(configuration, corefile: file, table: table)
         print(
             explanation.text(name, type, from: client, port: dnsPort, asking: ask ? { Self.reply(to: $0) } : nil), terminator: "")
