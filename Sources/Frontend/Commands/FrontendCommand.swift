@@ -61,6 +61,12 @@ public struct FrontendCommand: AsyncParsableCommand {
     )
     var keepLastGood: GoDuration?
 
+    @Flag(
+        help:
+            "Goes through a pod's search path for it: a question for an outside name below the pod's own namespace gets, in one answer, what the path comes to. Makes autopath @kubernetes work with every mode of pods."
+    )
+    var completeSearchPaths = false
+
     @OptionGroup public var logging: LoggingOptions
 
     public init() {}
@@ -84,6 +90,7 @@ public struct FrontendCommand: AsyncParsableCommand {
         options.tops = tops.settings
         options.lastGoodTime = keepLastGood?.duration
         options.skipsUnusableFamilies = skipUnusableFamilies
+        options.completesSearchPaths = completeSearchPaths
         let service = try FrontendService(options: options, logger: logger)
         try await ProcessMain.serve(services: [service], logger: logger, drain: service.drainTime) {
             await service.reload()

@@ -28,6 +28,8 @@ public struct FrontendService: Service {
         var tops = TopLists.Settings()
         /// Whether outside names' addresses are asked for only where the cluster has addresses of their family.
         var skipsUnusableFamilies = false
+        /// Whether pods' search paths are gone through for them, whatever the Corefile says of `pods` and `autopath`.
+        var completesSearchPaths = false
 
         public init(
             corefile: String, table: String, threads: Int, defaultPort: UInt16 = 53, tableAgeLimit: Duration? = nil, counters: String? = nil
@@ -97,7 +99,7 @@ final class FrontendControl: Sendable {
         self.logger = logger
         families = options.skipsUnusableFamilies ? UsableFamilies() : nil
         let reading = CorefileReading(path: options.corefile, defaultPort: options.defaultPort)
-        let configuration = try reading.result.get()
+        let configuration = try options.adapted(reading.result.get())
         companions = options.counters.flatMap { Companions.open(folder: $0, table: options.table, logger: logger) }
         metrics = FrontendMetrics(memory: companions?.segment)
         tops = TopLists(options.tops, registry: metrics.registry)
@@ -122,7 +124,7 @@ final class FrontendControl: Sendable {
 
     /// - Throws: `ProcessError` 78 with `FILE:LINE`.
     static func configuration(_ options: FrontendService.Options) throws(ProcessError) -> FrontendConfiguration {
-        try CorefileReading(path: options.corefile, defaultPort: options.defaultPort).result.get()
+        try options.adapted(CorefileReading(path: options.corefile, defaultPort: options.defaultPort).result.get())
     }
 
     var lameduck: Duration {
@@ -325,7 +327,7 @@ final class FrontendControl: Sendable {
         // A broken one is complained of once, not at each look.
         state.withLock { $0.hash = reading.hash }
         do throws(ProcessError) {
-            let configuration = try reading.result.get()
+            let configuration = try options.adapted(reading.result.get())
             let before = state.withLock { $0.plan }
             let plan = try ServingPlan(
                 configuration, metrics: metrics, logger: logger, corefile: options.corefile, earlier: before)

@@ -40,6 +40,9 @@ struct ExplainCommand: AsyncParsableCommand {
     @Flag(help: "Asks upstreams, once each over UDP.")
     var ask = false
 
+    @Flag(help: "Explains a frontend that has --complete-search-paths.")
+    var completeSearchPaths = false
+
     @Option(help: "text, or json for programs.")
     var output = OutputForm.text
 
@@ -57,7 +60,9 @@ struct ExplainCommand: AsyncParsableCommand {
         guard let client = IPAddress(client ?? "127.0.0.1") else {
             throw ProcessError(code: ExitStatus.usage, message: "--client: '\(client ?? "")' is not an address")
         }
-        let configuration = try FrontendControl.configuration(.init(corefile: corefile, table: table, threads: 1, defaultPort: dnsPort))
+        var options = FrontendService.Options(corefile: corefile, table: table, threads: 1, defaultPort: dnsPort)
+        options.completesSearchPaths = completeSearchPaths
+        let configuration = try FrontendControl.configuration(options)
         let explainer = QuestionExplainer(
             configuration: configuration, corefile: corefile, table: table, port: dnsPort, ask: ask ? { Self.reply(to: $0) } : nil)
         let report = try pod.map { try explainer.report(question, type, fromPod: $0) } ?? explainer.report(question, type, from: client)

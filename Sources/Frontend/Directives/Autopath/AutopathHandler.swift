@@ -47,6 +47,7 @@ final class AutopathHandler: DirectiveHandler {
     override func take(_ exchange: Exchange, _ bench: Workbench) -> Step {
         guard !Self.isLookup(exchange), zones.containZone(of: exchange.query.name) else { return .next }
         guard let kubernetes = source.kubernetes else { return walk(exchange, source.search, isPersonal: false) }
+        if source.settings.isImplied, exchange.query.type != .a, exchange.query.type != .aaaa { return .next }
         guard let table = bench.context.table, let zone = Self.longest(kubernetes.zones, exchange.query.name),
             let namespace = namespace(of: exchange, table), let own = Self.own(namespace, zone), exchange.query.name.isBelow(own[0])
         else { return .next }

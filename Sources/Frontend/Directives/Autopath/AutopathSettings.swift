@@ -18,6 +18,10 @@ struct AutopathSettings: DirectiveSettings {
     /// Only names in these zones are looked at.
     var zones: [ZoneName] = []
     var origin = Origin.kubernetes
+    /// Whether `--complete-search-paths` is given: pods have their path under each mode of `pods`, since the table has them under each.
+    var needsNoPodNames = false
+    /// Whether the Corefile does not name it, and questions for other types than addresses are left as they are.
+    var isImplied = false
 
     var needed: ClusterResources { origin == .kubernetes ? [.pods] : [] }
 
@@ -31,7 +35,7 @@ struct AutopathSettings: DirectiveSettings {
                     warn("there is no 'kubernetes' in the same block", setup)
                     continue
                 }
-                guard cluster.pods == .verified else {
+                guard cluster.pods == .verified || settings.needsNoPodNames else {
                     warn("'kubernetes' does not say 'pods verified'", setup)
                     continue
                 }
@@ -79,6 +83,36 @@ struct AutopathSettings: DirectiveSettings {
                 settings.origin = .file(last.text)
             }
         })
+}
+
+extension BlockConfiguration {
+    /// What `--complete-search-paths` makes of a block: one with `kubernetes` has `autopath @kubernetes` for the cluster's zones, under each mode of
+    /// `pods`. A search list that the block takes from a file stays the one.
+    mutating func completeSearchPaths() {
+        guard let cluster = all(KubernetesSettings.self).first else { return }
+        guard let index = directives.firstIndex(where: { $0.name == AutopathSettings.row.name }) else {
+            let name = AutopathSettings.row.name
+            let implied = AutopathSettings(zones: cluster.zones, needsNoPodNames: true, isImplied: true)
+            let rank = Directive.rank(of: name) ?? 0
+            let place = directives.firstIndex { (Directive.rank(of: $0.name) ?? 0) > rank } ?? directives.endIndex
+            return directives.insert(DirectiveUse(name: name, settings: [implied]), at: place)
+        }
+        directives[index].settings = directives[index].settings.map { settings in
+            guard var settings = settings as? AutopathSettings else { return settings }
+            settings.needsNoPodNames = true
+            return settings
+        }
+    }
+}
+
+extension FrontendService.Options {
+    /// The Corefile with what the options add to it.
+    func adapted(_ configuration: FrontendConfiguration) -> FrontendConfiguration {
+        guard completesSearchPaths else { return configuration }
+        var configuration = configuration
+        for index in configuration.blocks.indices { configuration.blocks[index].completeSearchPaths() }
+        return configuration
+    }
 }
 
 /// The search list of a file like /etc/resolv.conf: that of its last `search` or `domain` line.
