@@ -321,12 +321,13 @@ if fuzzes {
     package.targets.append(tests("FuzzTests", path: "Fuzz", fuzzDependencies, exclude: ["Main", "Corpora"]))
 }
 
-// For scripts/sanitize: only the table, the stream, the shared counters and what they need, since a sanitizer's build starts from nothing. Modules with
-// locks get ones that the thread sanitizer sees.
+// For scripts/sanitize: only the table, the stream, the shared counters and what they need, since a sanitizer's build starts from nothing.
+// Modules with locks get ones that the thread sanitizer sees.
 if sanitizes {
     let kept: Set = [
         "CZeroMQ", "CProtobufC", "CMizzenSystem", "MizzenSystem", "CSchemas", "Names", "RecordTable", "RecordTableWriter",
-        "KubernetesObjects", "DeltaStream", "TestSupport", "table-probe", "stream-probe", "RecordTableTests", "DeltaStreamTests", "NetworkErrors", "ProcessRuntime",
+        "KubernetesObjects", "DeltaStream", "TestSupport", "table-probe", "stream-probe", "RecordTableTests", "DeltaStreamTests",
+        "NetworkErrors", "ProcessRuntime",
         "SharedCounters", "counter-probe", "SharedCountersTests",
     ]
     package.targets.removeAll { !kept.contains($0.name) }

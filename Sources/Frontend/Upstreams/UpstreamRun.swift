@@ -30,9 +30,11 @@ final class UpstreamRun {
         self.exchange = exchange
         group = request.group
         message = request.message
-        let all = request.group.source.order()
-        let denier = request.denier.flatMap { request.group.source.upstreams.firstIndex(of: $0) }
-        order = all.filter { $0 != denier } + all.filter { $0 == denier }
+        var order = request.group.source.order()
+        if let denier = request.denier.flatMap({ request.group.source.upstreams.firstIndex(of: $0) }) {
+            order = order.filter { $0 != denier } + [denier]
+        }
+        self.order = order
         self.deadline = deadline
         cameOverStream = exchange.isOverStream
     }

@@ -52,7 +52,8 @@ package struct OptionDescription: Decodable, Hashable, Sendable {
     private static func listed(_ text: String) -> [OptionDescription] {
         text.split(whereSeparator: \.isWhitespace).map { word in
             let names = (word.last == "=" ? word.dropLast() : word).split(separator: "|").map { name in
-                name.hasPrefix("--") ? Name(kind: "long", name: String(name.dropFirst(2))) : Name(kind: "short", name: String(name.dropFirst()))
+                name.hasPrefix("--")
+                    ? Name(kind: "long", name: String(name.dropFirst(2))) : Name(kind: "short", name: String(name.dropFirst()))
             }
             return OptionDescription(kind: word.last == "=" ? .option : .flag, names: names)
         }
