@@ -35,27 +35,6 @@ struct RealClientsProcessTests {
         case dig, kdig, drill, host, dnspython
     }
 
-    struct Absent: Error, CustomStringConvertible {
-        let description: String
-        init(_ tool: String) { description = "\(tool) is not installed; run scripts/requirements test" }
-    }
-
-    private static func path(of tool: String) throws -> String {
-        guard let folder = ["/usr/bin", "/bin"].first(where: { FileManager.default.isExecutableFile(atPath: "\($0)/\(tool)") }) else {
-            throw Absent(tool)
-        }
-        return "\(folder)/\(tool)"
-    }
-
-    /// What a program prints.
-    private static func output(_ path: String, _ arguments: [String], in folder: TemporaryFolder) async throws -> (
-        code: Int32, text: String
-    ) {
-        let process = try RunningProcess(path, arguments, in: folder)
-        let code = try await process.exitCode(within: .seconds(30))
-        return (code, process.output)
-    }
-
     private static func frontend(bind: String = "127.0.0.1", port: UInt16 = 0) async throws -> (RunningFrontend, CapturedCluster) {
         let cluster = try CapturedCluster()
         let corefile = StandardsSubject.corefile.replacing("127.0.0.1", with: bind).replacing(".:0", with: ".:\(port)")
@@ -67,12 +46,16 @@ struct RealClientsProcessTests {
     private static func command(_ client: Client, _ question: Question, _ port: UInt16, overTCP: Bool) throws -> (String, [String]) {
         let at = ["-p", "\(port)", "@127.0.0.1", question.name, question.type]
         switch client {
-        case .dig: return (try path(of: "dig"), at + [overTCP ? "+tcp" : "+notcp", "+tries=1", "+time=5"])
-        case .kdig: return (try path(of: "kdig"), at + [overTCP ? "+tcp" : "+notcp", "+retry=0", "+time=5"])
-        case .drill: return (try path(of: "drill"), [overTCP ? "-t" : "-u", "-p", "\(port)", question.name, "@127.0.0.1", question.type])
+        case .dig: return (try PodPrograms.path(of: "dig"), at + [overTCP ? "+tcp" : "+notcp", "+tries=1", "+time=5"])
+        case .kdig: return (try PodPrograms.path(of: "kdig"), at + [overTCP ? "+tcp" : "+notcp", "+retry=0", "+time=5"])
+        case .drill:
+            return (
+                try PodPrograms.path(of: "drill"), [overTCP ? "-t" : "-u", "-p", "\(port)", question.name, "@127.0.0.1", question.type]
+            )
         case .host:
             return (
-                try path(of: "host"), [overTCP ? "-T" : "-U", "-p", "\(port)", "-t", question.type, "\(question.name).", "127.0.0.1"]
+                try PodPrograms.path(of: "host"),
+                [overTCP ? "-T" : "-U", "-p", "\(port)", "-t", question.type, "\(question.name).", "127.0.0.1"]
             )
         case .dnspython:
             let script = """
@@ -87,7 +70,10 @@ struct RealClientsProcessTests {
                     for record in records:
                         print(records.name, records.ttl, "IN", kind, record)
                 """
-            return (try path(of: "env"), ["python3", "-c", script, question.name, question.type, "\(port)", overTCP ? "tcp" : "udp"])
+            return (
+                try PodPrograms.path(of: "env"),
+                ["python3", "-c", script, question.name, question.type, "\(port)", overTCP ? "tcp" : "udp"]
+            )
         }
     }
 
@@ -109,7 +95,7 @@ struct RealClientsProcessTests {
         for overTCP in [false, true] {
             for question in Self.questions {
                 let (path, arguments) = try Self.command(client, question, frontend.address.port, overTCP: overTCP)
-                let (_, text) = try await Self.output(path, arguments, in: frontend.folder)
+                let (_, text) = try await PodPrograms.output(path, arguments, in: frontend.folder)
                 #expect(Self.data(client, text) == question.data, "\(path) \(arguments.joined(separator: " "))\n\(text)")
             }
         }
@@ -119,32 +105,23 @@ struct RealClientsProcessTests {
 
     // MARK: Resolvers of C libraries, which know no other port than 53
 
-    /// A frontend at port 53 of an address of its own, and a resolv.conf as a kubelet writes it.
+    /// A frontend at port 53 of an address of its own, and what a pod sees of it.
     private struct Pod {
         let frontend: RunningFrontend
         let cluster: CapturedCluster
+        private let programs: PodPrograms
 
         init(options: String = "ndots:5") async throws {
-            let address = "127.\(Int.random(in: 64..<128)).\(Int.random(in: 1..<255)).\(Int.random(in: 1..<255))"
+            let address = PodPrograms.nameserver()
             (frontend, cluster) = try await RealClientsProcessTests.frontend(bind: address, port: 53)
-            let resolver = """
-                nameserver \(address)
-                search s1-prod.svc.cluster.local svc.cluster.local cluster.local
-                options \(options) timeout:5 attempts:1
-
-                """
-            try frontend.folder.write(Array(resolver.utf8), to: "resolv.conf")
-            try frontend.folder.write(Array("hosts: dns\n".utf8), to: "nsswitch.conf")
+            programs = try PodPrograms(in: frontend.folder, nameserver: address, namespace: "s1-prod", options: options)
         }
 
-        /// Runs a program that sees that resolv.conf, in a mount namespace of its own.
         func run(_ path: String, _ arguments: [String]) async throws -> (code: Int32, text: String) {
-            let script = #"mount --bind "$1" /etc/resolv.conf && mount --bind "$2" /etc/nsswitch.conf && shift 2 && exec "$@""#
-            return try await RealClientsProcessTests.output(
-                try RealClientsProcessTests.path(of: "unshare"),
-                ["-m", "sh", "-c", script, "sh", frontend.folder.path("resolv.conf"), frontend.folder.path("nsswitch.conf"), path]
-                    + arguments, in: frontend.folder)
+            try await programs.run(path, arguments)
         }
+
+        func musl() async throws -> String { try await programs.musl() }
 
         func stop() async throws { try await frontend.stop() }
     }
@@ -157,7 +134,7 @@ struct RealClientsProcessTests {
         arguments: ["ndots:5", "ndots:5 use-vc", "ndots:5 edns0", "ndots:5 single-request-reopen"])
     func glibc(options: String) async throws {
         let pod = try await Pod(options: options)
-        let getent = try Self.path(of: "getent")
+        let getent = try PodPrograms.path(of: "getent")
         for (arguments, words) in [
             (["hosts", "kubernetes.default"], ["10.96.0.1", "kubernetes.default.svc.cluster.local"]),
             (["hosts", "dual"], ["fd00:96::2371", "dual.s1-prod.svc.cluster.local"]),
@@ -182,43 +159,12 @@ struct RealClientsProcessTests {
         try await pod.stop()
     }
 
-    /// Prints the addresses of its first argument, or what `getaddrinfo` says; with a second argument the name of the address.
-    private static let program = """
-        #include <netdb.h>
-        #include <stdio.h>
-        #include <string.h>
-        int main(int count, char **words)
-        {
-            struct addrinfo hints, *found, *one;
-            char text[256];
-            memset(&hints, 0, sizeof hints);
-            hints.ai_socktype = SOCK_STREAM;
-            int reverse = count > 2;
-            if (reverse)
-                hints.ai_flags = AI_NUMERICHOST;
-            int code = getaddrinfo(words[1], 0, &hints, &found);
-            if (code) {
-                puts(code == EAI_NONAME ? "no such name" : gai_strerror(code));
-                return 0;
-            }
-            for (one = found; one; one = one->ai_next)
-                if (!getnameinfo(one->ai_addr, one->ai_addrlen, text, sizeof text, 0, 0, reverse ? NI_NAMEREQD : NI_NUMERICHOST))
-                    puts(text);
-            return 0;
-        }
-
-        """
-
     @Test(
         "a program with musl finds names along the search path, addresses' names, and nothing where nothing is",
         .enabled(if: isRoot, "only root may listen on port 53 and bind over /etc/resolv.conf"))
     func musl() async throws {
         let pod = try await Pod()
-        let folder = pod.frontend.folder
-        try folder.write(Array(Self.program.utf8), to: "resolve.c")
-        let (code, text) = try await Self.output(
-            try Self.path(of: "musl-gcc"), ["-static", "-o", folder.path("resolve"), folder.path("resolve.c")], in: folder)
-        try #require(code == 0, "\(text)")
+        let resolve = try await pod.musl()
         for (arguments, lines) in [
             (["kubernetes.default"], Set(["10.96.0.1"])), (["dual"], ["10.103.250.15", "fd00:96::2371"]),
             (["headless-manual"], ["172.20.10.1", "172.20.10.4", "172.20.10.5", "fd00:20:10::1", "fd00:20:10::2"]),
@@ -226,7 +172,7 @@ struct RealClientsProcessTests {
             (["10.96.0.1", "name"], ["kubernetes.default.svc.cluster.local"]),
             (["fd00:96::2371", "name"], ["dual.s1-prod.svc.cluster.local"]), (["nothere.default.svc.cluster.local."], ["no such name"]),
         ] {
-            let (_, text) = try await pod.run(folder.path("resolve"), arguments)
+            let (_, text) = try await pod.run(resolve, arguments)
             #expect(Set(text.split(separator: "\n").map(String.init)) == lines, "\(arguments): \(text)")
         }
         try await pod.stop()
