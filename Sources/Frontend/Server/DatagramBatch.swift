@@ -66,7 +66,7 @@ import CMizzenSystem
     /// Whether the datagram did not fit; the slot then looks empty.
     func isOversized(_ slot: Int) -> Bool { unsafe mz_udp_batch_is_oversized(batch, UInt32(slot)) != 0 }
 
-    /// Who sent a slot's datagram. Allocates: for those who look at clients.
+    /// Who sent a slot's datagram.
     func client(_ slot: Int) -> SocketAddress? { peer(slot).address }
 
     /// The sender, to be answered later.

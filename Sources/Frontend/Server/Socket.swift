@@ -25,14 +25,15 @@ struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
 extension SocketAddress {
     /// From a C function that writes an address's octets and port, and returns how many octets there are.
     init?(_ read: (UnsafeMutablePointer<UInt8>, UnsafeMutablePointer<UInt16>) -> Int32) {
-        var bytes = [UInt8](repeating: 0, count: 16)
+        var bytes = InlineArray<16, UInt8>(repeating: 0)
         var port: UInt16 = 0
+        var room = bytes.mutableSpan
         // Safe: room for the 16 octets that there are at most.
-        let count = unsafe bytes.withUnsafeMutableBufferPointer { buffer in
+        let count = unsafe room.withUnsafeMutableBufferPointer { buffer in
             guard let start = buffer.baseAddress else { return Int32(0) }
             return unsafe read(start, &port)
         }
-        guard let address = IPAddress(bytes: bytes.prefix(Int(max(0, count)))) else { return nil }
+        guard let address = IPAddress(octets: bytes.span.extracting(0..<Int(max(0, count)))) else { return nil }
         self.init(address: address, port: port)
     }
 }

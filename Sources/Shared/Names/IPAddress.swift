@@ -22,17 +22,21 @@ extension IPAddress {
     }
 
     /// Reads network order; nil unless there are exactly 4 or 16 bytes.
-    public init?(bytes: some Collection<UInt8>) {
-        switch bytes.count {
-        case 4:
-            self = .v4(bytes.reduce(0) { $0 << 8 | UInt32($1) })
-        case 16:
-            self = .v6(
-                high: bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) },
-                low: bytes.dropFirst(8).reduce(0) { $0 << 8 | UInt64($1) })
-        default:
-            return nil
+    public init?(bytes: some Collection<UInt8>) { self.init(octets: Array(bytes).span) }
+
+    /// The same without allocating.
+    public init?(octets: Span<UInt8>) {
+        switch octets.count {
+        case 4: self = .v4(UInt32(truncatingIfNeeded: Self.number(octets, 0..<4)))
+        case 16: self = .v6(high: Self.number(octets, 0..<8), low: Self.number(octets, 8..<16))
+        default: return nil
         }
+    }
+
+    private static func number(_ octets: Span<UInt8>, _ range: Range<Int>) -> UInt64 {
+        var number: UInt64 = 0
+        for index in range { number = number << 8 | UInt64(octets[index]) }
+        return number
     }
 }
 
