@@ -34,11 +34,7 @@ struct AutopathTests {
         try writer.upsert(PodRecord(namespace: "alpha", name: "n", uid: "3", addresses: [.v4(Self.node)], isHostNetwork: true))
         for resource in SketchedCluster.resources { writer.setStatus(resource: resource, resourceVersion: "1", isSynced: true, now: 1) }
         writer.beat(now: 1)
-        // The host's own search list, whatever it is, leads nowhere.
-        let host = (try? SearchList(file: AutopathSettings.hostFile))?.names ?? []
-        upstream = try TestUpstream(
-            ForwardTests.zone + "\ncluster.local. 300 SOA ns.example.com. host.example.com. 1 2 3 4 60"
-                + host.map { "\n\($0) 300 SOA ns.example.com. host.example.com. 1 2 3 4 60" }.joined())
+        upstream = try .besideHostDomains("\ncluster.local. 300 SOA ns.example.com. host.example.com. 1 2 3 4 60")
     }
 
     private func frontend(_ directives: [String], kubernetes: String = "pods verified") async throws -> RunningFrontend {

@@ -32,9 +32,7 @@ struct CompletedPathTests {
         try writer.upsert(PodRecord(namespace: "alpha", name: "n", uid: "3", addresses: [.v4(Self.node)], isHostNetwork: true))
         for resource in SketchedCluster.resources { writer.setStatus(resource: resource, resourceVersion: "1", isSynced: true, now: 1) }
         writer.beat(now: 1)
-        let host = (try? SearchList(file: AutopathSettings.hostFile))?.names ?? []
-        upstream = try TestUpstream(
-            ForwardTests.zone + host.map { "\n\($0) 300 SOA ns.example.com. host.example.com. 1 2 3 4 60" }.joined())
+        upstream = try .besideHostDomains()
     }
 
     private func frontend(_ pods: String, _ directives: [String], isOn: Bool = true) async throws -> RunningFrontend {

@@ -27,10 +27,7 @@ struct SearchPathClientsProcessTests {
                 try writer.upsert(NamespaceRecord(name: "alpha"))
                 try writer.upsert(PodRecord(namespace: "alpha", name: "a", uid: "1", addresses: [.v4(0x7F00_0001)]))
             }
-            // The domains of this machine exist, and have nothing.
-            let host = (try? SearchList(file: AutopathSettings.hostFile))?.names ?? []
-            upstream = try TestUpstream(
-                ForwardTests.zone + host.map { "\n\($0) 300 SOA ns.example.com. host.example.com. 1 2 3 4 60" }.joined())
+            upstream = try .besideHostDomains()
             let address = PodPrograms.nameserver()
             frontend = try await RunningFrontend(
                 """
